@@ -1,0 +1,124 @@
+"""Training batches: documents of like length together, the same ones for the same seed and epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lagamc.backbones import Backbone
+from lagamc.corpus import Example
+from lagamc.labels import LabelSet
+from lagamc.losses import IGNORED
+
+__all__ = ["Batch", "Batches"]
+
+_POOL = 50  # batches that are shuffled together before they are sorted by length
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B documents with their targets; S sentences in all, W slots the longest.
+
+    `sentence_slots` says where in the targets each sentence stands: (row, first, last + 1, label).
+    """
+
+    texts: tuple[str, ...]
+    input_ids: Tensor  # (B, T)
+    attention_mask: Tensor  # (B, T)
+    decoder_ids: Tensor  # (B, U) start, then the targets but their last
+    targets: Tensor  # (B, U), IGNORED where padded
+    sentence_rows: Tensor  # (S,)
+    sentence_positions: Tensor  # (S, W)
+    sentence_mask: Tensor  # (S, W)
+    sentence_labels: Tensor  # (S,) label positions
+    carried: Tensor  # (B, L) bool
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        tensors: dict[str, Any] = {
+            name: value.to(device)
+            for name in self.__dataclass_fields__
+            if isinstance(value := getattr(self, name), Tensor)
+        }
+        return dataclasses.replace(self, **tensors)
+
+
+class Batches:
+    """All batches of a corpus. Labels in a target stand in the label set's order."""
+
+    def __init__(
+        self, backbone: Backbone, examples: Sequence[Example], label_set: LabelSet, *, batch_size: int, seed: int
+    ) -> None:
+        self._backbone = backbone
+        self._texts = [example.text for example in examples]
+        self._prompts = backbone.tokenize(self._texts)
+        self._labels = [sorted(label_set.index(name) for name in set(example.labels)) for example in examples]
+        self._targets = [backbone.target_slots(labels) for labels in self._labels]
+        self._label_count = len(label_set)
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._texts) / self._batch_size)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch, in the order that seed and number decide."""
+        shuffler = random.Random(f"{self._seed}-{number}")
+        order = list(range(len(self._texts)))
+        shuffler.shuffle(order)
+        pool = _POOL * self._batch_size
+        batches: list[list[int]] = []
+        for start in range(0, len(order), pool):
+            rows = sorted(order[start : start + pool], key=self._cost)
+            batches += [rows[i : i + self._batch_size] for i in range(0, len(rows), self._batch_size)]
+        shuffler.shuffle(batches)
+        return map(self._collate, batches)
+
+    def _cost(self, row: int) -> tuple[int, int]:
+        return len(self._prompts[row]), len(self._targets[row])
+
+    def _collate(self, rows: Sequence[int]) -> Batch:
+        backbone = self._backbone
+        pad = backbone.tokenizer.pad_token_id
+        prompts = [self._prompts[row] for row in rows]
+        targets = [self._targets[row] for row in rows]
+        shifted = [[backbone.start_slot, *target[:-1]] for target in targets]
+        spans = [(b, *span) for b, row in enumerate(rows) for span in self._spans(row)]
+        width = max((last - first for _, first, last, _ in spans), default=1)
+        positions = torch.tensor([[min(first + i, last - 1) for i in range(width)] for _, first, last, _ in spans])
+        lengths = torch.tensor([last - first for _, first, last, _ in spans])
+        carried = torch.zeros(len(rows), self._label_count, dtype=torch.bool)
+        for b, row in enumerate(rows):
+            carried[b, self._labels[row]] = True
+        return Batch(
+            texts=tuple(self._texts[row] for row in rows),
+            input_ids=_padded(prompts, pad),
+            attention_mask=_padded([[1] * len(ids) for ids in prompts], 0),
+            decoder_ids=_padded(shifted, backbone.pad_slot),
+            targets=_padded(targets, IGNORED),
+            sentence_rows=torch.tensor([b for b, *_ in spans], dtype=torch.long),
+            sentence_positions=positions.view(len(spans), width).long(),
+            sentence_mask=torch.arange(width) < lengths.view(-1, 1),
+            sentence_labels=torch.tensor([label for *_, label in spans], dtype=torch.long),
+            carried=carried,
+        )
+
+    def _spans(self, row: int) -> Iterator[tuple[int, int, int]]:
+        """(first slot, last slot + 1, label) of each sentence in a target."""
+        first = 0
+        for label in self._labels[row]:
+            length = len(self._backbone.target_slots([label])) - 1
+            yield first, first + length, label
+            first += length + 1
+
+
+def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    width = max(map(len, rows))
+    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long)

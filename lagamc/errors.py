@@ -1,0 +1,46 @@
+"""The tree of expected errors. Every message says what was found and what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackboneError",
+    "Cancelled",
+    "CheckpointError",
+    "ConfigError",
+    "DatasetError",
+    "LabelError",
+    "LagamcError",
+    "TrainingError",
+]
+
+
+class LagamcError(Exception):
+    """Base of every error that a user of the library can cause and mend."""
+
+
+class ConfigError(LagamcError):
+    """A setting lies outside what is allowed."""
+
+
+class LabelError(LagamcError):
+    """A label or label set cannot be used as it stands."""
+
+
+class DatasetError(LagamcError):
+    """A file of documents cannot be read, or documents and labels do not fit together."""
+
+
+class BackboneError(LagamcError):
+    """A pretrained model is missing, damaged, or of a family that is not supported."""
+
+
+class CheckpointError(LagamcError):
+    """A run folder or model folder is incomplete, damaged, or belongs to another label set."""
+
+
+class TrainingError(LagamcError):
+    """A training run cannot start or go on."""
+
+
+class Cancelled(LagamcError):
+    """The work was stopped on request; nothing is wrong."""

@@ -1,0 +1,61 @@
+"""The hybrid loss (section 5.3, eq. 1) and the document-to-description term."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["HybridLoss", "cosine_loss", "description_loss"]
+
+IGNORED = -100  # target id of padding
+
+
+def cosine_loss(generated: Tensor, target: Tensor) -> Tensor:  # (S, D), (S, D) -> ()
+    """One minus the mean cosine of matching rows, between 0 and 2; zero where there is no row."""
+    if not len(generated):
+        return generated.sum()
+    return 1.0 - F.cosine_similarity(generated, target, dim=-1).mean()
+
+
+class HybridLoss(nn.Module):
+    """`lambda * CE + (1 - lambda) * (1 - cos)`, lambda learnable inside `bounds` (eq. 1)."""
+
+    def __init__(self, *, initial_lambda: float = 0.5, bounds: tuple[float, float] = (0.2, 0.8)) -> None:
+        super().__init__()
+        self.low, self.high = bounds
+        share = (initial_lambda - self.low) / (self.high - self.low)
+        share = min(max(share, 1e-4), 1 - 1e-4)
+        self.theta = nn.Parameter(torch.tensor(math.log(share / (1 - share))))
+
+    @property
+    def weight(self) -> Tensor:
+        """Lambda, the share of the cross-entropy: ()."""
+        return self.low + (self.high - self.low) * torch.sigmoid(self.theta)
+
+    def forward(
+        self, logits: Tensor, targets: Tensor, generated: Tensor, described: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, cross-entropy and cosine term, each ().
+
+        The cross-entropy is summed over the tokens of a target, as in the paper, and averaged over
+        documents: the few tokens that decide the label would drown in a mean over all of them.
+
+        Args:
+            logits: (B, T, V) of the generator under teacher forcing.
+            targets: (B, T), `IGNORED` where padded.
+            generated: (S, D) embeddings of the generated sentences.
+            described: (S, D) embeddings of the descriptions they should be.
+        """
+        cross_entropy = F.cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+        ) / len(targets)
+        cosine = cosine_loss(generated.float(), described.float())
+        return self.weight * cross_entropy + (1 - self.weight) * cosine, cross_entropy, cosine
+
+
+def description_loss(log_odds: Tensor, carried: Tensor) -> Tensor:  # (B, L), (B, L) -> ()
+    """Binary cross-entropy of every label, summed over labels and averaged over documents."""
+    return F.binary_cross_entropy_with_logits(log_odds, carried.float(), reduction="none").sum(dim=1).mean()

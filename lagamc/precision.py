@@ -1,0 +1,30 @@
+"""Which device and number format a run uses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from lagamc.errors import ConfigError
+
+__all__ = ["chosen_device", "chosen_precision"]
+
+
+def chosen_device(name: str) -> torch.device:
+    """`auto` is the first GPU, or the CPU. Raises ConfigError for a device that is not here."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"The device {name!r} cannot be used here ({error}). Use auto, cpu or cuda.") from error
+    return device
+
+
+def chosen_precision(name: str, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """`auto` is bfloat16 on GPUs that have it and float32 elsewhere; benchmarks/precision.py measures why."""
+    if name == "auto":
+        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if name == "bfloat16" else "float32"

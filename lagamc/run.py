@@ -1,0 +1,63 @@
+"""One training run, from a run folder to a model folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lagamc.backbones import build_backbone
+from lagamc.callbacks import Callback
+from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
+from lagamc.config import TrainingConfig
+from lagamc.corpus import Corpus
+from lagamc.evaluation import evaluate
+from lagamc.labels import LabelSet
+from lagamc.trainer import Trainer
+
+__all__ = ["ordered_labels", "train_run"]
+
+
+def ordered_labels(label_set: LabelSet, train: Corpus) -> LabelSet:
+    """The label set in target order: most frequent in train first, then by name."""
+    counts = train.label_counts()
+    return LabelSet(sorted(label_set, key=lambda label: (-counts[label.name], label.name)))
+
+
+def train_run(
+    folder: Path, *, callbacks: Sequence[Callback] = (), cancelled: Callable[[], bool] = lambda: False
+) -> Manifest:
+    """Train what a run folder asks for, or go on from its checkpoint, and write its model/.
+
+    Dev decides which epoch is kept; test, where there is one, is read once, after that.
+
+    Raises:
+        LagamcError: the folder, its settings, labels or documents do not allow it.
+        Cancelled: on request.
+    """
+    began = time.monotonic()
+    config = TrainingConfig.from_dict(read_json(folder / "config.json"))
+    train, dev = Corpus.read_jsonl(folder / "train.jsonl"), Corpus.read_jsonl(folder / "dev.jsonl")
+    label_set = ordered_labels(LabelSet.read(folder / "labels.json"), train)
+    backbone = build_backbone(config, label_set)
+    trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
+    state = trainer.fit()
+
+    test = None
+    if (folder / "test.jsonl").exists():
+        report = evaluate(
+            backbone, label_set, Corpus.read_jsonl(folder / "test.jsonl"),
+            max_new_tokens=trainer.max_new_tokens, threshold=config.threshold, cancelled=cancelled,
+        )  # fmt: skip
+        test = report.metrics.summary()
+    write_model_folder(
+        folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
+        max_new_tokens=trainer.max_new_tokens, dev=state.best, test=test,
+    )  # fmt: skip
+    figures = {
+        "dev": state.best, "test": test, "best_epoch": state.best_epoch,
+        "seconds": round(time.monotonic() - began, 2), "model": "model",
+    }  # fmt: skip
+    for callback in callbacks:
+        callback.on_event("completed", figures)
+    return read_manifest(folder / "model")

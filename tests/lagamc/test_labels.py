@@ -1,0 +1,65 @@
+"""Label sets refuse what no model could tell apart, and their hash follows their content."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lagamc.errors import LabelError
+from lagamc.labels import Label, LabelSet
+
+words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
+mappings = st.dictionaries(words, words, min_size=1, max_size=8).filter(
+    lambda content: len({text.casefold() for text in content.values()}) == len(content)
+)
+
+
+@given(content=mappings)
+def test_a_label_set_survives_its_file(content, tmp_path_factory):
+    """Writing and reading gives an equal set with the same hash, in the same order."""
+    path = tmp_path_factory.mktemp("labels") / "labels.json"
+    labels = LabelSet.from_mapping(content)
+    labels.write(path)
+    assert LabelSet.read(path) == labels
+    assert LabelSet.read(path).names == labels.names
+
+
+def test_the_hash_depends_on_name_text_and_order():
+    """Any change of the content is another label set."""
+    sets = [{"a": "x", "b": "y"}, {"b": "y", "a": "x"}, {"a": "x", "b": "z"}, {"a": "x", "c": "y"}]
+    assert len({LabelSet.from_mapping(content).hash for content in sets}) == len(sets)
+
+
+def test_white_space_is_collapsed():
+    """A description can never hold a line break."""
+    assert Label(" road\n damage ", "Holes\n\nin  it.") == Label("road damage", "Holes in it.")
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        ([], "empty"),
+        ([Label("a", "x"), Label("a", "y")], "Two labels are called 'a'"),
+        ([Label("a", ""), Label("b", "y")], "No description for: a"),
+        ([Label("a", "Same."), Label("b", "same.")], "'a' and 'b' have the same description"),
+    ],
+)
+def test_unusable_sets_are_refused_with_a_reason(labels, found):
+    with pytest.raises(LabelError, match=found):
+        LabelSet(labels)
+
+
+def test_a_blank_name_is_refused():
+    with pytest.raises(LabelError, match="blank name"):
+        Label("  ", "x")
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(LabelError, match=r"No label is called 'c'.*a, b"):
+        LabelSet.from_mapping({"a": "x", "b": "y"}).index("c")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"a": 1}', ""])
+def test_a_damaged_file_is_refused(tmp_path, content):
+    path = tmp_path / "labels.json"
+    path.write_text(content)
+    with pytest.raises(LabelError, match="labels.json"):
+        LabelSet.read(path)

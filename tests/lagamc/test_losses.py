@@ -1,0 +1,61 @@
+"""The loss is equation 1, and its cosine term reaches generator and encoder alike."""
+
+import pytest
+import torch
+from lagamc.backbones import build_backbone
+from lagamc.batches import Batches
+from lagamc.config import TrainingConfig
+from lagamc.losses import IGNORED, HybridLoss, cosine_loss, description_loss
+from lagamc.trainer import Trainer
+from torch.nn import functional as F
+
+
+def test_identical_texts_leave_no_cosine_loss():
+    """The cosine term is zero when generated and described texts coincide, two when they are opposite."""
+    rows = F.normalize(torch.randn(3, 5), dim=1)
+    assert cosine_loss(rows, rows).item() == pytest.approx(0, abs=1e-6)
+    assert cosine_loss(rows, -rows).item() == pytest.approx(2)
+    assert cosine_loss(rows[:0], rows[:0]).item() == 0
+
+
+def test_the_hybrid_loss_is_equation_1():
+    logits, targets = torch.randn(2, 3, 7), torch.tensor([[1, 2, 3], [4, IGNORED, IGNORED]])
+    generated, described = torch.randn(2, 5), torch.randn(2, 5)
+    hybrid = HybridLoss(initial_lambda=0.3)
+    loss, cross_entropy, cosine = hybrid(logits, targets, generated, described)
+    log_probability = logits.log_softmax(-1)
+    by_hand = -(sum(log_probability[0, t, t + 1] for t in range(3)) + log_probability[1, 0, 4]) / 2
+    assert hybrid.weight.item() == pytest.approx(0.3)
+    assert cross_entropy.item() == pytest.approx(by_hand.item(), rel=1e-5)
+    assert loss.item() == pytest.approx(0.3 * by_hand.item() + 0.7 * cosine.item(), rel=1e-5)
+
+
+def test_lambda_learns_and_stays_inside_its_bounds():
+    hybrid = HybridLoss(initial_lambda=0.5, bounds=(0.2, 0.8))
+    optimizer = torch.optim.SGD(hybrid.parameters(), lr=1e4)
+    hybrid(torch.randn(1, 2, 4), torch.tensor([[0, 1]]), torch.ones(1, 3), torch.ones(1, 3))[0].backward()
+    optimizer.step()
+    assert 0.2 <= hybrid.weight.item() < 0.21
+
+
+def test_the_description_term_is_least_where_odds_agree_with_labels():
+    carried = torch.tensor([[True, False]])
+    good, bad = description_loss(torch.tensor([[9.0, -9.0]]), carried), description_loss(torch.zeros(1, 2), carried)
+    assert good < 1e-3
+    assert bad.item() == pytest.approx(2 * 0.6931, abs=1e-3)
+
+
+@pytest.mark.parametrize("family", ["embedded", "seq2seq"])
+def test_the_cosine_term_sends_gradient_into_generator_and_encoder(tiny, label_set, corpora, family, tmp_path):
+    """Soft tokens carry the gradient of 1 - cos back to what wrote them (DESIGN: both models)."""
+    config = TrainingConfig(backbone=str(tiny[family]), batch_size=4)
+    backbone = build_backbone(config, label_set)
+    trainer = Trainer(backbone, config, label_set, corpora["train"], corpora["dev"], folder=tmp_path)
+    batch = next(Batches(backbone, corpora["train"], label_set, batch_size=4, seed=1).epoch(0))
+    _, parts = trainer._loss(batch)
+    parts["cosine"].backward()
+    written = next(p for p in backbone.new_parameters() if p.grad is not None)
+    read = next(p for n, p in backbone.encoder.named_parameters() if "layer.0" in n and p.grad is not None)
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in backbone.new_parameters()), written
+    assert read.grad.abs().sum() > 0
+    assert backbone.encoder.word_embeddings.grad is None

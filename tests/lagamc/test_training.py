@@ -1,0 +1,219 @@
+"""Runs learn, repeat themselves for the same seed, and go on after a stop as if nothing had happened."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from lagamc.checkpoint import read_manifest
+from lagamc.classifier import Classifier
+from lagamc.cli import main
+from lagamc.config import TrainingConfig, recommended_epochs
+from lagamc.errors import Cancelled, CheckpointError, ConfigError
+from lagamc.evaluation import evaluate_classifier
+from lagamc.run import train_run
+
+LOSSES = ("step", "loss", "cross_entropy", "cosine", "description", "lambda")
+
+
+def losses(rows):
+    return [[row[name] for name in LOSSES] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny, corpora, label_set):
+    """A tiny embedded model that has learnt the small corpus, and its run folder."""
+    from lagamc.checkpoint import write_run_folder
+
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    config = TrainingConfig(backbone=str(tiny["embedded"]), epochs=8, learning_rate=3e-3, new_layer_rate=1.0, batch_size=8)
+    write_run_folder(folder, config=config, labels=label_set, **corpora)
+    assert main(["train", str(folder), "--json"]) == 0
+    return folder
+
+
+def test_a_tiny_model_learns_to_write_its_descriptions(trained, corpora, events):
+    """Loss falls, free-running test micro-F1 is far above always naming the commonest label, events are complete."""
+    steps, [end] = events(trained, "step"), events(trained, "completed")
+    assert steps[-1]["cross_entropy"] < 0.3 * steps[0]["cross_entropy"]
+    commonest = corpora["train"].label_counts().most_common(1)[0][0]
+    hits = sum(commonest in example.labels for example in corpora["test"])
+    majority = 2 * hits / (len(corpora["test"]) + sum(len(example.labels) for example in corpora["test"]))
+    assert end["test"]["micro_f1"] > majority + 0.2
+    assert [row["type"] for row in events(trained)][0] == "started"
+    assert {row["epoch"] for row in events(trained, "evaluation")} >= {1, 2}
+
+
+def test_a_loaded_model_gives_the_figures_it_was_saved_with(trained, corpora, label_set):
+    """Manifest, reloaded weights and the command line agree; sentences are stored descriptions."""
+    manifest = read_manifest(trained / "model")
+    classifier = Classifier.load(trained / "model")
+    report = evaluate_classifier(classifier, corpora["test"])
+    assert report.metrics.micro_f1 == pytest.approx(manifest.test["micro_f1"])
+    assert manifest.training_data_hash == corpora["train"].hash
+    assert set(classifier.label_set) == set(label_set)
+    written = {sentence.text for result in report.results for sentence in result.sentences}
+    assert written & set(label_set.descriptions)
+
+
+def test_another_threshold_decides_again_without_generating(trained, corpora):
+    classifier = Classifier.load(trained / "model")
+    [result] = classifier.classify([corpora["test"][0].text])
+    strict = result.decide(1.0)
+    assert [sentence.text for sentence in strict.sentences] == [sentence.text for sentence in result.sentences]
+    assert all(sentence.abstained == (sentence.match.cosine < 1.0) for sentence in strict.sentences)
+    assert strict.decide(result.threshold) == result
+    assert result.decide(-1.0).labels
+    with pytest.raises(ConfigError, match="between -1 and 1"):
+        result.decide(2.0)
+
+
+def test_results_come_in_input_order_and_do_not_depend_on_the_batch(trained, corpora):
+    classifier = Classifier.load(trained / "model")
+    texts = [example.text for example in corpora["test"]][:20]
+    alone = [classifier.classify([text])[0].labels for text in texts]
+    assert [result.labels for result in classifier.classify(texts, batch_size=7)] == alone
+    assert classifier.classify([]) == []
+
+
+def test_classifying_can_be_stopped(trained):
+    with pytest.raises(Cancelled, match="Stopped after 0 of 2"):
+        Classifier.load(trained / "model").classify(["a", "b"], cancelled=lambda: True)
+
+
+@pytest.mark.parametrize("family", ["embedded", "seq2seq"])
+def test_the_same_seed_gives_the_same_losses(make_run, events, family):
+    runs = [make_run(name, family=family, epochs=1) for name in ("first", "second")]
+    for run in runs:
+        train_run(run, callbacks=[_log(run)])
+    first, second = (losses(events(run, "step")) for run in runs)
+    assert first == second
+    other = make_run("other", family=family, epochs=1, seed=14)
+    train_run(other, callbacks=[_log(other)])
+    assert losses(events(other, "step")) != first
+
+
+def _log(folder):
+    from lagamc.callbacks import EventLog
+
+    return EventLog(folder / "events.jsonl")
+
+
+def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events):
+    """Stopped in the middle of an epoch and resumed, every later loss is the same to the last digit."""
+    whole, broken = make_run("whole"), make_run("broken", checkpoint_seconds=0.0)
+    train_run(whole, callbacks=[_log(whole)])
+    with pytest.raises(Cancelled):
+        train_run(broken, callbacks=[_log(broken)], cancelled=lambda: len(events(broken, "step")) >= 5)
+    train_run(broken, callbacks=[_log(broken)])
+    assert losses(events(broken, "step")) == losses(events(whole, "step"))
+    assert events(broken, "started")[1]["resumed_step"] == 5
+    assert read_manifest(broken / "model").dev == read_manifest(whole / "model").dev
+
+
+def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):
+    """kill -9 in a real child process; the same command goes on and completes."""
+    folder = make_run(epochs=8, checkpoint_seconds=0.0)
+    command = [sys.executable, "-m", "lagamc", "train", str(folder)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _wait(lambda: (folder / "events.jsonl").exists() and len(events_safely(folder)) > 20)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    with (folder / "events.jsonl").open("a") as file:
+        file.write('{"type": "st')  # a torn last line
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    rows = events_safely(folder)
+    assert [row["resumed_step"] > 0 for row in rows if row["type"] == "started"] == [False, True]
+    assert rows[-1]["type"] == "completed"
+
+
+def events_safely(folder):
+    import json
+
+    rows = []
+    for line in (folder / "events.jsonl").read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
+
+
+def _wait(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("how", ["file", "signal"])
+def test_a_child_stops_when_asked(make_run, how):
+    folder = make_run(epochs=200)
+    child = subprocess.Popen([sys.executable, "-m", "lagamc", "train", str(folder)], stderr=subprocess.DEVNULL)
+    _wait(lambda: (folder / "events.jsonl").exists() and len(events_safely(folder)) > 3)
+    if how == "file":
+        (folder / "cancel").touch()
+    else:
+        os.kill(child.pid, signal.SIGTERM)
+    assert child.wait(timeout=60) == 3
+    assert events_safely(folder)[-1]["type"] == "cancelled"
+
+
+def test_a_damaged_or_foreign_model_folder_is_refused(trained, tmp_path):
+    """Changed weights, a missing file, other labels: each says which file and what to do."""
+
+    def copy(name):
+        return shutil.copytree(trained / "model", tmp_path / name)
+
+    changed = copy("changed")
+    weights = changed / "generator" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    with pytest.raises(CheckpointError, match=r"generator/model\.safetensors .* has changed"):
+        Classifier.load(changed)
+    missing = copy("missing")
+    (missing / "encoder" / "scorer.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"lacks encoder/scorer\.safetensors"):
+        Classifier.load(missing)
+    foreign = copy("foreign")
+    (foreign / "labels.json").write_text('{"road": "Something else.", "noise": "Loud."}')
+    with pytest.raises(CheckpointError, match=r"labels\.json .* has changed"):
+        Classifier.load(foreign)
+    (foreign / "manifest.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"manifest\.json"):
+        Classifier.load(foreign)
+
+
+def test_no_weights_are_pickled(trained):
+    suffixes = {path.suffix for path in trained.rglob("*") if path.is_file()}
+    assert not suffixes & {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"epochs": 0}, "epochs must lie between 1 and 1000"),
+        ({"learning_rate": 5}, "learning_rate"),
+        ({"lambda_bounds": (0.8, 0.2)}, "two rising numbers"),
+        ({"initial_lambda": 0.9}, "initial_lambda must lie between 0.2 and 0.8"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"precision": "int8"}, "precision"),
+        ({"backbone": " "}, "backbone is blank"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, found):
+    with pytest.raises(ConfigError, match=found):
+        TrainingConfig(**settings)
+
+
+def test_settings_travel_as_json_and_unknown_ones_are_refused():
+    config = TrainingConfig(epochs=3, lambda_bounds=(0.1, 0.9))
+    assert TrainingConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(ConfigError, match="Unknown settings: epoch"):
+        TrainingConfig.from_dict({"epoch": 3})
+
+
+def test_small_collections_are_read_more_often():
+    assert recommended_epochs(10) > recommended_epochs(800) > recommended_epochs(7000) == 3
