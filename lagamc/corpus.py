@@ -8,6 +8,7 @@ import hashlib
 import io
 import itertools
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -256,14 +257,14 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             f"{path.name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
             "Save it as 'CSV UTF-8' or convert it."
         ) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path.name} cannot be read: {error}.") from error
 
 
 def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     csv.field_size_limit(MAX_FILE_BYTES)
     lines = iter(file)
-    head = next(lines)
+    head = next(lines, "")
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter)
     columns = reader.fieldnames or ()

@@ -4,11 +4,12 @@ import json
 import random
 
 import pytest
+from tiny_models import build_tiny_embedded, build_tiny_t5
+
 from lagamc.checkpoint import write_run_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example
 from lagamc.labels import LabelSet
-from tiny_models import build_tiny_embedded, build_tiny_t5
 
 DESCRIPTIONS = {
     "road": "The message reports holes in the road.",
@@ -25,7 +26,7 @@ def make_corpus(count, seed):
     for number in range(count):
         labels = chooser.sample(sorted(WORDS), chooser.choice([1, 1, 2]))
         words = [chooser.choice(WORDS[label].split()) for label in labels for _ in range(3)]
-        words += chooser.choices("please again today near the shop".split(), k=3)
+        words += chooser.choices(["please", "again", "today", "near", "the", "shop"], k=3)
         chooser.shuffle(words)
         examples.append(Example(f"{seed}-{number}", " ".join(words), tuple(labels)))
     return Corpus(examples)

@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lagamc import corpus as corpus_module
 from lagamc.corpus import (
     MAX_TEXT_CHARACTERS,

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lagamc.errors import LabelError
 from lagamc.labels import Label, LabelSet
 
@@ -61,5 +62,5 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "labels.json"
     path.write_text(content)
-    with pytest.raises(LabelError, match="labels.json"):
+    with pytest.raises(LabelError, match=r"labels\.json"):
         LabelSet.read(path)

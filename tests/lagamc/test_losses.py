@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
+
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
 from lagamc.losses import IGNORED, HybridLoss, cosine_loss, description_loss
 from lagamc.trainer import Trainer
-from torch.nn import functional as F
 
 
 def test_identical_texts_leave_no_cosine_loss():

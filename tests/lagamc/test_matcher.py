@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lagamc.errors import ConfigError
 from lagamc.matcher import Matcher, check_threshold
 

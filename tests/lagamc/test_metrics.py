@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_recall_fscore_support
+
 from lagamc.labels import LabelSet
 from lagamc.metrics import indicator, multilabel_metrics
-from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_recall_fscore_support
 
 shapes = st.tuples(st.integers(1, 12), st.integers(2, 5))
 pairs = shapes.flatmap(lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape)))

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from lagamc.errors import LabelError
 from lagamc.labels import Label
 from lagamc.prompts import INSTRUCTION, TASK_DESCRIPTION, Prompt, Target

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lagamc.corpus import Example
 from lagamc.errors import DatasetError
 from lagamc.splits import stratified_split

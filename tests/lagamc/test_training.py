@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from lagamc.checkpoint import read_manifest
 from lagamc.classifier import Classifier
 from lagamc.cli import main
@@ -29,7 +30,9 @@ def trained(tmp_path_factory, tiny, corpora, label_set):
     from lagamc.checkpoint import write_run_folder
 
     folder = tmp_path_factory.mktemp("trained") / "run"
-    config = TrainingConfig(backbone=str(tiny["embedded"]), epochs=8, learning_rate=3e-3, new_layer_rate=1.0, batch_size=8)
+    config = TrainingConfig(
+        backbone=str(tiny["embedded"]), epochs=8, learning_rate=3e-3, new_layer_rate=1.0, batch_size=8
+    )
     write_run_folder(folder, config=config, labels=label_set, **corpora)
     assert main(["train", str(folder), "--json"]) == 0
     return folder
@@ -43,7 +46,7 @@ def test_a_tiny_model_learns_to_write_its_descriptions(trained, corpora, events)
     hits = sum(commonest in example.labels for example in corpora["test"])
     majority = 2 * hits / (len(corpora["test"]) + sum(len(example.labels) for example in corpora["test"]))
     assert end["test"]["micro_f1"] > majority + 0.2
-    assert [row["type"] for row in events(trained)][0] == "started"
+    assert next(row["type"] for row in events(trained)) == "started"
     assert {row["epoch"] for row in events(trained, "evaluation")} >= {1, 2}
 
 
@@ -115,7 +118,7 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events):
 
 
 def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):
-    """kill -9 in a real child process; the same command goes on and completes."""
+    """Kill -9 in a real child process; the same command goes on and completes."""
     folder = make_run(epochs=8, checkpoint_seconds=0.0)
     command = [sys.executable, "-m", "lagamc", "train", str(folder)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,1 @@
+"""The workbench: Gradio screens over services in plain Python."""

@@ -1,0 +1,86 @@
+"""The one page: a bar over five tabs, and the named endpoints of the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app import endpoints
+from app.components.events import on
+from app.components.project_bar import ProjectBar, active_model, picker_update, project_bar
+from app.screens import classify, labels, projects, review, train
+
+if TYPE_CHECKING:
+    from app.container import Services
+
+__all__ = ["build_blocks"]
+
+SCREENS = {
+    "projects": ("Projects", projects.build),
+    "labels": ("Labels", labels.build),
+    "train": ("Train", train.build),
+    "classify": ("Classify", classify.build),
+    "review": ("Review", review.build),
+}
+CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
+
+
+def build_blocks(services: Services) -> gr.Blocks:
+    """Build the page; nothing heavy is imported and no model is loaded."""
+    with gr.Blocks(title="lagamc workbench", analytics_enabled=False, fill_width=True) as page:
+        bar = project_bar()
+        with gr.Tabs(elem_id="screens", overflow_behavior="wrap") as tabs:
+            for key, (title, build) in SCREENS.items():
+                with gr.Tab(title, id=key) as tab:
+                    build(services, bar)
+                on(tab.select, _naming(key), None, bar.tab, show_progress="hidden")
+        _wire(page, services, bar, tabs)
+        endpoints.register(services)
+    return page.queue(default_concurrency_limit=CONCURRENT_EVENTS)
+
+
+def _naming(key: str) -> Any:
+    def selected() -> str:
+        return key
+
+    return selected
+
+
+def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -> None:
+    def restore(memory: dict[str, Any] | None) -> tuple[Any, ...]:
+        memory = memory or {}
+        choices = [(project.name, project.id) for project in services.projects.list()]
+        known = [key for _, key in choices]
+        project_id = memory.get("project") if memory.get("project") in known else next(iter(known), None)
+        tab = memory.get("tab") if memory.get("tab") in SCREENS else "projects"
+        return (
+            picker_update(choices, project_id),
+            project_id or 0,
+            memory.get("author", ""),
+            tab,
+            gr.Tabs(selected=tab),
+        )
+
+    def remember(author: str, project_id: int, tab: str) -> dict[str, Any]:
+        return {"author": author, "project": project_id, "tab": tab}
+
+    def opened(project_id: int | None) -> int:
+        return project_id or 0
+
+    def model(project_id: int) -> str:
+        return active_model(services.projects.get(project_id).active_model) if project_id else ""
+
+    on(
+        page.load,
+        restore,
+        bar.memory,
+        [bar.picker, bar.project, bar.author, bar.tab, tabs],
+        show_progress="hidden",
+    )
+    on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, model, bar.project, bar.model, show_progress="hidden")
+    remembered = [bar.author, bar.project, bar.tab]
+    for event in (bar.author.blur, bar.project.change, bar.tab.change):
+        on(event, remember, remembered, bar.memory, show_progress="hidden")

@@ -1,0 +1,57 @@
+"""Curves of a run over its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+__all__ = ["CURVES", "Curve", "plot", "plotted"]
+
+Metrics = Mapping[str, Sequence[tuple[int, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One plot: metrics by name, each with the name it has on screen."""
+
+    title: str
+    names: Mapping[str, str]
+    limits: tuple[float | None, float | None] = (None, None)
+
+
+CURVES = (
+    Curve("Loss", {"loss": "total", "cross_entropy": "cross-entropy"}),
+    Curve("Cosine term: 1 - cosine", {"cosine": "cosine"}),
+    Curve("F1 on dev", {"micro_f1": "micro-F1", "macro_f1": "macro-F1"}, (0, 1)),
+    Curve("Lambda: share of the cross-entropy", {"lambda": "lambda"}, (0, 1)),
+)
+
+
+def plot(curve: Curve) -> gr.LinePlot:
+    """Lay out an empty plot."""
+    return gr.LinePlot(
+        x="step",
+        y="value",
+        color="name" if len(curve.names) > 1 else None,
+        title=curve.title,
+        x_title="step",
+        y_title=" ",
+        color_title=" ",
+        y_lim=list(curve.limits),
+        height=190,
+        min_width=260,
+        show_label=False,
+        buttons=[],
+    )
+
+
+def plotted(curve: Curve, metrics: Metrics) -> Any:
+    """Return the update that draws the metrics; a curve of less than two points stays out of sight."""
+    import pandas as pd
+
+    rows = [(step, value, shown) for name, shown in curve.names.items() for step, value in metrics.get(name, ())]
+    steps = {step for step, _, _ in rows}
+    return gr.LinePlot(pd.DataFrame(rows, columns=["step", "value", "name"]), visible=len(steps) > 1)

@@ -1,0 +1,62 @@
+"""Wiring of handlers: expected errors reach the user as text, unexpected ones reach the log."""
+
+from __future__ import annotations
+
+import functools
+import html
+import logging
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+from gradio.events import Dependency
+
+from app.errors import AppError
+from lagamc.errors import LagamcError
+from storage.errors import StorageError
+
+__all__ = ["INFERENCE", "guarded", "on"]
+
+INFERENCE = {"concurrency_id": "inference", "concurrency_limit": 1}  # one model answers at a time
+EXPECTED = (AppError, LagamcError, StorageError)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
+
+
+def guarded(handler: Callable[P, R], *, escape: bool = True) -> Callable[P, R]:
+    """Let `handler` raise nothing but gr.Error.
+
+    The page renders the text of an error as HTML, and errors quote file contents and label names, so it is
+    escaped; `escape=False` is for API endpoints, whose clients show plain text.
+    """
+
+    @functools.wraps(handler)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except EXPECTED as error:
+            text = html.escape(str(error)) if escape else str(error)
+            raise gr.Error(text, title="Not done", print_exception=False) from error
+        except gr.Error:
+            raise
+        except Exception as error:
+            log.exception("%s failed", handler.__qualname__)
+            raise gr.Error(
+                "Unexpected error; nothing more was changed. See the log for details.", print_exception=False
+            ) from error
+
+    return call
+
+
+def on(
+    trigger: Callable[..., Dependency],
+    handler: Callable[..., Any],
+    inputs: Any = None,
+    outputs: Any = None,
+    **options: Any,
+) -> Dependency:
+    """Wire a guarded handler to an event of the page; API clients neither see nor reach it."""
+    return trigger(guarded(handler), inputs, outputs, api_visibility="private", **options)

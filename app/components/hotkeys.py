@@ -1,0 +1,43 @@
+"""Keys that press the buttons of a screen, as long as it is in front and nobody is typing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import gradio as gr
+
+__all__ = ["hotkeys"]
+
+# Toggling happens in the page, so that quick keys cannot overtake one another on the way to the server.
+_LISTEN = """
+const buttons = __BUTTONS__;
+const toggles = '__TOGGLES__';
+const typing = (target) => target.isContentEditable
+  || (target.matches('input, textarea, select') && !['checkbox', 'radio', 'button'].includes(target.type));
+const press = (event) => {
+  if (!element.isConnected) { document.removeEventListener('keydown', press); return; }
+  if (element.getClientRects().length === 0) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
+  const digit = '1234567890'.indexOf(event.key);
+  const target = digit >= 0
+    ? document.querySelectorAll(`${toggles} input[type=checkbox]`)[digit]
+    : document.querySelector(buttons[event.key.toLowerCase()] ?? null);
+  if (!target || target.disabled) return;
+  event.preventDefault();
+  target.click();
+};
+document.addEventListener('keydown', press);
+"""
+
+
+def hotkeys(buttons: Mapping[str, str], *, toggles: str) -> gr.HTML:
+    """Listen while the element is on screen.
+
+    Args:
+        buttons: {key, in lower case: CSS selector of the button it presses}.
+        toggles: CSS selector of the checkbox group whose first ten boxes the digits 1 to 9 and 0 toggle.
+    """
+    legend = "<kbd>1</kbd>…<kbd>9</kbd> <kbd>0</kbd> toggle a label"
+    script = _LISTEN.replace("__BUTTONS__", json.dumps(dict(buttons))).replace("__TOGGLES__", toggles)
+    return gr.HTML(f'<p class="lg-muted lg-keys">{legend}</p>', js_on_load=script)

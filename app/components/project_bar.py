@@ -1,0 +1,84 @@
+"""The bar above the tabs: which project is open, who is working, which model answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from app.errors import AppError
+
+__all__ = [
+    "NO_PROJECT",
+    "ProjectBar",
+    "active_model",
+    "author_name",
+    "picker_update",
+    "project_bar",
+    "require_project",
+]
+
+NO_PROJECT = "No project is open. Load the demo project or create one of your own on the Projects tab."
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectBar:
+    """What every screen reads. `project` holds the id of the open project, or 0; screens follow its changes."""
+
+    project: gr.State
+    tab: gr.State  # id of the tab in front
+    picker: gr.Dropdown
+    author: gr.Textbox
+    model: gr.HTML
+    memory: gr.BrowserState  # survives a reload: {"author", "project", "tab"}
+
+
+def project_bar() -> ProjectBar:
+    """Lay out the bar; `app.blocks` wires it."""
+    with gr.Row(elem_id="project-bar", equal_height=True):
+        gr.HTML("<strong>lagamc</strong><span>workbench</span>", elem_id="brand", min_width=120, scale=0)
+        picker = gr.Dropdown([], label="Project", elem_id="project-picker", scale=2, min_width=200)
+        author = gr.Textbox(
+            label="Your name",
+            placeholder="who saves",
+            max_length=100,
+            elem_id="author",
+            scale=1,
+            min_width=140,
+        )
+        model = gr.HTML(elem_id="active-model", scale=2, min_width=200)
+    return ProjectBar(
+        project=gr.State(None),
+        tab=gr.State("projects"),
+        picker=picker,
+        author=author,
+        model=model,
+        memory=gr.BrowserState({}, storage_key="lagamc", secret="lagamc"),  # noqa: S106 (preferences, nothing to hide)
+    )
+
+
+def author_name(author: str | None) -> str:
+    """Return the name to save under."""
+    return (author or "").strip() or "unnamed"
+
+
+def require_project(project_id: int | None) -> int:
+    """Return the id of the open project. Raises AppError when none is open."""
+    if not project_id:
+        raise AppError(NO_PROJECT)
+    return project_id
+
+
+def picker_update(choices: Sequence[tuple[str, int]], project_id: int | None) -> Any:
+    """Return the picker with `project_id` chosen from (name, id) pairs."""
+    known = any(key == project_id for _, key in choices)
+    return gr.Dropdown(choices=list(choices), value=project_id if known else None)
+
+
+def active_model(name: str | None) -> str:
+    """Return the line that says which model version answers."""
+    shown = name or "none yet"
+    return str(Markup('<span class="lg-muted">Active model</span> <b>{}</b>').format(shown))

@@ -1,0 +1,71 @@
+"""Builds the services from the settings, and takes them down again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.jobs.launcher import Launcher, LocalLauncher
+from app.jobs.supervisor import Supervisor
+from app.services.classification import ClassificationService
+from app.services.documents import DocumentService
+from app.services.imports import ImportService
+from app.services.labels import LabelService
+from app.services.models import ModelService
+from app.services.projects import ProjectService
+from app.services.reviews import ReviewService
+from app.services.training import TrainingService
+from app.settings import Settings
+from storage.engine import Database
+
+__all__ = ["Services", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that screens and the API may call."""
+
+    settings: Settings
+    database: Database
+    supervisor: Supervisor
+    projects: ProjectService
+    imports: ImportService
+    labels: LabelService
+    documents: DocumentService
+    reviews: ReviewService
+    training: TrainingService
+    models: ModelService
+    classification: ClassificationService
+
+    def close(self) -> None:
+        """Stop background work and close the database; training children go on."""
+        self.classification.close()
+        self.supervisor.stop()
+        self.database.dispose()
+
+
+def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
+    """Make the data folder, migrate the database, and build the services; starts no thread.
+
+    Raises:
+        StorageError: the database address cannot be used.
+        OSError: the data folder cannot be made.
+    """
+    settings.runs_folder.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    database.migrate()
+    supervisor = Supervisor(database, settings, launcher or LocalLauncher())
+    labels = LabelService(database)
+    classification = ClassificationService(database, settings, labels)
+    return Services(
+        settings=settings,
+        database=database,
+        supervisor=supervisor,
+        projects=ProjectService(database),
+        imports=ImportService(database),
+        labels=labels,
+        documents=DocumentService(database),
+        reviews=ReviewService(database, classification),
+        training=TrainingService(database, settings, supervisor),
+        models=ModelService(database),
+        classification=classification,
+    )

@@ -1,0 +1,98 @@
+"""The API: what a client of `gradio_client` may call, by name and with plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder, is_in_or_equal
+
+from app.components.events import INFERENCE, guarded
+from app.errors import AppError
+from lagamc.corpus import ColumnMapping
+
+if TYPE_CHECKING:
+    from app.container import Services
+
+__all__ = ["register"]
+
+
+def register(services: Services) -> None:
+    """Add the five endpoints to the page being built. Projects go by name, documents by their own id."""
+
+    def classify(project: str, text: str, threshold: float | None = None) -> dict[str, Any]:
+        """Classify one text: its labels, every sentence with its cosines, and which model answered."""
+        view = services.classification.classify_text(_project(services, project), text, threshold=threshold)
+        return {
+            "labels": view.labels,
+            "threshold": view.threshold,
+            "model": view.model_name,
+            "trained": view.trained,
+            "sentences": [asdict(row) for row in view.rows],
+        }
+
+    def import_file(
+        project: str,
+        file: dict,  # type: ignore[type-arg]  # Gradio derives the schema from the bare type
+        author: str,
+        mapping: dict | None = None,  # type: ignore[type-arg]
+        create_labels: bool = False,  # noqa: FBT002 (clients pass it by name)
+    ) -> dict[str, Any]:
+        """Import an uploaded file; the mapping of roles to columns is guessed if it is left out."""
+        path = _uploaded(file)
+        columns = _mapping(mapping) if mapping else services.imports.preview(path).mapping
+        project_id = _project(services, project)
+        return asdict(services.imports.run(project_id, path, columns, author, create_labels=create_labels))
+
+    def start_training(
+        project: str,
+        author: str,
+        config: dict | None = None,  # type: ignore[type-arg]
+    ) -> int:
+        """Queue a training run, with defaults for the settings left out, and return its id."""
+        return services.training.start(_project(services, project), config or {}, author)
+
+    def run_status(run_id: int) -> dict[str, Any]:
+        """Return the state of a run: status, progress in [0, 1], seconds elapsed and remaining, error."""
+        return services.training.status(run_id)
+
+    def save_correction(project: str, document: str, labels: list[str], author: str) -> dict[str, Any]:
+        """Save the labels of a document as a person sees them, in answer to what the model says now."""
+        found = services.documents.find(_project(services, project), document)
+        item = services.reviews.item(found.id)
+        prediction_id = item.prediction.id if item.prediction else None
+        saved = services.reviews.save(found.id, labels, author, item.annotation_id, prediction_id)
+        return asdict(saved)
+
+    gr.api(guarded(classify, escape=False), api_name="classify", **INFERENCE)
+    gr.api(guarded(import_file, escape=False), api_name="import")
+    gr.api(guarded(start_training, escape=False), api_name="start_training")
+    gr.api(guarded(run_status, escape=False), api_name="run_status")
+    gr.api(guarded(save_correction, escape=False), api_name="save_correction", **INFERENCE)
+
+
+def _project(services: Services, name: str) -> int:
+    names = {project.name: project.id for project in services.projects.list()}
+    if name not in names:
+        raise AppError(f"There is no project {name!r}. There are: {', '.join(map(repr, names)) or 'none'}.")
+    return names[name]
+
+
+def _uploaded(file: Any) -> Path:
+    """Return the path of an upload; a client must not make the server read any other file."""
+    path = file.get("path") if isinstance(file, dict) else None
+    if not isinstance(path, str) or not is_in_or_equal(path, get_upload_folder()):
+        raise AppError("The file was not uploaded. Pass it as gradio_client.handle_file('messages.csv').")
+    return Path(path)
+
+
+def _mapping(columns: dict[str, str]) -> ColumnMapping:
+    try:
+        return ColumnMapping(**columns)
+    except TypeError as error:
+        raise AppError(
+            f"The mapping has {', '.join(columns)}. It takes text, which is needed, labels, id, split and "
+            "label_separator."
+        ) from error

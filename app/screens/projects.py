@@ -1,0 +1,139 @@
+"""Projects: the demo, new projects, renaming and retiring, counts, and the import of documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import on
+from app.components.project_bar import ProjectBar, author_name, picker_update, require_project
+from app.errors import AppError
+from app.screens import importing
+
+if TYPE_CHECKING:
+    from app.container import Services
+
+__all__ = ["build"]
+
+WELCOME = """
+<h2>Describe your labels, and train a model that writes the descriptions</h2>
+<p>Load the demo to see the whole loop on messages to a city council: classify, train, correct, train again.
+Or create a project below and import your own documents.</p>
+"""
+
+
+def build(services: Services, bar: ProjectBar) -> None:
+    """Lay out the Projects screen."""
+    with gr.Column(visible=False, elem_id="welcome", elem_classes="lg-panel") as welcome:
+        gr.HTML(WELCOME)
+        demo = gr.Button("Load the demo project", variant="primary", elem_id="load-demo")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320, visible=False) as open_project:
+            overview = gr.HTML(elem_id="project-overview")
+            counts = gr.HTML(elem_id="label-counts")
+            imported = importing.build(services, bar)
+        with gr.Column(scale=2, min_width=300, elem_id="project-forms"):
+            name, task, create_button, demo_again = _create_form()
+            with gr.Accordion("Rename, retire, restore", open=False, elem_id="manage-project"):
+                new_name = gr.Textbox(label="New name of the open project")
+                rename = gr.Button("Rename", size="sm")
+                retire = gr.Button("Retire the open project", size="sm", elem_id="retire-project")
+                retired = gr.Dropdown([], label="Retired projects", info="Nothing of them is deleted.")
+                restore = gr.Button("Restore", size="sm")
+
+    def refresh(project_id: int) -> tuple[Any, ...]:
+        gone = [
+            (project.name, project.id) for project in services.projects.list(include_retired=True) if project.retired
+        ]
+        put_away = gr.Dropdown(choices=gone, value=None)
+        if not project_id:
+            hidden = gr.Column(visible=False)
+            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", put_away
+        project = services.projects.get(project_id)
+        return (
+            gr.Column(visible=False),
+            gr.Column(visible=True),
+            gr.Button(visible=True),
+            _overview(project),
+            _counts(services, project_id),
+            project.name,
+            put_away,
+        )
+
+    shown = [welcome, open_project, demo_again, overview, counts, new_name, retired]
+    opened = [bar.picker, bar.project]
+
+    def opening(project_id: int | None) -> tuple[Any, Any]:
+        choices = [(project.name, project.id) for project in services.projects.list()]
+        if project_id is None and choices:
+            project_id = choices[0][1]
+        return picker_update(choices, project_id), project_id or 0
+
+    def load_demo(author: str) -> tuple[Any, ...]:
+        project_id = services.projects.load_demo(author_name(author))
+        return opening(project_id)
+
+    def create(name: str, task: str) -> tuple[Any, ...]:
+        project_id = services.projects.create(name, task)
+        gr.Info("Project created. Add its labels on the Labels tab, or import documents that carry labels.")
+        return *opening(project_id), "", ""
+
+    def rename_project(project_id: int, name: str) -> tuple[Any, ...]:
+        services.projects.rename(require_project(project_id), name)
+        return *opening(project_id), *refresh(project_id)
+
+    def retire_project(project_id: int) -> tuple[Any, ...]:
+        services.projects.retire(require_project(project_id))
+        gr.Info("Retired. It can be restored under 'Retired projects'.")
+        return opening(None)
+
+    def restore_project(project_id: int | None) -> tuple[Any, ...]:
+        if not project_id:
+            raise AppError("Choose one of the retired projects first.")
+        services.projects.restore(project_id)
+        return opening(project_id)
+
+    for button in (demo, demo_again):
+        on(button.click, load_demo, bar.author, opened)
+    on(create_button.click, create, [name, task], [*opened, name, task])
+    on(rename.click, rename_project, [bar.project, new_name], [*opened, *shown])
+    on(retire.click, retire_project, bar.project, opened)
+    on(restore.click, restore_project, retired, opened)
+    for event in (bar.project.change, bar.tab.change, imported):
+        on(event, refresh, bar.project, shown, show_progress="hidden")
+
+
+def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:
+    with gr.Column(elem_classes="lg-panel"):
+        name = gr.Textbox(label="New project", placeholder="Name", elem_id="new-project-name")
+        task = gr.Textbox(
+            label="What is classified",
+            placeholder="Messages from the public to a city council",
+            info="One sentence; the model reads it before every document.",
+            lines=2,
+            elem_id="new-project-task",
+        )
+        create = gr.Button("Create project", elem_id="create-project")
+        demo = gr.Button("Load the demo project", size="sm", visible=False)
+    return name, task, create, demo
+
+
+def _overview(project: Any) -> str:
+    figures: dict[str, object] = {split: f"{number:,}" for split, number in project.documents.items()}
+    return markup.facts(
+        {"documents": f"{sum(project.documents.values()):,}", **figures, "labels": project.labels}
+    ) + markup.note(project.task, "plain")
+
+
+def _counts(services: Services, project_id: int) -> str:
+    return markup.table(
+        ("Label", "train", "dev", "test", "unassigned", "all"),
+        (
+            markup.Row([count.name, count.train, count.dev, count.test, count.unassigned, count.total])
+            for count in services.projects.label_counts(project_id)
+        ),
+        empty="No labels yet. Add them on the Labels tab, or import a file that names them.",
+        numeric=range(1, 6),
+    )

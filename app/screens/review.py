@@ -1,0 +1,146 @@
+"""Review: the next document with the model's evidence; accept or correct its labels, undo, skip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import INFERENCE, on
+from app.components.hotkeys import hotkeys
+from app.components.project_bar import NO_PROJECT, ProjectBar, author_name
+from app.errors import AppError
+from app.screens.evidence import evidence, origin
+
+if TYPE_CHECKING:
+    from app.container import Services
+    from app.services.reviews import ReviewItem
+
+__all__ = ["build"]
+
+KEYS = {"enter": "#review-save", "u": "#review-undo", "s": "#review-skip"}
+ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One person's way through a project: what is on show, what was skipped, what can be undone."""
+
+    project_id: int
+    item: ReviewItem | None = None
+    skipped: frozenset[int] = frozenset()
+    saved: tuple[tuple[int, int], ...] = ()  # (annotation id, document id), oldest first
+
+
+def build(services: Services, bar: ProjectBar) -> None:
+    """Lay out the Review screen."""
+    session = gr.State(None)
+    counts = gr.HTML(markup.note(NO_PROJECT), elem_id="review-counts")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            passage = gr.HTML(elem_id="review-text")
+            last = gr.HTML(elem_id="review-last")
+        with gr.Column(scale=2, min_width=300):
+            with gr.Column(visible=False, elem_classes="lg-panel") as decision:
+                labels = gr.CheckboxGroup([], label="Labels of this document", elem_id="review-labels")
+                with gr.Row():
+                    save = gr.Button("Save and next [Enter]", variant="primary", min_width=150, elem_id="review-save")
+                    skip = gr.Button("Skip [s]", min_width=80, elem_id="review-skip")
+                    undo = gr.Button("Undo [u]", min_width=80, elem_id="review-undo")
+                hotkeys(KEYS, toggles="#review-labels")
+            answered = gr.HTML(elem_id="review-origin")
+            table = gr.HTML(elem_id="review-evidence")
+
+    shown = [session, counts, passage, last, decision, labels, answered, table]
+
+    def show(now: Session, remark: str = "") -> tuple[Any, ...]:
+        item = now.item
+        head = now, _counts(services, now.project_id)
+        if item is None:
+            return (
+                *head,
+                markup.note(ALL_DONE, "done"),
+                remark,
+                gr.Column(visible=bool(now.saved)),
+                [],
+                "",
+                "",
+            )
+        prediction = item.prediction
+        found = item.labels or (prediction.labels if prediction else [])
+        choices = [(f"{digit}  {name}" if digit else name, name) for _, name, digit in item.labels_all]
+        return (
+            *head,
+            markup.note(f"{item.external_id} · {item.split}", "plain") + markup.passage(item.text),
+            remark,
+            gr.Column(visible=True),
+            gr.CheckboxGroup(choices=choices, value=list(found)),
+            origin(prediction.model_name, trained=prediction.trained)
+            if prediction
+            else markup.note(item.problem, "warning"),
+            evidence(prediction.rows, trained=prediction.trained) if prediction else "",
+        )
+
+    def enter(project_id: int, tab: str, now: Session | None) -> tuple[Any, ...]:
+        if not project_id:
+            return None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", ""
+        if tab != "review":  # a prediction takes time; make it when somebody looks
+            return tuple(gr.skip() for _ in shown)
+        if now is None or now.project_id != project_id:
+            now = Session(project_id)
+        return show(following(now))
+
+    def following(now: Session) -> Session:
+        item = services.reviews.next(now.project_id, skip=set(now.skipped))
+        return replace(now, item=item)
+
+    def save_item(now: Session, chosen: list[str], author: str) -> tuple[Any, ...]:
+        item = on_show(now)
+        done = services.reviews.save(
+            item.document_id,
+            chosen,
+            author_name(author),
+            item.annotation_id,
+            prediction_id=item.prediction.id if item.prediction else None,
+        )
+        now = replace(now, saved=(*now.saved, (done.annotation_id, item.document_id)))
+        remark = f"{item.external_id} {done.action}: {', '.join(chosen) or 'no label'}."
+        return show(following(now), markup.note(remark, "done"))
+
+    def skip_item(now: Session) -> tuple[Any, ...]:
+        item = on_show(now)
+        now = replace(now, skipped=now.skipped | {item.document_id})
+        return show(
+            following(now),
+            markup.note(f"{item.external_id} skipped until you open the project again.", "plain"),
+        )
+
+    def undo_last(now: Session | None, author: str) -> tuple[Any, ...]:
+        if now is None or not now.saved:
+            raise AppError("There is nothing to undo: nothing was saved since you opened this project.")
+        annotation_id, document_id = now.saved[-1]
+        services.reviews.undo(annotation_id, author_name(author))
+        now = replace(now, saved=now.saved[:-1], item=services.reviews.item(document_id))
+        return show(now, markup.note("Undone; the document is as it was before.", "plain"))
+
+    entering = [bar.project, bar.tab, session]
+    for event in (bar.project.change, bar.tab.change):
+        on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
+    on(save.click, save_item, [session, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
+    on(skip.click, skip_item, session, shown, show_progress_on=passage, **INFERENCE)
+    on(undo.click, undo_last, [session, bar.author], shown, show_progress_on=passage, **INFERENCE)
+
+
+def on_show(now: Session | None) -> ReviewItem:
+    """Return the document on show. Raises AppError when there is none."""
+    if now is None or now.item is None:
+        raise AppError("There is no document to review. Open the Review tab again.")
+    return now.item
+
+
+def _counts(services: Services, project_id: int) -> str:
+    counts = services.reviews.counts(project_id)
+    figures = {"reviewed": counts.reviewed, "corrections": counts.corrections, "remaining": counts.remaining}
+    return markup.facts({name: f"{number:,}" for name, number in figures.items()})

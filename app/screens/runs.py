@@ -1,0 +1,220 @@
+"""The right half of the Train screen: one run live, all runs of the project, and its model versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from app.components import markup
+from app.components.curves import CURVES, plot, plotted
+from app.components.events import on
+from app.components.project_bar import NO_PROJECT, ProjectBar, active_model
+from app.errors import AppError
+
+if TYPE_CHECKING:
+    from app.container import Services
+    from app.services.models import ModelView
+    from app.services.training import RunView
+
+__all__ = ["RunsView", "build"]
+
+POLL_SECONDS = 2.0
+LIVE = ("queued", "running")
+RESUMABLE = ("failed", "cancelled", "interrupted")
+NO_RUNS = "Nothing has been trained in this project. Check the settings and press 'Start training'."
+
+
+@dataclass(frozen=True, slots=True)
+class RunsView:
+    """How the settings half drives this one: set `chosen`, then run `refresh` from `inputs` to `outputs`."""
+
+    chosen: gr.State  # id of the run on show; None for the one that is running, or the last
+    refresh: Callable[..., Any]
+    inputs: list[Any]
+    outputs: list[Any]
+
+
+def build(services: Services, bar: ProjectBar) -> RunsView:
+    """Lay out the runs and versions, and poll while a run is queued or running."""
+    chosen = gr.State(None)
+    drawn = gr.State(None)  # what the curves show, so that they are only sent again when they grow
+    status = gr.HTML(markup.note(NO_PROJECT), elem_id="run-status")
+    with gr.Row():
+        cancel = gr.Button("Cancel this run", size="sm", scale=0, min_width=160, visible=False, elem_id="run-cancel")
+        resume = gr.Button("Resume from the last checkpoint", size="sm", visible=False, elem_id="run-resume")
+    with gr.Column(visible=False, elem_id="curves") as curves, gr.Row():
+        plots = [plot(curve) for curve in CURVES]
+    with gr.Accordion("Log", open=False):
+        log = gr.Textbox(show_label=False, lines=10, max_lines=16, interactive=False, elem_classes="lg-log")
+    with gr.Accordion("Runs", open=True):
+        runs = markup.clickable("runs-table")
+    with gr.Accordion("Model versions", open=True):
+        models = markup.clickable("models-table")
+        with gr.Row(elem_classes="lg-bottom"):
+            version = gr.Dropdown([], label="Version", min_width=160, elem_id="model-picker")
+            activate = gr.Button("Make it the active model", size="sm", min_width=160, elem_id="model-activate")
+    timer = gr.Timer(POLL_SECONDS, active=False)
+
+    live = [status, cancel, resume, curves, *plots, drawn, log, runs, models, version, timer, bar.model]
+    inputs = [bar.project, chosen, drawn]
+
+    def refresh(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
+        listed = services.training.list(project_id) if project_id else []
+        versions = services.models.list(project_id) if project_id else []
+        run = _on_show(listed, run_id)
+        metrics = services.training.metrics(run.id) if run else {}
+        return (
+            _status(run, metrics) if run else markup.note(NO_RUNS if project_id else NO_PROJECT),
+            gr.Button(visible=run is not None and run.status in LIVE),
+            gr.Button(visible=run is not None and run.status in RESUMABLE),
+            gr.Column(visible=any(metrics.values())),
+            *_drawn(metrics, run, seen),
+            services.training.log(run.id) if run else "",
+            _runs_table(listed, run),
+            _models_table(versions),
+            gr.Dropdown(choices=[(model.name, model.id) for model in versions]),
+            gr.Timer(active=any(run.status in LIVE for run in listed)),
+            active_model(services.projects.get(project_id).active_model) if project_id else "",
+        )
+
+    def opened(project_id: int) -> tuple[Any, ...]:
+        return None, *refresh(project_id, None, None)
+
+    def pick(project_id: int, seen: Any, event: gr.EventData) -> tuple[Any, ...]:
+        return int(event.key), *refresh(project_id, int(event.key), seen)
+
+    def shown_run(project_id: int, run_id: int | None) -> int:
+        run = _on_show(services.training.list(project_id), run_id)
+        if run is None:
+            raise AppError("There is no run to act on.")
+        return run.id
+
+    def cancel_run(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
+        services.training.cancel(shown_run(project_id, run_id))
+        gr.Info("Asked to stop; the run ends after the step it is in.")
+        return refresh(project_id, run_id, seen)
+
+    def resume_run(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
+        services.training.resume(shown_run(project_id, run_id))
+        return refresh(project_id, run_id, seen)
+
+    def activate_version(project_id: int, run_id: int | None, seen: Any, model_id: int | None) -> tuple[Any, ...]:
+        if model_id is None:
+            raise AppError("Choose a version first.")
+        services.models.activate(model_id)
+        return refresh(project_id, run_id, seen)
+
+    def pick_version(event: gr.EventData) -> int:
+        return int(event.key)
+
+    on(bar.project.change, opened, bar.project, [chosen, *live], show_progress="hidden")
+    on(bar.tab.change, refresh, inputs, live, show_progress="hidden")
+    on(timer.tick, refresh, inputs, live, queue=False, show_progress="hidden")
+    on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden")
+    on(cancel.click, cancel_run, inputs, live)
+    on(resume.click, resume_run, inputs, live)
+    on(models.select, pick_version, None, version, show_progress="hidden")
+    on(activate.click, activate_version, [*inputs, version], live)
+    return RunsView(chosen, refresh, inputs, live)
+
+
+def _on_show(listed: Sequence[RunView], run_id: int | None) -> RunView | None:
+    if run_id is not None and (found := next((run for run in listed if run.id == run_id), None)):
+        return found
+    running = next((run for run in listed if run.status == "running"), None)
+    return running or (listed[0] if listed else None)
+
+
+def _drawn(metrics: Mapping[str, Sequence[tuple[int, float]]], run: RunView | None, seen: Any) -> list[Any]:
+    now = [run.id, {name: points[-1] for name, points in metrics.items() if points}] if run else None
+    if now == seen:
+        return [gr.skip() for _ in CURVES] + [now]
+    return [plotted(curve, metrics) for curve in CURVES] + [now]
+
+
+def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]]) -> str:
+    title = Markup("<p><b>Run {}</b> · {} · {}</p>").format(run.id, run.status, run.backbone)
+    times = [f"{_minutes(run.elapsed)} elapsed"] if run.elapsed is not None else []
+    if run.status == "running" and run.remaining is not None:
+        times.append(f"about {_minutes(run.remaining)} left")
+    if run.model_number is not None:
+        times.append(f"made version v{run.model_number}")
+    if scores := metrics.get("micro_f1"):
+        times.append(f"dev micro-F1 {markup.score(scores[-1][1])}")
+    parts = [str(title)]
+    if run.progress is not None:
+        parts.append(markup.progress_bar(run.progress, " · ".join([f"{run.progress:.0%}", *times])))
+    elif run.status == "queued":
+        parts.append(markup.note("Waiting for its turn; one run trains at a time."))
+    elif run.status == "running":
+        parts.append(markup.note("Starting: loading the backbone and the documents."))
+    if run.error:
+        parts.append(markup.note(run.error, "error"))
+    return "".join(parts)
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min"
+
+
+def _runs_table(listed: Sequence[RunView], on_show: RunView | None) -> str:
+    return markup.table(
+        ("Run", "Status", "Backbone", "Documents", "Started by", "When (UTC)", "Version"),
+        (
+            markup.Row(
+                [
+                    run.id,
+                    run.status,
+                    run.backbone,
+                    f"{run.documents:,}",
+                    run.author,
+                    markup.moment(run.created_at),
+                    f"v{run.model_number}" if run.model_number else markup.NOTHING,
+                ],
+                kind="lg-chosen" if on_show and run.id == on_show.id else "",
+                key=run.id,
+            )
+            for run in listed
+        ),
+        empty=NO_RUNS,
+        numeric=(3,),
+    )
+
+
+def _models_table(versions: Sequence[ModelView]) -> str:
+    return markup.table(
+        (
+            "Version",
+            "Dev micro-F1",
+            "macro-F1",
+            "Test micro-F1",
+            "macro-F1",
+            "Documents",
+            "Reviews",
+            "Labels changed since",
+        ),
+        (
+            markup.Row(
+                [
+                    f"{model.name} (active)" if model.active else model.name,
+                    markup.score(model.dev_micro_f1),
+                    markup.score(model.dev_macro_f1),
+                    markup.score(model.test_micro_f1),
+                    markup.score(model.test_macro_f1),
+                    f"{model.documents:,}",
+                    model.corrections,
+                    ", ".join(model.stale) or markup.NOTHING,
+                ],
+                kind="lg-chosen" if model.active else "",
+                key=model.id,
+            )
+            for model in versions
+        ),
+        empty="No version yet. A run that completes makes one, and it becomes the active one.",
+        numeric=range(1, 7),
+    )

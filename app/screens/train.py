@@ -1,0 +1,155 @@
+"""Train: what will be trained on, the settings, and Start; the runs and model versions are in `runs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import on
+from app.components.project_bar import NO_PROJECT, ProjectBar, author_name, require_project
+from app.errors import AppError
+from app.screens import runs
+from lagamc.config import BACKBONES, EPOCH_RANGE, TrainingConfig, backbone_uses_lora
+
+if TYPE_CHECKING:
+    from app.container import Services
+    from app.services.training import TrainingPreview
+
+__all__ = ["build"]
+
+OWN_BACKBONE = "A folder on the server, or a hub name."
+
+
+def build(services: Services, bar: ProjectBar) -> None:
+    """Lay out the Train screen."""
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            gr.HTML("<h3>Next run</h3>", elem_classes="lg-heading")
+            material = gr.HTML(markup.note(NO_PROJECT), elem_id="training-material")
+            settings, backbone_help, lora = _settings()
+            start = gr.Button("Start training", variant="primary", elem_id="train-start")
+        with gr.Column(scale=3, min_width=320):
+            view = runs.build(services, bar)
+
+    def preview(project_id: int) -> str:
+        return _material(services.training.preview(project_id)) if project_id else markup.note(NO_PROJECT)
+
+    def recommend(project_id: int) -> Any:
+        return services.training.preview(project_id).recommended_epochs if project_id else gr.skip()
+
+    def backbone_changed(name: str | None) -> tuple[Any, Any]:
+        name = (name or "").strip()
+        text = BACKBONES[name].help if name in BACKBONES else OWN_BACKBONE
+        return markup.note(text, "plain"), gr.Column(visible=bool(name) and backbone_uses_lora(name))
+
+    def start_run(project_id: int, author: str, *values: Any) -> int:
+        run_id = services.training.start(require_project(project_id), _config(*values), author_name(author))
+        gr.Info(f"Run {run_id} is queued. It goes on when this page is closed.")
+        return run_id
+
+    backbone, epochs = settings[0], settings[1]
+    on(backbone.change, backbone_changed, backbone, [backbone_help, lora], show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, preview, bar.project, material, show_progress="hidden")
+    on(bar.project.change, recommend, bar.project, epochs, show_progress="hidden")
+    started = on(start.click, start_run, [bar.project, bar.author, *settings], view.chosen)
+    on(started.success, view.refresh, view.inputs, view.outputs, show_progress="hidden")
+
+
+def _settings() -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Column]:
+    default = TrainingConfig()
+    with gr.Column(elem_classes="lg-panel"):
+        backbone = gr.Dropdown(
+            list(BACKBONES),
+            value=default.backbone,
+            allow_custom_value=True,
+            label="Backbone",
+            info="The pretrained model to start from; a folder or hub name can be typed in.",
+            elem_id="backbone",
+        )
+        backbone_help = gr.HTML(markup.note(BACKBONES[default.backbone].help, "plain"), padding=True)
+        with gr.Row():
+            epochs = gr.Number(
+                EPOCH_RANGE[0],
+                label="Epochs",
+                info="Passes over the data.",
+                precision=0,
+                minimum=1,
+                min_width=130,
+            )
+            rate = gr.Number(
+                default.learning_rate,
+                label="Learning rate",
+                info="Lower is slower, steadier.",
+                minimum=0,
+                step=1e-5,
+                min_width=130,
+            )
+            batch = gr.Number(
+                default.batch_size,
+                label="Batch size",
+                info="Documents per step.",
+                precision=0,
+                minimum=1,
+                min_width=130,
+            )
+    with gr.Column(visible=False) as lora, gr.Row():
+        rank = gr.Number(
+            default.lora_rank,
+            label="LoRA rank",
+            info="More learns more, in more memory.",
+            precision=0,
+            min_width=130,
+        )
+        alpha = gr.Number(
+            default.lora_alpha,
+            label="LoRA alpha",
+            info="Strength of what is learnt.",
+            precision=0,
+            min_width=130,
+        )
+        dropout = gr.Number(
+            default.lora_dropout,
+            label="LoRA dropout",
+            info="Guards against overfitting.",
+            step=0.01,
+            min_width=130,
+        )
+    return [backbone, epochs, rate, batch, rank, alpha, dropout], backbone_help, lora
+
+
+def _config(
+    backbone: str | None,
+    epochs: int | None,
+    rate: float | None,
+    batch: int | None,
+    rank: int | None,
+    alpha: int | None,
+    dropout: float | None,
+) -> dict[str, Any]:
+    backbone = (backbone or "").strip()
+    if not backbone:
+        raise AppError("Choose a backbone first.")
+    values = {"backbone": backbone, "epochs": epochs, "learning_rate": rate, "batch_size": batch}
+    if backbone_uses_lora(backbone):
+        values |= {"lora_rank": rank, "lora_alpha": alpha, "lora_dropout": dropout}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _material(found: TrainingPreview) -> str:
+    changed = found.changed_descriptions
+    parts = [
+        markup.facts({f"{split} documents": f"{number:,}" for split, number in found.documents_by_split.items()}),
+        markup.facts(
+            {
+                "reviews since the last version": found.corrections_since_last,
+                "changed descriptions": len(changed),
+            }
+        ),
+    ]
+    if changed:
+        parts.append(markup.note(f"Changed since the last version: {', '.join(changed)}.", "plain"))
+    parts += [markup.note(problem, "warning") for problem in found.problems]
+    return "".join(parts)

@@ -1,0 +1,190 @@
+"""Texts, documents and files classified by a project's active model, or by the untrained encoder before that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.errors import AppError
+from app.services.answering import Answer, Answering, Source
+from app.services.file_jobs import FileJobs, FileJobView
+from app.services.labels import LabelService
+from app.settings import Settings
+from lagamc.corpus import MAX_TEXT_CHARACTERS, ColumnMapping
+from storage import documents, predictions
+from storage.engine import Database
+from storage.models import PredictedSentence
+
+if TYPE_CHECKING:
+    from lagamc.classifier import DocumentResult
+
+__all__ = ["ClassificationService", "ClassificationView", "FileJobView", "SentenceRow"]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceRow:
+    """One sentence with its nearest label under the name it has now; cosines lie in [-1, 1]."""
+
+    sentence: str
+    label: str
+    cosine: float
+    runner_up: str | None
+    runner_up_cosine: float | None
+    margin: float | None
+    abstained: bool
+    log_probability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationView:
+    """An answer with its evidence. `result` and the keys of `names` use the names that the model learnt."""
+
+    rows: list[SentenceRow]
+    labels: list[str]
+    threshold: float
+    model_name: str
+    trained: bool
+    seconds: float
+    prediction_id: int | None
+    result: DocumentResult
+    names: Mapping[str, str]
+
+
+class ClassificationService:
+    """Use cases around classification."""
+
+    def __init__(self, database: Database, settings: Settings, label_service: LabelService) -> None:
+        self._database = database
+        self._answering = Answering(database, settings, label_service)
+        self._jobs = FileJobs(settings.data_folder / "classified")
+
+    def classify_text(self, project_id: int, text: str, threshold: float | None = None) -> ClassificationView:
+        """Classify a text that is kept nowhere.
+
+        Raises:
+            AppError: the text is empty or too long, or the model is of another label set.
+            LagamcError: the model folder is damaged, or the threshold is no cosine.
+        """
+        source = self._answering.source(project_id)
+        return self._classify(source, text, threshold)[0]
+
+    def classify_document(self, document_id: int, threshold: float | None = None) -> ClassificationView:
+        """Classify a document and store the prediction. Raises what `classify_text` does."""
+        with self._database.read() as session:
+            document = documents.get(session, document_id=document_id)
+        source = self._answering.source(document.project_id)
+        view, answer = self._classify(source, document.text, threshold)
+        with self._database.write() as session:
+            prediction = predictions.add(
+                session,
+                document_id=document_id,
+                model_version_id=source.model_id,
+                threshold=view.threshold,
+                sentences=_stored(view.result, answer.label_ids),
+            )
+        return replace(view, prediction_id=prediction.id)
+
+    def decide(self, view: ClassificationView, threshold: float) -> ClassificationView:
+        """The same answer decided at another threshold; nothing is generated, nothing stored."""
+        return _decided(view, view.result.decide(threshold))
+
+    def classify_file(self, project_id: int, path: Path, mapping: ColumnMapping, threshold: float | None = None) -> str:
+        """Begin to classify a file in the background, with what answers now, and return the job's id."""
+        from lagamc.matcher import check_threshold
+
+        if threshold is not None:
+            check_threshold(threshold)
+        source = self._answering.source(project_id)
+
+        def classify(texts: Sequence[str]) -> list[tuple[list[str], list[dict[str, Any]]]]:
+            answer = self._answering.answer(source, texts, threshold)
+            return [
+                (_labels(result, answer.names), [asdict(row) for row in _rows(result, answer.names)])
+                for result in answer.results
+            ]
+
+        return self._jobs.start(path, mapping, classify)
+
+    def file_job(self, job_id: str) -> FileJobView:
+        """How far a job is. Raises AppError for an unknown id."""
+        return self._jobs.view(job_id)
+
+    def cancel_file_job(self, job_id: str) -> None:
+        """Stop a job; what is done stays, and can be downloaded."""
+        self._jobs.cancel(job_id)
+
+    def close(self) -> None:
+        """Stop every job."""
+        self._jobs.close()
+
+    def _classify(self, source: Source, text: str, threshold: float | None) -> tuple[ClassificationView, Answer]:
+        text = text.strip()
+        if not text:
+            raise AppError("There is no text to classify. Paste one, or pick a document.")
+        if len(text) > MAX_TEXT_CHARACTERS:
+            raise AppError(
+                f"The text has {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken. Shorten it."
+            )
+        started = time.perf_counter()
+        answer = self._answering.answer(source, [text], threshold)
+        result = answer.results[0]
+        view = ClassificationView(
+            rows=[],
+            labels=[],
+            threshold=result.threshold,
+            model_name=source.model_name,
+            trained=source.model_id is not None,
+            seconds=time.perf_counter() - started,
+            prediction_id=None,
+            result=result,
+            names=answer.names,
+        )
+        return _decided(view, result), answer
+
+
+def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:
+    return replace(
+        view,
+        result=result,
+        threshold=result.threshold,
+        rows=_rows(result, view.names),
+        labels=_labels(result, view.names),
+    )
+
+
+def _labels(result: DocumentResult, names: Mapping[str, str]) -> list[str]:
+    return [names[label] for label in result.labels]
+
+
+def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]:
+    return [
+        SentenceRow(
+            sentence=sentence.text,
+            label=names[sentence.match.label],
+            cosine=sentence.match.cosine,
+            runner_up=None if sentence.match.runner_up is None else names[sentence.match.runner_up],
+            runner_up_cosine=sentence.match.runner_up_cosine,
+            margin=sentence.match.margin,
+            abstained=sentence.abstained,
+            log_probability=sentence.log_probability,
+        )
+        for sentence in result.sentences
+    ]
+
+
+def _stored(result: DocumentResult, label_ids: Mapping[str, int]) -> list[PredictedSentence]:
+    return [
+        PredictedSentence(
+            text=sentence.text,
+            label_id=label_ids[sentence.match.label],
+            cosine=sentence.match.cosine,
+            runner_up_id=None if sentence.match.runner_up is None else label_ids[sentence.match.runner_up],
+            runner_up_cosine=sentence.match.runner_up_cosine,
+            log_probability=sentence.log_probability,
+            abstained=sentence.abstained,
+        )
+        for sentence in result.sentences
+    ]

@@ -1,0 +1,211 @@
+"""Import of a file: one pass over it to plan the splits, one to write it in short transactions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlmodel import Session
+
+from app.services.naming import MAX_NAME_CHARACTERS, unstorable
+from lagamc.corpus import ColumnMapping, Example, Preview, Refusal, Row, preview_file, read_rows
+from lagamc.splits import stratified_split
+from storage import annotations as annotation_log
+from storage import documents, labels, projects
+from storage.engine import Database
+from storage.models import Document, Label, Split, name_key
+
+__all__ = ["ImportReport", "ImportService"]
+
+CHUNK = 500
+DIGEST_ID = 16  # characters of the text's hash that name a document without an id
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of a file's rows. `refused` names line and reason of each row that was not taken."""
+
+    taken: int = 0
+    duplicates: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    created_labels: list[str] = field(default_factory=list)
+
+
+class ImportService:
+    """Use cases of the import on the Projects screen."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def preview(self, path: Path) -> Preview:
+        """Return the first rows and a guessed mapping. Raises DatasetError for an unreadable file."""
+        return preview_file(path)
+
+    def unknown_labels(self, project_id: int, path: Path, mapping: ColumnMapping) -> list[str]:
+        """Return the label names in a file that the project does not have, in order of appearance."""
+        with self._database.read() as session:
+            known = labels.by_name(session, project_id=project_id, include_retired=True).keys()
+        found: dict[str, str] = {}
+        for row in read_rows(path, mapping):
+            if isinstance(row, Row) and not _malformed(row):
+                found.update({name_key(name): name for name in row.labels if name_key(name) not in found})
+        return [name for key, name in found.items() if key not in known]
+
+    def run(
+        self,
+        project_id: int,
+        path: Path,
+        mapping: ColumnMapping,
+        author: str,
+        *,
+        create_labels: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """Import a file and report on every row.
+
+        Labelled rows without a split are split by stratification; unlabelled ones stay unassigned. Chunks
+        of rows are written one after another, each complete in itself: importing the file again after a
+        break takes what is missing and counts the rest as duplicates. `progress` gets the rows done and
+        the rows in all.
+
+        Raises:
+            DatasetError: the file as a whole cannot be read; nothing is written then.
+            NotFound: the project does not exist.
+        """
+        missing = self.unknown_labels(project_id, path, mapping) if create_labels else []
+        created = self._create_labels(project_id, missing)
+        with self._database.read() as session:
+            projects.get(session, project_id=project_id)
+            known = labels.by_name(session, project_id=project_id, include_retired=True)
+        splits, total = self._plan(_Sieve(project_id, known), path, mapping)
+        sieve = _Sieve(project_id, known)
+        report = ImportReport(0, 0, sieve.refused, created)
+        done = 0
+        for chunk in _chunks(path, mapping):
+            with self._database.write() as session:
+                projects.get(session, project_id=project_id, lock=True)
+                rows = sieve.sift(session, chunk)
+                _write(session, project_id, rows, splits, author)
+            done += len(chunk)
+            report.taken, report.duplicates = report.taken + len(rows), sieve.duplicates
+            if progress:
+                progress(done, total)
+        return report
+
+    def _create_labels(self, project_id: int, names: Sequence[str]) -> list[str]:
+        with self._database.write() as session:
+            projects.get(session, project_id=project_id, lock=True)
+            present = labels.by_name(session, project_id=project_id, include_retired=True)
+            missing = [name for name in names if name_key(name) not in present]
+            return [labels.add(session, project_id=project_id, name=name).name for name in missing]
+
+    def _plan(self, sieve: _Sieve, path: Path, mapping: ColumnMapping) -> tuple[Mapping[str, str], int]:
+        """Return {text hash: split} for the new labelled rows without a split, and the number of rows."""
+        examples: list[Example] = []
+        total = 0
+        for chunk in _chunks(path, mapping):
+            total += len(chunk)
+            with self._database.read() as session:
+                rows = sieve.sift(session, chunk)
+            unsplit = (row for row in rows if row.labels and not row.split)
+            # Only ids and labels decide a split: the texts need not be kept.
+            examples += [Example(row.hash, "", tuple(map(str, row.labels))) for row in unsplit]
+        return stratified_split(examples), total
+
+
+@dataclass(frozen=True, slots=True)
+class _NewRow:
+    """A row that the project does not have yet, with the ids of its labels."""
+
+    id: str
+    hash: str
+    text: str
+    labels: tuple[int, ...]
+    split: str | None
+
+
+class _Sieve:
+    """Tells the new rows of a file from repeated and faulty ones, chunk by chunk."""
+
+    def __init__(self, project_id: int, known: Mapping[str, Label]) -> None:
+        self.duplicates = 0
+        self.refused: list[Refusal] = []
+        self._project_id = project_id
+        self._known = known
+        self._hash_of: dict[str, str] = {}  # of every external id met, in the project or in the file
+        self._hashes: set[str] = set()
+
+    def sift(self, session: Session, chunk: Sequence[Row | Refusal]) -> list[_NewRow]:
+        """Return the new rows of a chunk; what was counted or refused adds up over the chunks."""
+        good: list[tuple[Row, str]] = []
+        for row in chunk:
+            if refusal := row if isinstance(row, Refusal) else self._fault(row):
+                self.refused.append(refusal)
+            elif isinstance(row, Row):
+                good.append((row, documents.text_hash(row.text)))
+        present = documents.existing(
+            session,
+            project_id=self._project_id,
+            external_ids={row.id or digest[:DIGEST_ID] for row, digest in good},
+            hashes={digest for _, digest in good},
+        )
+        self._hash_of.update(present)
+        self._hashes.update(present.values())
+        return [new for row, digest in good if (new := self._if_new(row, digest))]
+
+    def _fault(self, row: Row) -> Refusal | None:
+        if reason := _malformed(row):
+            return Refusal(row.line, reason)
+        names = {name: self._known.get(name_key(name)) for name in row.labels}
+        if unknown := [f"{name!r}" for name, label in names.items() if label is None]:
+            return Refusal(row.line, f"unknown label {', '.join(unknown)}; create it, or correct the file")
+        if retired := [f"{name!r}" for name, label in names.items() if label and label.retired_at]:
+            return Refusal(row.line, f"the label {', '.join(retired)} is retired; restore it, or correct the file")
+        return None
+
+    def _if_new(self, row: Row, digest: str) -> _NewRow | None:
+        identifier = row.id or digest[:DIGEST_ID]
+        if digest in self._hashes:
+            self.duplicates += 1
+            return None
+        if identifier in self._hash_of:
+            self.refused.append(Refusal(row.line, f"the id {identifier!r} belongs to a document with another text"))
+            return None
+        self._hash_of[identifier] = digest
+        self._hashes.add(digest)
+        label_ids = dict.fromkeys(self._known[name_key(name)].id for name in row.labels)
+        return _NewRow(identifier, digest, row.text, tuple(label_ids), row.split)
+
+
+def _malformed(row: Row) -> str | None:
+    """Return why a row that reads well cannot be stored."""
+    for what, value in (("text", row.text), ("id", row.id or ""), *(("label name", name) for name in row.labels)):
+        if reason := unstorable(value):
+            return f"the {what} cannot be stored: {reason}"
+        if what != "text" and len(value) > MAX_NAME_CHARACTERS:
+            return f"the {what} is longer than {MAX_NAME_CHARACTERS} characters"
+    return None
+
+
+def _chunks(path: Path, mapping: ColumnMapping) -> Iterator[list[Row | Refusal]]:
+    rows = read_rows(path, mapping)
+    while chunk := list(itertools.islice(rows, CHUNK)):
+        yield chunk
+
+
+def _write(session: Session, project_id: int, rows: Sequence[_NewRow], splits: Mapping[str, str], author: str) -> None:
+    added = [
+        Document(
+            project_id=project_id,
+            external_id=row.id,
+            text=row.text,
+            text_hash=row.hash,
+            split=Split(row.split or splits.get(row.hash, Split.UNASSIGNED)),
+        )
+        for row in rows
+    ]
+    documents.add_all(session, documents=added)
+    labelled = {document.id: row.labels for document, row in zip(added, rows, strict=True) if row.labels}
+    annotation_log.add_imported(session, labels=labelled, author=author)

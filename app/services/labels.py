@@ -1,0 +1,201 @@
+"""Labels and their descriptions: every saved wording is kept, and none may equal another label's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.errors import AppError
+from app.services.naming import checked_line
+from lagamc.labels import Label, LabelSet
+from storage import documents, labels, projects
+from storage.engine import Database
+from storage.errors import StaleWrite
+from storage.models import DescriptionVersion
+from storage.models import Label as LabelRow
+
+__all__ = ["LabelService", "LabelSetView", "LabelView", "VersionView"]
+
+MAX_DESCRIPTION_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class LabelView:
+    """A label with its current description; version 0 and no author mean that none was written yet."""
+
+    id: int
+    name: str
+    description: str
+    author: str
+    updated_at: datetime
+    documents: int
+    version: int
+    retired: bool
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One wording of a description."""
+
+    number: int
+    text: str
+    author: str
+    source: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSetView:
+    """A project's label set, with the ids of labels and description versions in the same order."""
+
+    label_set: LabelSet
+    label_ids: tuple[int, ...]
+    description_version_ids: tuple[int, ...]
+
+
+class LabelService:
+    """Use cases of the Labels screen."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, project_id: int, name: str, description: str, author: str) -> int:
+        """Add a label with its first description and return its id. Raises AppError or NameTaken."""
+        name, description = _checked(name, description)
+        with self._database.write() as session:
+            projects.get(session, project_id=project_id, lock=True)
+            label = labels.add(session, project_id=project_id, name=name)
+            _refuse_shared(session, label, description)
+            labels.add_version(session, label_id=label.id, text=description, author=author)
+            return label.id
+
+    def save(self, label_id: int, name: str, description: str, author: str, expected_version: int | None = None) -> int:
+        """Rename a label, reword it, or both, and return the number of its current version.
+
+        A rename makes a version too, with a note, so that the history shows it; saving what is there
+        already makes none.
+
+        Raises:
+            AppError: the name or description is blank or too long, or the description is another label's.
+            NameTaken: another label of the project has the name.
+            StaleWrite: the label has a newer version than `expected_version`.
+        """
+        name, description = _checked(name, description)
+        with self._database.write() as session:
+            label = _locked(session, label_id)
+            current = labels.current_version(session, label_id=label_id)
+            _refuse_stale(label, current, expected_version)
+            if current is not None and (label.name, current.text) == (name, description):
+                return current.number
+            note = f"renamed from {label.name!r}" if label.name != name else ""
+            labels.rename(session, label_id=label_id, name=name)
+            _refuse_shared(session, label, description)
+            return labels.add_version(session, label_id=label_id, text=description, author=author, note=note).number
+
+    def retire(self, label_id: int) -> None:
+        """Put a label away; documents keep it in their history."""
+        with self._database.write() as session:
+            labels.set_retired(session, label_id=label_id, retired=True)
+
+    def restore_label(self, label_id: int) -> None:
+        """Take a retired label back. Raises AppError when its description is another label's by now."""
+        with self._database.write() as session:
+            label = _locked(session, label_id)
+            if current := labels.current_version(session, label_id=label_id):
+                _refuse_shared(session, label, current.text)
+            labels.set_retired(session, label_id=label_id, retired=False)
+
+    def versions(self, label_id: int, limit: int = 20) -> list[VersionView]:
+        """Return the last descriptions of a label, newest first."""
+        with self._database.read() as session:
+            return [
+                VersionView(row.number, row.text, row.author, row.source, row.created_at)
+                for row in labels.versions(session, label_id=label_id, limit=limit)
+            ]
+
+    def restore_version(self, label_id: int, number: int, author: str) -> int:
+        """Make an old wording current again, as a new version, and return that version's number."""
+        with self._database.write() as session:
+            label = _locked(session, label_id)
+            old = labels.version(session, label_id=label_id, number=number)
+            _refuse_shared(session, label, old.text)
+            return labels.add_version(
+                session,
+                label_id=label_id,
+                text=old.text,
+                author=author,
+                source="restored",
+                note=f"version {number}",
+            ).number
+
+    def label_set(self, project_id: int) -> LabelSetView:
+        """Return the labels in use as the method needs them.
+
+        Raises:
+            LabelError: there are none, or some lack a description.
+        """
+        with self._database.read() as session:
+            found = labels.described(session, project_id=project_id)
+        return LabelSetView(
+            LabelSet(Label(label.name, version.text if version else "") for label, version in found),
+            tuple(label.id for label, _ in found),
+            tuple(version.id for _, version in found if version is not None),
+        )
+
+    def list(self, project_id: int, *, include_retired: bool = False) -> list[LabelView]:
+        """Return a project's labels by position."""
+        with self._database.read() as session:
+            found = labels.described(session, project_id=project_id, include_retired=include_retired)
+            carried: Counter[int] = Counter()
+            for label_id, _, number in documents.label_counts(session, project_id=project_id):
+                carried[label_id] += number
+        return [_view(label, version, carried[label.id]) for label, version in found]
+
+
+def _locked(session: Session, label_id: int) -> LabelRow:
+    """Return a label while no other label of its project can change: descriptions are compared."""
+    label = labels.get(session, label_id=label_id)
+    projects.get(session, project_id=label.project_id, lock=True)
+    return labels.get(session, label_id=label_id, lock=True)
+
+
+def _checked(name: str, description: str) -> tuple[str, str]:
+    name = checked_line(name, what="The name of a label")
+    what = f"The description of {name!r}"
+    return name, checked_line(description, what=what, limit=MAX_DESCRIPTION_CHARACTERS)
+
+
+def _refuse_shared(session: Session, label: LabelRow, description: str) -> None:
+    for other, version in labels.described(session, project_id=label.project_id):
+        if other.id != label.id and version and version.text.casefold() == description.casefold():
+            raise AppError(
+                f"{other.name!r} has the same description, so no sentence could tell it from {label.name!r}. "
+                "Say what differs."
+            )
+
+
+def _refuse_stale(label: LabelRow, current: DescriptionVersion | None, expected: int | None) -> None:
+    if expected is None or current is None or current.number == expected:
+        return
+    raise StaleWrite(
+        f"{current.author} saved {label.name!r} at {current.created_at:%Y-%m-%d %H:%M:%S} UTC; it now reads: "
+        f"{current.text!r}. Nothing of yours was written. Reload the label, then save again."
+    )
+
+
+def _view(label: LabelRow, version: DescriptionVersion | None, carried: int) -> LabelView:
+    return LabelView(
+        id=label.id,
+        name=label.name,
+        description=version.text if version else "",
+        author=version.author if version else "",
+        updated_at=version.created_at if version else label.created_at,
+        documents=carried,
+        version=version.number if version else 0,
+        retired=label.retired_at is not None,
+        position=label.position,
+    )

@@ -1,0 +1,167 @@
+"""Projects: make, find, put away, count, and the demo."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import Session
+
+from app.errors import AppError
+from app.services.imports import ImportService
+from app.services.labels import LabelService
+from app.services.naming import checked_line
+from lagamc.corpus import ColumnMapping
+from lagamc.labels import LabelSet
+from storage import documents, labels, model_versions, projects
+from storage.engine import Database
+from storage.models import Project, Split
+
+__all__ = ["LabelCount", "ProjectService", "ProjectView"]
+
+DEMO_NAME = "City council (demo)"
+DEMO_TASK = "Messages from the public to a city council, each to be passed to the teams it concerns."
+DEMO_FOLDER = Path(__file__).parents[2] / "examples" / "city-council"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project with its counts. `documents` has every split; `active_model` reads like "v3 · minilm"."""
+
+    id: int
+    name: str
+    task: str
+    retired: bool
+    documents: dict[str, int]
+    labels: int
+    annotated: int
+    active_model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How many documents of each split carry a label now."""
+
+    name: str
+    train: int
+    dev: int
+    test: int
+    unassigned: int
+    total: int
+
+
+class ProjectService:
+    """Use cases of the Projects screen."""
+
+    def __init__(self, database: Database, *, demo_folder: Path = DEMO_FOLDER) -> None:
+        self._database = database
+        self._demo_folder = demo_folder
+
+    def get(self, project_id: int) -> ProjectView:
+        """Return one project. Raises NotFound."""
+        with self._database.read() as session:
+            project = projects.get(session, project_id=project_id)
+            tally = _tally(session, project_id=project_id)[project_id]
+            return _view(session, project, tally, labels.counts(session))
+
+    def create(self, name: str, task: str = "") -> int:
+        """Add a project and return its id. Raises AppError for a blank name, NameTaken for a used one."""
+        with self._database.write() as session:
+            return projects.add(session, name=checked_line(name, what="The name of a project"), task=task.strip()).id
+
+    def rename(self, project_id: int, name: str) -> None:
+        """Give a project another name. Raises AppError or NameTaken."""
+        with self._database.write() as session:
+            projects.rename(session, project_id=project_id, name=checked_line(name, what="The name of a project"))
+
+    def retire(self, project_id: int) -> None:
+        """Put a project away; nothing in it is lost."""
+        with self._database.write() as session:
+            projects.set_retired(session, project_id=project_id, retired=True)
+
+    def restore(self, project_id: int) -> None:
+        """Take a retired project back."""
+        with self._database.write() as session:
+            projects.set_retired(session, project_id=project_id, retired=False)
+
+    def label_counts(self, project_id: int) -> list[LabelCount]:
+        """Return the documents of each label in use, a split, by position."""
+        with self._database.read() as session:
+            known = labels.described(session, project_id=project_id)
+            tally: dict[int, Counter[Split]] = defaultdict(Counter)
+            for label_id, split, number in documents.label_counts(session, project_id=project_id):
+                tally[label_id][split] += number
+        return [_label_count(label.name, tally[label.id]) for label, _ in known]
+
+    def load_demo(self, author: str) -> int:
+        """Open the demo project, loading it where that has not happened, and return its id."""
+        with self._database.write() as session:
+            project = projects.find(session, name=DEMO_NAME)
+            if project is None:
+                project = projects.add(session, name=DEMO_NAME, task=DEMO_TASK)
+            project.retired_at = None
+            if documents.total(session, project_id=project.id):
+                return project.id
+        self._fill_demo(project.id, author)
+        return project.id
+
+    def list(self, *, include_retired: bool = False) -> list[ProjectView]:
+        """Return projects by name."""
+        with self._database.read() as session:
+            found = projects.listed(session, include_retired=include_retired)
+            tally, described = _tally(session), labels.counts(session)
+            return [_view(session, project, tally[project.id], described) for project in found]
+
+    def _fill_demo(self, project_id: int, author: str) -> None:
+        messages = self._demo_folder / "messages.jsonl"
+        if not messages.is_file():
+            raise AppError(f"The demo's documents are not in {self._demo_folder}. Get the whole repository again.")
+        described = LabelSet.read(self._demo_folder / "labels.json")
+        service = LabelService(self._database)
+        present = {label.name for label in service.list(project_id, include_retired=True)}
+        for label in described:
+            if label.name not in present:
+                service.add(project_id, label.name, label.description, author)
+        mapping = ColumnMapping(text="text", labels="labels", id="id", split="split")
+        ImportService(self._database).run(project_id, messages, mapping, author)
+
+
+@dataclass(slots=True)
+class _Tally:
+    splits: Counter[str]
+    annotated: int = 0
+
+
+def _tally(session: Session, *, project_id: int | None = None) -> Mapping[int, _Tally]:
+    tally: dict[int, _Tally] = defaultdict(lambda: _Tally(Counter({split.value: 0 for split in Split})))
+    for owner, split, action, number in documents.tally(session, project_id=project_id):
+        tally[owner].splits[split.value] += number
+        tally[owner].annotated += number if action is not None else 0
+    return tally
+
+
+def _label_count(name: str, counts: Counter[Split]) -> LabelCount:
+    return LabelCount(
+        name=name,
+        train=counts[Split.TRAIN],
+        dev=counts[Split.DEV],
+        test=counts[Split.TEST],
+        unassigned=counts[Split.UNASSIGNED],
+        total=counts.total(),
+    )
+
+
+def _view(session: Session, project: Project, tally: _Tally, described: Mapping[int, int]) -> ProjectView:
+    active = model_versions.active(session, project_id=project.id)
+    return ProjectView(
+        id=project.id,
+        name=project.name,
+        task=project.task,
+        retired=project.retired_at is not None,
+        documents=dict(tally.splits),
+        labels=described.get(project.id, 0),
+        annotated=tally.annotated,
+        active_model=active.title if active else None,
+    )

@@ -1,0 +1,242 @@
+"""Review: which document comes next, what the model says of it, and what a person decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from sqlmodel import Session
+
+from app.errors import AppError
+from app.services.classification import ClassificationView, SentenceRow
+from lagamc.errors import LagamcError
+from storage import annotations as annotation_log
+from storage import documents, labels, model_versions, predictions
+from storage.engine import Database
+from storage.models import Action, Document, Prediction, name_key
+
+__all__ = ["LabelChoice", "PredictionView", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
+
+DIGITS = "1234567890"
+UNTRAINED = "untrained encoder"
+
+
+class LabelChoice(NamedTuple):
+    """A label to toggle; the first ten have a digit key, the others an empty one."""
+
+    id: int
+    name: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionView:
+    """A stored prediction under the names that labels have now."""
+
+    id: int
+    model_name: str
+    trained: bool
+    threshold: float
+    labels: list[str]
+    rows: list[SentenceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """A document to review. Without a `prediction`, `problem` says why; `save` takes `annotation_id` back."""
+
+    document_id: int
+    external_id: str
+    text: str
+    split: str
+    labels: list[str]
+    annotation_id: int | None
+    prediction: PredictionView | None
+    problem: str
+    labels_all: list[LabelChoice]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedReview:
+    """A saved decision; `action` is "accepted" or "corrected"."""
+
+    annotation_id: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """Documents outside the test split that a person reviewed, corrected, or has yet to see."""
+
+    reviewed: int
+    corrections: int
+    remaining: int
+
+
+class Classifying(Protocol):
+    """The one thing that review needs of classification."""
+
+    def classify_document(self, document_id: int) -> ClassificationView:
+        """Classify a document and store the prediction."""
+
+
+class ReviewService:
+    """Use cases of the Review screen."""
+
+    def __init__(self, database: Database, classification: Classifying) -> None:
+        self._database = database
+        self._classification = classification
+
+    def next(
+        self, project_id: int, after_id: int | None = None, skip: Collection[int] = frozenset()
+    ) -> ReviewItem | None:
+        """Return the next document nobody has reviewed, or None when all are done or skipped.
+
+        Unassigned documents come before train and dev; test documents are never offered.
+        """
+        with self._database.read() as session:
+            document = documents.next_unreviewed(session, project_id=project_id, after_id=after_id or 0, skip=skip)
+        return self.item(document.id) if document else None
+
+    def item(self, document_id: int) -> ReviewItem:
+        """Return one document as it is to be reviewed, classified if what answers now has not done so."""
+        prediction_id, problem = self._prediction(document_id)
+        with self._database.read() as session:
+            document = documents.get(session, document_id=document_id)
+            names = annotation_log.label_names(session, annotation_ids=[document.annotation_id])
+            in_use = labels.described(session, project_id=document.project_id)
+            return ReviewItem(
+                document_id=document.id,
+                external_id=document.external_id,
+                text=document.text,
+                split=document.split.value,
+                labels=names.get(document.annotation_id or 0, []),
+                annotation_id=document.annotation_id,
+                prediction=_view(session, prediction_id) if prediction_id else None,
+                problem=problem,
+                labels_all=[
+                    LabelChoice(label.id, label.name, DIGITS[number : number + 1])
+                    for number, (label, _) in enumerate(in_use)
+                ],
+            )
+
+    def save(
+        self,
+        document_id: int,
+        labels: Sequence[str],
+        author: str,
+        expected_annotation_id: int | None,
+        prediction_id: int | None = None,
+    ) -> SavedReview:
+        """Record a person's decision; no label at all is one too.
+
+        It corrects when it differs from the prediction it answers, or, without a prediction, from the
+        labels that the document had.
+
+        Raises:
+            AppError: a label is unknown or retired, or the prediction is of another document.
+            StaleWrite: somebody has saved the document since it was loaded.
+        """
+        with self._database.write() as session:
+            document = documents.get(session, document_id=document_id, lock=True)
+            chosen = _label_ids(session, document, labels)
+            proposed = _proposed(session, document, prediction_id)
+            saved = annotation_log.record(
+                session,
+                document_id=document_id,
+                labels=chosen,
+                author=author,
+                action=Action.ACCEPTED if chosen == proposed else Action.CORRECTED,
+                expected_id=expected_annotation_id,
+                prediction_id=prediction_id,
+            )
+            return SavedReview(saved.id, saved.action.value)
+
+    def undo(self, annotation_id: int, author: str) -> None:
+        """Take a decision back; the one before it holds again. Raises StaleWrite when a later one exists."""
+        with self._database.write() as session:
+            annotation_log.undo(session, annotation_id=annotation_id, author=author)
+
+    def counts(self, project_id: int) -> ReviewCounts:
+        """Return how far the review of a project is."""
+        reviewed = corrections = remaining = 0
+        with self._database.read() as session:
+            for _, split, action, number in documents.tally(session, project_id=project_id):
+                if split not in documents.QUEUE:
+                    continue
+                reviewed += number if action in documents.REVIEWED else 0
+                corrections += number if action is Action.CORRECTED else 0
+                remaining += number if action not in documents.REVIEWED else 0
+        return ReviewCounts(reviewed, corrections, remaining)
+
+    def _prediction(self, document_id: int) -> tuple[int | None, str]:
+        """Return the id of a prediction by what answers now; or None, and why there is none."""
+        with self._database.read() as session:
+            if found := _fresh_prediction(session, documents.get(session, document_id=document_id)):
+                return found.id, ""
+        try:  # no session is open while a model generates
+            return self._classification.classify_document(document_id).prediction_id, ""
+        except (AppError, LagamcError) as error:
+            return None, str(error)
+
+
+def _fresh_prediction(session: Session, document: Document) -> Prediction | None:
+    """Return the newest prediction of what answers now, unless threshold or descriptions changed since."""
+    version = model_versions.active(session, project_id=document.project_id)
+    version_id = version.id if version else None
+    found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
+    if found is None or (version is not None and found.threshold != version.threshold):
+        return None
+    changed_at = labels.last_changed_at(session, project_id=document.project_id)
+    if version is None and changed_at is not None and changed_at > found.created_at:
+        return None
+    return found
+
+
+def _view(session: Session, prediction_id: int) -> PredictionView:
+    prediction = predictions.get(session, prediction_id=prediction_id)
+    sentences = predictions.sentences(session, prediction_id=prediction_id)
+    ids = {key for row in sentences for key in (row.label_id, row.runner_up_id) if key is not None}
+    names = labels.names(session, label_ids=ids)
+    rows = [
+        SentenceRow(
+            sentence=row.text,
+            label=names.get(row.label_id or 0, ""),
+            cosine=row.cosine,
+            runner_up=names.get(row.runner_up_id or 0),
+            runner_up_cosine=row.runner_up_cosine,
+            margin=None if row.runner_up_cosine is None else row.cosine - row.runner_up_cosine,
+            abstained=row.abstained,
+            log_probability=row.log_probability,
+        )
+        for row in sentences
+    ]
+    model_id = prediction.model_version_id
+    return PredictionView(
+        id=prediction.id,
+        model_name=UNTRAINED if model_id is None else model_versions.get(session, model_id=model_id).title,
+        trained=model_id is not None,
+        threshold=prediction.threshold,
+        labels=list(dict.fromkeys(row.label for row in rows if not row.abstained)),
+        rows=rows,
+    )
+
+
+def _label_ids(session: Session, document: Document, names: Sequence[str]) -> set[int]:
+    known = labels.by_name(session, project_id=document.project_id)
+    if unknown := [name for name in names if name_key(name) not in known]:
+        raise AppError(
+            f"The project has no label {', '.join(map(repr, unknown))} in use. Add or restore it on the "
+            "Labels tab, then save again."
+        )
+    return {known[name_key(name)].id for name in names}
+
+
+def _proposed(session: Session, document: Document, prediction_id: int | None) -> set[int]:
+    if prediction_id is None:
+        return annotation_log.label_ids(session, annotation_id=document.annotation_id)
+    if predictions.get(session, prediction_id=prediction_id).document_id != document.id:
+        raise AppError(f"Prediction {prediction_id} is of another document. Reload the page, then save again.")
+    sentences = predictions.sentences(session, prediction_id=prediction_id)
+    return {row.label_id for row in sentences if not row.abstained and row.label_id is not None}

@@ -1,0 +1,274 @@
+"""Training runs as the screens and the API see them: previewed, started, followed, cancelled, resumed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlmodel import Session
+
+from app.errors import AppError
+from app.jobs.outcome import tail
+from app.jobs.supervisor import Supervisor
+from app.settings import Settings
+from lagamc.checkpoint import write_run_folder
+from lagamc.config import TrainingConfig, backbone_uses_lora, recommended_epochs
+from lagamc.corpus import Corpus, Example
+from lagamc.labels import Label, LabelSet
+from storage import annotations as annotation_log
+from storage import documents, labels, model_versions, projects, runs
+from storage.engine import Database
+from storage.models import Run, RunStatus, Split, utc_now
+
+__all__ = ["RunView", "TrainingPreview", "TrainingService"]
+
+PARTS: Mapping[str, tuple[Split, ...]] = {
+    "train": (
+        Split.TRAIN,
+        Split.UNASSIGNED,
+    ),  # an unassigned document becomes training data once it is labelled
+    "dev": (Split.DEV,),
+    "test": (Split.TEST,),
+}
+RESUMABLE = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPreview:
+    """What a run started now would be trained on; it can start when `problems` is empty."""
+
+    documents_by_split: dict[str, int]
+    labelled_documents: int
+    corrections_since_last: int
+    changed_descriptions: list[str]
+    problems: list[str]
+    recommended_epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run for display; `progress` lies in [0, 1], `elapsed` and `remaining` are seconds."""
+
+    id: int
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    author: str
+    backbone: str
+    documents: int
+    progress: float | None
+    elapsed: float | None
+    remaining: float | None
+    error: str | None
+    model_number: int | None
+
+
+class TrainingService:
+    """Use cases around runs; the supervisor does what is asked for here."""
+
+    def __init__(self, database: Database, settings: Settings, supervisor: Supervisor) -> None:
+        self._database = database
+        self._settings = settings
+        self._supervisor = supervisor
+
+    def preview(self, project_id: int) -> TrainingPreview:
+        """What would be trained on, and what stands in the way."""
+        with self._database.read() as session:
+            sizes = _sizes(session, project_id)
+            latest = model_versions.latest(session, project_id=project_id)
+            changed = latest and labels.changed_since(session, project_id=project_id, pinned=latest.labels)
+            return TrainingPreview(
+                documents_by_split=sizes,
+                labelled_documents=sum(sizes.values()),
+                corrections_since_last=_corrections(session, project_id),
+                changed_descriptions=changed or [],
+                problems=_problems(session, project_id, sizes),
+                recommended_epochs=recommended_epochs(sizes["train"]),
+            )
+
+    def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
+        """Queue a run and return its id.
+
+        Raises:
+            AppError: there is too little to train on, or the run folder cannot be written.
+            ConfigError: a setting is unknown or out of range.
+        """
+        with self._database.read() as session:
+            if problems := _problems(session, project_id, _sizes(session, project_id)):
+                raise AppError(" ".join(problems))
+            task = projects.get(session, project_id=project_id).task or None
+            described = labels.described(session, project_id=project_id)
+            corpora = {part: _corpus(session, project_id, PARTS[part]) for part in PARTS}
+            corrections = _corrections(session, project_id)
+        settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
+        if task and backbone_uses_lora(settings.backbone):  # a sentence encoder reads no instructions
+            settings = replace(settings, task_description=task)
+        pinned = [
+            {"label_id": label.id, "name": label.name, "description_version_id": version.id}
+            for label, version in described
+            if version is not None
+        ]
+        staged = self._settings.runs_folder / f".{uuid4().hex}"
+        try:
+            write_run_folder(
+                staged,
+                config=settings,
+                labels=LabelSet(Label(label.name, version.text) for label, version in described if version),
+                train=corpora["train"],
+                dev=corpora["dev"],
+                test=corpora["test"] or None,
+            )
+            with self._database.write() as session:
+                run = runs.add(
+                    session,
+                    project_id=project_id,
+                    config={"training": settings.to_dict(), "labels": pinned},
+                    author=author,
+                    documents=len(corpora["train"]),
+                    corrections=corrections,
+                )
+                run.folder = self._place(staged, run.id)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise AppError(f"The run folder cannot be written ({error}). Free some space and start again.") from error
+        self._supervisor.poke()
+        return run.id
+
+    def cancel(self, run_id: int) -> None:
+        """Take a waiting run out of the queue, or ask a running one to stop. Raises AppError when it has ended."""
+        with self._database.write() as session:
+            run = runs.get(session, run_id=run_id, lock=True)
+            if run.status is RunStatus.QUEUED:
+                runs.move(session, run_id=run_id, to=RunStatus.CANCELLED, expected=[RunStatus.QUEUED])
+            elif run.status is RunStatus.RUNNING:
+                self._supervisor.cancel(self._folder(run))
+            else:
+                raise AppError(f"Run {run_id} is {run.status} already, so there is nothing to cancel.")
+        self._supervisor.poke()
+
+    def resume(self, run_id: int) -> None:
+        """Queue a run that ended early; it goes on from its last checkpoint, or starts over without one.
+
+        Raises:
+            AppError: its folder is gone.
+            StaleWrite: it is waiting, running or completed.
+        """
+        with self._database.write() as session:
+            run = runs.move(session, run_id=run_id, to=RunStatus.QUEUED, expected=RESUMABLE)
+            folder = self._folder(run)
+            if not folder.is_dir():
+                raise AppError(f"The folder of run {run_id}, {folder}, is gone. Start a new run instead.")
+            (folder / "cancel").unlink(missing_ok=True)
+        self._supervisor.poke()
+
+    def list(self, project_id: int) -> list[RunView]:
+        """The last runs of a project, newest first."""
+        with self._database.read() as session:
+            made = model_versions.listed(session, project_id=project_id)
+            numbers = {version.run_id: version.number for version in made}
+            return [_view(run, numbers.get(run.id)) for run in runs.listed(session, project_id=project_id)]
+
+    def get(self, run_id: int) -> RunView:
+        """One run. Raises NotFound."""
+        with self._database.read() as session:
+            version = model_versions.by_run(session, run_id=run_id)
+            return _view(runs.get(session, run_id=run_id), version.number if version else None)
+
+    def metrics(self, run_id: int) -> dict[str, list[tuple[int, float]]]:
+        """{name: [(step, value)]} of the loss, its terms, lambda and dev F1, at most 500 points each."""
+        with self._database.read() as session:
+            return runs.metrics(session, run_id=run_id)
+
+    def log(self, run_id: int, lines: int = 200) -> str:
+        """The last lines that the child wrote to its output."""
+        with self._database.read() as session:
+            run = runs.get(session, run_id=run_id)
+        return tail(self._folder(run) / "log.txt", lines)
+
+    def status(self, run_id: int) -> dict[str, Any]:
+        """One run as JSON-able values, times in ISO 8601."""
+        values = asdict(self.get(run_id))
+        return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
+
+    def _folder(self, run: Run) -> Path:
+        return self._settings.data_folder / run.folder
+
+    def _place(self, staged: Path, run_id: int) -> str:
+        """Move a finished run folder to its place and return that, relative to the data folder."""
+        target = self._settings.runs_folder / str(run_id)
+        if target.exists():  # left by another database in the same data folder: not ours to overwrite
+            target = target.with_name(f"{run_id}-{uuid4().hex[:8]}")
+        staged.rename(target)
+        return target.relative_to(self._settings.data_folder).as_posix()
+
+
+def _sizes(session: Session, project_id: int) -> dict[str, int]:
+    counted = documents.labelled(session, project_id=project_id)
+    return {part: sum(counted.get(split, 0) for split in splits) for part, splits in PARTS.items()}
+
+
+def _corrections(session: Session, project_id: int) -> int:
+    """Documents reviewed since the data of the last version were gathered."""
+    latest = model_versions.latest(session, project_id=project_id)
+    since = runs.get(session, run_id=latest.run_id).created_at if latest else None
+    return annotation_log.reviewed_since(session, project_id=project_id, since=since)
+
+
+def _problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> list[str]:
+    described = labels.described(session, project_id=project_id)
+    used = {
+        label_id
+        for label_id, split, _ in documents.label_counts(session, project_id=project_id)
+        if split in PARTS["train"]
+    }
+    found = len(used & {label.id for label, _ in described})
+    problems = []
+    if found < 2:
+        problems.append(f"Training needs at least 2 labels that occur in training documents; found {found}.")
+    if not sizes["train"]:
+        problems.append("There are no labelled training documents. Import some, or review some documents.")
+    if not sizes["dev"]:
+        problems.append("There are no labelled documents in the dev split, which picks the best epoch. Import some.")
+    if blank := [label.name for label, version in described if version is None]:
+        problems.append(f"Labels without a description: {', '.join(blank)}. Describe or retire them.")
+    return problems
+
+
+def _corpus(session: Session, project_id: int, splits: tuple[Split, ...]) -> Corpus:
+    """The documents of some splits that carry at least one label in use."""
+    in_use = {label.name for label, _ in labels.described(session, project_id=project_id)}
+    examples: list[Example] = []
+    last = 0
+    while page := documents.annotated(session, project_id=project_id, splits=splits, after_id=last):
+        named = annotation_log.label_names(session, annotation_ids=[document.annotation_id for document in page])
+        for document in page:
+            names = tuple(name for name in named.get(document.annotation_id or 0, ()) if name in in_use)
+            if names:
+                examples.append(Example(document.external_id, document.text, names))
+        last = page[-1].id
+    return Corpus(examples)
+
+
+def _view(run: Run, model_number: int | None) -> RunView:
+    ended = run.finished_at or (utc_now() if run.status is RunStatus.RUNNING else None)
+    return RunView(
+        id=run.id,
+        status=run.status.value,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        author=run.author,
+        backbone=run.config["training"]["backbone"],
+        documents=run.documents,
+        progress=min(1.0, run.step / run.total_steps) if run.total_steps else None,
+        elapsed=(ended - run.started_at).total_seconds() if ended and run.started_at else None,
+        remaining=run.remaining_seconds,
+        error=run.error,
+        model_number=model_number,
+    )

@@ -1,0 +1,39 @@
+"""Where the workbench listens and keeps its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import AppError
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that `launch.py` can be told. A missing `database_url` means SQLite in the data folder.
+
+    Raises:
+        AppError: the port is out of range, or the data folder is a file.
+    """
+
+    data_folder: Path
+    host: str = "127.0.0.1"
+    port: int = 7860
+    device: str = "auto"
+    database_url: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65536:
+            raise AppError(f"The port must lie between 1 and 65535, got {self.port}.")
+        folder = self.data_folder.expanduser().resolve()
+        if folder.exists() and not folder.is_dir():
+            raise AppError(f"The data folder {folder} is a file. Name a folder with --data-folder.")
+        object.__setattr__(self, "data_folder", folder)
+        object.__setattr__(self, "database_url", self.database_url or f"sqlite:///{folder / 'workbench.db'}")
+
+    @property
+    def runs_folder(self) -> Path:
+        """The folder that holds one folder a run, named by its id."""
+        return self.data_folder / "runs"

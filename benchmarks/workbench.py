@@ -1,0 +1,116 @@
+"""Start-up, memory, and the way from a fresh demo project to an active model, through the app itself.
+
+    python benchmarks/workbench.py
+
+Starts launch.py on an empty folder, asks for the first page, trains the demo project at its defaults through
+the API, and classifies one text with the result. Writes docs/results/workbench.json. Memory is resident memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from gradio_client import Client
+
+ROOT = Path(__file__).parent.parent
+DEMO = "City council (demo)"
+STARTS = 3
+TEXT = "The bins were missed again and the lamp outside number 4 is still out."
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        starts = []
+        for number in range(STARTS):  # the first warms the disk and is not counted
+            with served(Path(scratch) / f"start-{number}") as (_, _, seconds):
+                starts.append(seconds)
+        with served(Path(scratch) / "demo") as (address, process, seconds):
+            starts.append(seconds)
+            idle = megabytes(process)
+            client = Client(address, verbose=False)
+            began = time.monotonic()
+            run = client.predict(DEMO, "benchmark", api_name="/start_training")
+            status, peak = follow(client, run, process)
+            trained = time.monotonic() - began
+            answer = client.predict(DEMO, TEXT, api_name="/classify")
+    report = {
+        "command": "python benchmarks/workbench.py",
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
+        "first_page_seconds": round(statistics.median(starts[1:]), 1),
+        "app_mb_without_a_model": round(idle),
+        "demo_training_seconds": round(trained, 1),
+        "demo_training_peak_mb": round(peak),
+        "run": status["status"],
+        "answered_by": answer["model"],
+        "labels": answer["labels"],
+    }
+    (ROOT / "docs" / "results" / "workbench.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=1))
+
+
+@contextmanager
+def served(data: Path) -> Iterator[tuple[str, psutil.Process, float]]:
+    """Address, process and seconds to the first page of a new workbench with the demo project."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/"
+    began = time.monotonic()
+    command = [sys.executable, "launch.py", "--demo", "--port", str(port), "--data-folder", str(data)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not answers(address):
+            time.sleep(0.05)
+        yield address, psutil.Process(server.pid), time.monotonic() - began
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as page:  # noqa: S310 (our own address)
+            return bool(page.status == 200)
+    except OSError:
+        return False
+
+
+def follow(client: Client, run: int, server: psutil.Process) -> tuple[dict[str, Any], float]:
+    """Wait for the end of a run; its status and the peak memory of its process in MB."""
+    peak = 0.0
+    while True:
+        status = client.predict(run, api_name="/run_status")
+        for child in server.children(recursive=True):
+            with_peak = Path(f"/proc/{child.pid}/status")
+            if "lagamc" in " ".join(child.cmdline()) and with_peak.exists():
+                peak = max(peak, high_water(with_peak))
+        if status["status"] not in {"queued", "running"}:
+            return status, peak
+        time.sleep(1)
+
+
+def high_water(status: Path) -> float:
+    line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "VmHWM: 0 kB")
+    return int(line.split()[1]) / 1024
+
+
+def megabytes(process: psutil.Process) -> float:
+    return float(process.memory_info().rss / 1024 / 1024)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Serves the workbench: arguments > settings > migrate > recover runs > build the app > serve."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.container import build
+from app.errors import AppError
+from app.settings import Settings
+from lagamc.errors import LagamcError
+from storage.errors import StorageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = Settings(
+            host=options.host, port=options.port, data_folder=options.data_folder, device=options.device
+        )
+        serve(settings, demo=options.demo)
+    except (AppError, LagamcError, StorageError, OSError) as error:
+        print(f"launch.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def serve(settings: Settings, *, demo: bool) -> None:
+    """Build everything and serve; children that train survive the end of it."""
+    services = build(settings)
+    try:
+        services.supervisor.recover()
+        services.supervisor.start()
+        if demo:
+            services.projects.load_demo("demo")
+
+        # Gradio takes seconds to import; `--help` and errors in the settings need not wait for it.
+        from app.blocks import build_blocks
+        from app.theme import serve_options
+
+        build_blocks(services).launch(**serve_options(settings))
+    finally:
+        services.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="launch.py",
+        description="Workbench for classifying documents by generated label descriptions.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=110),
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in (default: %(default)s)")
+    add("--port", type=int, default=7860, help="port to listen on (default: %(default)s)")
+    add("--data-folder", type=Path, default=Path("data"), metavar="FOLDER",
+        help="database, runs, models and results (default: %(default)s)")  # fmt: skip
+    add("--device", default="auto", help="where models train and answer: auto, cpu, cuda (default: %(default)s)")
+    add("--demo", action="store_true", help="make the demo project, unless it is there (default: no)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Documents: added in chunks, counted and paged in SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, or_, select
+
+from storage.errors import NotFound
+from storage.models import Action, AnnotationLabel, Document, Label, Split
+
+__all__ = [
+    "QUEUE",
+    "REVIEWED",
+    "add_all",
+    "annotated",
+    "existing",
+    "find",
+    "get",
+    "label_counts",
+    "labelled",
+    "next_unreviewed",
+    "page",
+    "tally",
+    "text_hash",
+    "total",
+]
+
+REVIEWED = (Action.ACCEPTED, Action.CORRECTED)
+"""The actions of a person who looked at the document here; an import is not one of them."""
+
+QUEUE = (Split.UNASSIGNED, Split.TRAIN, Split.DEV)
+"""The splits that are reviewed, in that order; test documents stay as they were labelled."""
+
+
+def text_hash(text: str) -> str:
+    """Return what makes two texts the same document: sha256 over the words, white space collapsed."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
+
+
+def get(session: Session, *, document_id: int, lock: bool = False) -> Document:
+    """Return a document; `lock` keeps other writers of it waiting until the commit."""
+    document = session.get(Document, document_id, with_for_update=lock)
+    if document is None:
+        raise NotFound("document", document_id)
+    return document
+
+
+def find(session: Session, *, project_id: int, external_id: str) -> Document:
+    """Return the document that has this id of its own in a project. Raises NotFound."""
+    query = select(Document).where(Document.project_id == project_id, Document.external_id == external_id)
+    document = session.exec(query).first()
+    if document is None:
+        raise NotFound("document", repr(external_id))
+    return document
+
+
+def add_all(session: Session, *, documents: Iterable[Document]) -> None:
+    """Add documents and give them their ids. Their external ids and hashes must be new to the project."""
+    session.add_all(documents)
+    session.flush()
+
+
+def existing(
+    session: Session, *, project_id: int, external_ids: Collection[str], hashes: Collection[str]
+) -> dict[str, str]:
+    """Return {external id: text hash} of the project's documents that have one of these ids or texts."""
+    query = select(Document.external_id, Document.text_hash).where(Document.project_id == project_id)
+    found = dict(session.exec(query.where(col(Document.external_id).in_(external_ids))).all())
+    return found | dict(session.exec(query.where(col(Document.text_hash).in_(hashes))).all())
+
+
+def page(
+    session: Session, *, project_id: int, offset: int, limit: int, split: Split | None = None, query: str = ""
+) -> Sequence[Document]:
+    """Return documents in order of import; `query` is looked for in texts and external ids."""
+    rows = select(Document).where(*_conditions(project_id, split, query))
+    return session.exec(rows.order_by(col(Document.id)).offset(offset).limit(limit)).all()
+
+
+def total(session: Session, *, project_id: int, split: Split | None = None, query: str = "") -> int:
+    """Return how many documents `page` can reach."""
+    rows = select(func.count()).select_from(Document).where(*_conditions(project_id, split, query))
+    return session.exec(rows).one()
+
+
+def _conditions(project_id: int, split: Split | None, query: str) -> list[ColumnElement[bool]]:
+    conditions = [col(Document.project_id) == project_id]
+    if split is not None:
+        conditions.append(col(Document.split) == split)
+    if query:
+        conditions.append(
+            or_(
+                col(Document.text).icontains(query, autoescape=True),
+                col(Document.external_id).icontains(query, autoescape=True),
+            )
+        )
+    return conditions
+
+
+def annotated(
+    session: Session, *, project_id: int, splits: Collection[Split], after_id: int = 0, limit: int = 1000
+) -> Sequence[Document]:
+    """Return annotated documents of some splits by id; pass the last id to get the next ones."""
+    query = (
+        select(Document)
+        .where(Document.project_id == project_id, col(Document.split).in_(splits))
+        .where(col(Document.annotation_id).is_not(None), Document.id > after_id)
+        .order_by(col(Document.id))
+        .limit(limit)
+    )
+    return session.exec(query).all()
+
+
+def tally(session: Session, *, project_id: int | None = None) -> Sequence[tuple[int, Split, Action | None, int]]:
+    """Return (project id, split, current action, documents) for one project or all."""
+    keys = col(Document.project_id), col(Document.split), col(Document.annotation_action)
+    query = select(*keys, func.count()).group_by(*keys)
+    if project_id is not None:
+        query = query.where(Document.project_id == project_id)
+    return session.exec(query).all()
+
+
+def label_counts(session: Session, *, project_id: int) -> Sequence[tuple[int, Split, int]]:
+    """Return (label id, split, documents that carry the label now)."""
+    query = (
+        select(col(AnnotationLabel.label_id), col(Document.split), func.count())
+        .join(Document, col(Document.annotation_id) == AnnotationLabel.annotation_id)
+        .where(Document.project_id == project_id)
+        .group_by(col(AnnotationLabel.label_id), col(Document.split))
+    )
+    return session.exec(query).all()
+
+
+def labelled(session: Session, *, project_id: int) -> dict[Split, int]:
+    """Return {split: documents that carry at least one label in use}; splits without any are left out."""
+    query = (
+        select(col(Document.split), func.count(func.distinct(col(Document.id))))
+        .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
+        .join(Label, col(Label.id) == AnnotationLabel.label_id)
+        .where(Document.project_id == project_id, col(Label.retired_at).is_(None))
+        .group_by(col(Document.split))
+    )
+    return dict(session.exec(query).all())
+
+
+def next_unreviewed(
+    session: Session, *, project_id: int, after_id: int = 0, skip: Collection[int] = ()
+) -> Document | None:
+    """Return the next document that no person has reviewed; test documents are never among them.
+
+    Unassigned ones come before train and dev, and those without any label before imported ones. The
+    search starts behind `after_id` and begins again at the first document when the end is reached.
+    """
+    rounds = [col(Document.id) > after_id, col(Document.id) <= after_id] if after_id else [col(Document.id) > 0]
+    for position in rounds:
+        for split in QUEUE:
+            for action in (
+                col(Document.annotation_action).is_(None),
+                Document.annotation_action == Action.IMPORTED,
+            ):
+                query = (
+                    select(Document)
+                    .where(Document.project_id == project_id, Document.split == split, action, position)
+                    .where(col(Document.id).not_in(skip))
+                    .order_by(col(Document.id))
+                    .limit(1)
+                )
+                if document := session.exec(query).first():
+                    return document
+    return None

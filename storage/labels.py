@@ -1,0 +1,186 @@
+"""Labels and the versions of their descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_
+from sqlmodel import Session, col, func, select
+
+from storage.errors import NameTaken, NotFound
+from storage.models import DescriptionVersion, Label, name_key, utc_now
+
+__all__ = [
+    "add",
+    "add_version",
+    "by_name",
+    "changed_since",
+    "counts",
+    "current_version",
+    "described",
+    "get",
+    "last_changed_at",
+    "names",
+    "rename",
+    "set_retired",
+    "version",
+    "versions",
+]
+
+
+def get(session: Session, *, label_id: int, lock: bool = False) -> Label:
+    """Return a label; `lock` keeps other writers of the label waiting until the commit."""
+    label = session.get(Label, label_id, with_for_update=lock)
+    if label is None:
+        raise NotFound("label", label_id)
+    return label
+
+
+def described(
+    session: Session, *, project_id: int, include_retired: bool = False
+) -> Sequence[tuple[Label, DescriptionVersion | None]]:
+    """Return a project's labels by position, each with its current description if it has one."""
+    newest = (
+        select(func.max(DescriptionVersion.number))
+        .where(DescriptionVersion.label_id == Label.id)
+        .correlate(Label)
+        .scalar_subquery()
+    )
+    query = (
+        select(Label, DescriptionVersion)
+        .outerjoin(
+            DescriptionVersion,
+            and_(col(DescriptionVersion.label_id) == Label.id, col(DescriptionVersion.number) == newest),
+        )
+        .where(Label.project_id == project_id)
+        .order_by(col(Label.position), col(Label.id))
+    )
+    if not include_retired:
+        query = query.where(col(Label.retired_at).is_(None))
+    return session.exec(query).all()
+
+
+def by_name(session: Session, *, project_id: int, include_retired: bool = False) -> dict[str, Label]:
+    """Return {name as compared: label} of a project."""
+    query = select(Label).where(Label.project_id == project_id)
+    if not include_retired:
+        query = query.where(col(Label.retired_at).is_(None))
+    return {label.name_key: label for label in session.exec(query)}
+
+
+def names(session: Session, *, label_ids: Iterable[int]) -> dict[int, str]:
+    """Return {label id: name}, retired labels included."""
+    query = select(Label.id, Label.name).where(col(Label.id).in_(set(label_ids)))
+    return dict(session.exec(query).all())
+
+
+def counts(session: Session) -> dict[int, int]:
+    """Return {project id: labels in use}."""
+    query = (
+        select(Label.project_id, func.count()).where(col(Label.retired_at).is_(None)).group_by(col(Label.project_id))
+    )
+    return dict(session.exec(query).all())
+
+
+def add(session: Session, *, project_id: int, name: str) -> Label:
+    """Add a label at the end, without a description. Raises NameTaken."""
+    _refuse_taken(session, project_id=project_id, name=name, label_id=None)
+    last = session.exec(select(func.max(Label.position)).where(Label.project_id == project_id)).one()
+    position = 0 if last is None else last + 1
+    label = Label(project_id=project_id, name=name, name_key=name_key(name), position=position)
+    session.add(label)
+    session.flush()
+    return label
+
+
+def rename(session: Session, *, label_id: int, name: str) -> None:
+    """Give a label another name. Raises NameTaken."""
+    label = get(session, label_id=label_id, lock=True)
+    _refuse_taken(session, project_id=label.project_id, name=name, label_id=label_id)
+    label.name, label.name_key = name, name_key(name)
+
+
+def set_retired(session: Session, *, label_id: int, retired: bool) -> None:
+    """Put a label away, or take it back; its annotations stay."""
+    get(session, label_id=label_id, lock=True).retired_at = utc_now() if retired else None
+
+
+def current_version(session: Session, *, label_id: int) -> DescriptionVersion | None:
+    """Return the newest description of a label, or None before the first."""
+    versions_ = versions(session, label_id=label_id, limit=1)
+    return versions_[0] if versions_ else None
+
+
+def versions(session: Session, *, label_id: int, limit: int) -> Sequence[DescriptionVersion]:
+    """Return the last descriptions of a label, newest first."""
+    query = (
+        select(DescriptionVersion)
+        .where(DescriptionVersion.label_id == label_id)
+        .order_by(col(DescriptionVersion.number).desc())
+        .limit(limit)
+    )
+    return session.exec(query).all()
+
+
+def version(session: Session, *, label_id: int, number: int) -> DescriptionVersion:
+    """Return one description of a label. Raises NotFound."""
+    query = select(DescriptionVersion).where(
+        DescriptionVersion.label_id == label_id, DescriptionVersion.number == number
+    )
+    found = session.exec(query).first()
+    if found is None:
+        raise NotFound("description version", number)
+    return found
+
+
+def add_version(
+    session: Session, *, label_id: int, text: str, author: str, source: str = "person", note: str = ""
+) -> DescriptionVersion:
+    """Append a description, which becomes the current one."""
+    get(session, label_id=label_id, lock=True)
+    current = current_version(session, label_id=label_id)
+    added = DescriptionVersion(
+        label_id=label_id,
+        number=current.number + 1 if current else 1,
+        text=text,
+        author=author,
+        source=source,
+        note=note,
+    )
+    session.add(added)
+    session.flush()
+    return added
+
+
+def last_changed_at(session: Session, *, project_id: int) -> datetime | None:
+    """Return when a description was last written or a label last retired in a project."""
+    newest_text = select(func.max(DescriptionVersion.created_at)).join(
+        Label, col(Label.id) == DescriptionVersion.label_id
+    )
+    written = session.exec(newest_text.where(Label.project_id == project_id)).one()
+    retired = session.exec(select(func.max(Label.retired_at)).where(Label.project_id == project_id)).one()
+    return max((moment for moment in (written, retired) if moment is not None), default=None)
+
+
+def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of labels that differ from a model version's `labels`.
+
+    A label differs when its description reads otherwise, or when it was added or retired since.
+    """
+    version_ids = [entry["description_version_id"] for entry in pinned]
+    query = select(DescriptionVersion.label_id, DescriptionVersion.text)
+    then = dict(session.exec(query.where(col(DescriptionVersion.id).in_(version_ids))).all())
+    now = described(session, project_id=project_id)
+    changed = [label.name for label, current in now if (current.text if current else None) != then.get(label.id)]
+    present = {label.id for label, _ in now}
+    return changed + [entry["name"] for entry in pinned if entry["label_id"] not in present]
+
+
+def _refuse_taken(session: Session, *, project_id: int, name: str, label_id: int | None) -> None:
+    query = select(Label).where(Label.project_id == project_id, Label.name_key == name_key(name))
+    other = session.exec(query).first()
+    if other is not None and other.id != label_id:
+        state, advice = ("retired label", "Restore it") if other.retired_at else ("label", "Edit that one")
+        raise NameTaken(f"There is a {state} called {other.name!r} already. {advice}, or choose another name.")

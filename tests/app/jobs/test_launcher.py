@@ -1,0 +1,78 @@
+"""Child processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from app.jobs.launcher import LocalLauncher
+
+SLEEPER = "import sys, time; print('hello', sys.argv[-1], flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def launcher():
+    """Starts a child that sleeps."""
+    return LocalLauncher((sys.executable, "-c", SLEEPER))
+
+
+def wait_for(condition, seconds=10):
+    """Wait until `condition()` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def test_a_child_runs_in_its_own_session_and_writes_the_log(tmp_path, launcher):
+    """Ctrl-C in the app's terminal cannot reach it, and its output is kept."""
+    child = launcher.start(tmp_path)
+    try:
+        assert os.getsid(child.pid) == child.pid != os.getsid(0)
+        wait_for(lambda: "hello" in (tmp_path / "log.txt").read_text())
+        assert child.is_alive()
+        assert child.exit_code is None
+    finally:
+        child.kill()
+    wait_for(lambda: not child.is_alive())
+    assert child.exit_code == -9
+
+
+def test_a_living_child_is_found_again_by_its_folder(tmp_path, launcher):
+    """Only the child of that very folder is found, and not after its end, reaped or not."""
+    started = launcher.start(tmp_path)
+    found = launcher.find(tmp_path)
+    assert found is not None
+    assert found.pid == started.pid
+    assert launcher.find(tmp_path.parent) is None
+    found.kill()
+    wait_for(lambda: not found.is_alive())
+    assert launcher.find(tmp_path) is None
+    wait_for(lambda: not started.is_alive())
+
+
+def test_a_terminated_child_ends(tmp_path, launcher):
+    """SIGTERM reaches the child, and ending a child twice is no error."""
+    child = launcher.start(tmp_path)
+    child.terminate()
+    wait_for(lambda: not child.is_alive())
+    child.terminate()
+    child.kill()
+
+
+def test_the_default_command_is_the_library_itself(tmp_path, monkeypatch):
+    """The child is this interpreter, running `python -m lagamc train FOLDER`."""
+    commands = []
+
+    def refuse(command, **_):
+        commands.append(command)
+        raise OSError("stop here")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(OSError, match="stop here"):
+        LocalLauncher().start(tmp_path)
+    assert commands == [[sys.executable, "-m", "lagamc", "train", str(tmp_path.resolve())]]

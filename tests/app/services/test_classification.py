@@ -1,0 +1,255 @@
+"""Classification before and after training, of texts, documents and files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+import time
+
+import pytest
+from small_collection import DESCRIPTIONS, Collection
+from tiny_models import build_tiny_embedded
+
+from app.errors import AppError
+from app.services import file_jobs
+from app.services.file_jobs import neutralised
+from lagamc.corpus import MAX_TEXT_CHARACTERS, ColumnMapping
+from lagamc.errors import CheckpointError, ConfigError, LabelError
+from storage import documents, predictions
+
+TEXT = "The loud noise of that bus again, please"
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """A project in which nothing has been trained, with the real encoder."""
+    collection = Collection(tmp_path_factory.mktemp("untrained"))
+    collection.add_documents(train=3)
+    yield collection
+    collection.close()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project with a tiny model as version 1."""
+    folder = tmp_path_factory.mktemp("trained")
+    backbone = build_tiny_embedded(folder / "encoder", DESCRIPTIONS.values())
+    collection = Collection(folder / "data")
+    collection.add_documents()
+    config = {"backbone": str(backbone), "epochs": 2, "batch_size": 4}
+    run = collection.finish(collection.training.start(collection.project_id, config, "ann"))
+    assert run.status == "completed", run.error
+    yield collection
+    collection.close()
+
+
+def finished(collection, job_id):
+    """Wait for a file job and return its last view."""
+    end = time.monotonic() + 60
+    while (view := collection.classification.file_job(job_id)).status == "running":
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+    return view
+
+
+def test_before_training_the_encoder_answers_and_says_so(untrained):
+    """Stored descriptions come nearest first, each with its label, cosine and runner-up."""
+    view = untrained.classification.classify_text(untrained.project_id, TEXT)
+    assert (view.model_name, view.trained, view.prediction_id) == ("untrained encoder", False, None)
+    assert [row.cosine for row in view.rows] == sorted((row.cosine for row in view.rows), reverse=True)
+    assert (view.rows[0].label, view.rows[0].sentence) == ("noise", DESCRIPTIONS["noise"])
+    assert view.rows[0].runner_up == view.rows[1].label
+    assert view.labels[0] == "noise"
+
+
+def test_deciding_again_generates_nothing(untrained):
+    """The same sentences are abstained or assigned by the new threshold."""
+    service = untrained.classification
+    view = service.classify_text(untrained.project_id, TEXT)
+    strict, loose = service.decide(view, 1.0), service.decide(view, -1.0)
+    assert strict.labels == []
+    assert all(row.abstained for row in strict.rows)
+    assert set(loose.labels) == set(DESCRIPTIONS)
+    assert [row.cosine for row in loose.rows] == [row.cosine for row in view.rows]
+
+
+@pytest.mark.parametrize("threshold", [-1.5, 1.01, float("nan")])
+def test_a_threshold_that_is_no_cosine_is_refused(untrained, threshold, tmp_path):
+    """For texts, decisions and files alike, before any work."""
+    service = untrained.classification
+    with pytest.raises(ConfigError):
+        service.classify_text(untrained.project_id, TEXT, threshold=threshold)
+    with pytest.raises(ConfigError):
+        service.classify_file(untrained.project_id, tmp_path / "x.csv", ColumnMapping(text="text"), threshold)
+
+
+@pytest.mark.parametrize(("text", "message"), [("  \n", "no text"), ("x" * (MAX_TEXT_CHARACTERS + 1), "at most")])
+def test_an_empty_or_endless_text_is_refused(untrained, text, message):
+    """The message says what was found."""
+    with pytest.raises(AppError, match=message):
+        untrained.classification.classify_text(untrained.project_id, text)
+
+
+def test_a_project_without_labels_cannot_answer(untrained):
+    """It says that labels are missing."""
+    from storage import projects
+
+    with untrained.database.write() as session:
+        bare = projects.add(session, name="bare").id
+    with pytest.raises(LabelError, match="label"):
+        untrained.classification.classify_text(bare, TEXT)
+
+
+def test_a_classified_document_keeps_its_prediction(trained):
+    """Every sentence is stored with the ids of its label and runner-up."""
+    with trained.database.read() as session:
+        document = documents.page(session, project_id=trained.project_id, offset=0, limit=1)[0]
+    view = trained.classification.classify_document(document.id, threshold=-1.0)
+    assert view.trained
+    assert view.model_name.startswith("v1 · ")
+    with trained.database.read() as session:
+        stored = predictions.get(session, prediction_id=view.prediction_id)
+        sentences = predictions.sentences(session, prediction_id=stored.id)
+    assert (stored.document_id, stored.threshold) == (document.id, -1.0)
+    assert [row.text for row in sentences] == [row.sentence for row in view.rows]
+    assert [row.label_id for row in sentences] == [trained.label_ids[row.label] for row in view.rows]
+
+
+def test_a_renamed_label_answers_under_its_new_name(trained):
+    """The model goes on working, and the version says which labels changed since."""
+    before = trained.classification.classify_text(trained.project_id, TEXT, threshold=-1.0)
+    old = before.rows[0].label
+    label_id = trained.label_ids[old]
+    trained.labels.save(label_id, "new name", DESCRIPTIONS[old], "ann")
+    try:
+        after = trained.classification.classify_text(trained.project_id, TEXT, threshold=-1.0)
+        assert [row.sentence for row in after.rows] == [row.sentence for row in before.rows]
+        assert after.rows[0].label == "new name"
+        assert "new name" in after.labels
+        assert trained.models.active(trained.project_id).stale == [f"new name (was called {old})"]
+    finally:
+        trained.labels.save(label_id, old, DESCRIPTIONS[old], "ann")
+
+
+def test_staleness_names_what_was_added_retired_and_described_anew(trained):
+    """One entry a label, in the order of the labels, the retired ones last."""
+    water, noise = trained.label_ids["water"], trained.label_ids["noise"]
+    added = trained.labels.add(trained.project_id, "tax", "A question about council tax.", "ann")
+    trained.labels.retire(water)
+    trained.labels.save(noise, "noise", "Somebody is disturbed by noise.", "ann")
+    stale = trained.models.active(trained.project_id).stale
+    assert stale == ["noise (described anew)", *stale[1:]]
+    assert "tax (added)" in stale
+    assert stale[-1] == "water (retired)"
+    trained.labels.retire(added)
+    trained.labels.restore_label(water)
+
+
+def test_the_model_of_another_label_set_is_refused(trained):
+    """A swapped or damaged folder is named instead of answering nonsense."""
+    active = trained.models.active(trained.project_id)
+    labels_file = trained.settings.runs_folder / str(active.run_id) / "model" / "labels.json"
+    content = labels_file.read_text()
+    fresh = Collection.reopened(trained)
+    try:
+        labels_file.write_text(json.dumps({"cats": "It is about cats.", "dogs": "It is about dogs."}))
+        with pytest.raises(CheckpointError, match=r"labels\.json"):
+            fresh.classification.classify_text(trained.project_id, TEXT)
+    finally:
+        labels_file.write_text(content)
+        fresh.close()
+
+
+def test_at_most_two_classifiers_stay_in_memory(untrained):
+    """The label set of each edit gets its own classifier, and the oldest makes room."""
+    label_id = untrained.label_ids["water"]
+    for text in ("A leak.", "A flood.", DESCRIPTIONS["water"]):
+        untrained.labels.save(label_id, "water", text, "ann")
+        untrained.classification.classify_text(untrained.project_id, TEXT)
+    assert len(untrained.classification._answering._warm) == 2
+
+
+def test_a_file_is_classified_in_the_background(untrained, tmp_path):
+    """Good rows are answered in order, bad ones listed with line and reason, formula cells made harmless."""
+    path = tmp_path / "texts.csv"
+    path.write_text('key,body\na,"=1+1 loud noise"\nb,\nc,"the bins, again"\n', encoding="utf-8")
+    mapping = ColumnMapping(text="body", id="key")
+    view = finished(untrained, untrained.classification.classify_file(untrained.project_id, path, mapping))
+    assert (view.status, view.done, view.total, view.error) == ("completed", 2, 2, None)
+    assert [refusal.line for refusal in view.refused] == [3]
+    with view.csv_path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["line"], row["id"], row["text"]) for row in rows] == [
+        ("2", "a", "'=1+1 loud noise"),
+        ("4", "c", "the bins, again"),
+    ]
+    records = [json.loads(line) for line in view.jsonl_path.read_text(encoding="utf-8").splitlines()]
+    assert records[0]["text"] == "=1+1 loud noise"
+    assert records[1]["labels"][0] == "bins"
+    assert records[1]["sentences"][0]["label"] == "bins"
+    assert view.csv_path.parent == untrained.settings.data_folder / "classified" / view.id
+
+
+@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_formula_cell_gets_an_apostrophe(cell):
+    """So a spreadsheet shows it and does not run it."""
+    assert neutralised(cell) == "'" + cell
+    assert neutralised("x" + cell) == "x" + cell
+
+
+def test_an_unreadable_file_fails_its_job_with_the_reason(untrained, tmp_path):
+    """A missing column, or no file at all."""
+    path = tmp_path / "texts.csv"
+    path.write_text("body\nx\n")
+    job_id = untrained.classification.classify_file(untrained.project_id, path, ColumnMapping(text="text"))
+    view = finished(untrained, job_id)
+    assert view.status == "failed"
+    assert "'text'" in view.error
+
+
+def test_a_full_disk_fails_the_job_and_nothing_else(untrained, tmp_path, monkeypatch):
+    """The next job works."""
+    path = tmp_path / "texts.csv"
+    path.write_text("text\nx\n")
+    mapping = ColumnMapping(text="text")
+
+    def fill(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.mkdir", fill)
+        view = finished(untrained, untrained.classification.classify_file(untrained.project_id, path, mapping))
+    assert view.status == "failed"
+    assert "No space left on device" in view.error
+    job_id = untrained.classification.classify_file(untrained.project_id, path, mapping)
+    assert finished(untrained, job_id).status == "completed"
+
+
+def test_a_cancelled_job_keeps_what_was_done(tmp_path, monkeypatch):
+    """It stops between chunks, and both files hold the documents before that."""
+    monkeypatch.setattr(file_jobs, "CHUNK", 2)
+    path = tmp_path / "texts.csv"
+    path.write_text("text\n" + "x\n" * 10)
+    jobs = file_jobs.FileJobs(tmp_path / "classified")
+    entered, go_on = threading.Event(), threading.Event()
+
+    def classify(texts):
+        entered.set()
+        assert go_on.wait(10)
+        return [(["bins"], []) for _ in texts]
+
+    job_id = jobs.start(path, ColumnMapping(text="text"), classify)
+    assert entered.wait(10)
+    jobs.cancel(job_id)
+    go_on.set()
+    jobs.close()
+    view = jobs.view(job_id)
+    assert (view.status, view.done, view.total) == ("cancelled", 2, 10)
+    assert len(view.jsonl_path.read_text().splitlines()) == 2
+
+
+def test_an_unknown_job_is_named(untrained):
+    """As after a restart of the app."""
+    with pytest.raises(AppError, match="no classification job"):
+        untrained.classification.file_job("gone")

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.errors import AppError
+from app.services.labels import LabelService
+from lagamc.errors import LabelError
+from storage import labels
+from storage.errors import NameTaken, NotFound, StaleWrite
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
+
+
+@pytest.fixture
+def service(database):
+    return LabelService(database)
+
+
+def test_every_saved_wording_is_kept(service, label_ids, project_id):
+    """A save makes a version; saving the same again makes none; a rename is in the history as well."""
+    noise = label_ids["noise"]
+    assert service.save(noise, "noise", "It is loud.", "ben", expected_version=1) == 2
+    assert service.save(noise, " noise ", "It  is loud.", "cleo", expected_version=2) == 2
+    assert service.save(noise, "din", "It is loud.", "cleo", expected_version=2) == 3
+    history = [(version.number, version.text, version.author) for version in service.versions(noise)]
+    assert history == [(3, "It is loud.", "cleo"), (2, "It is loud.", "ben"), (1, "About noise.", "ann")]
+    view = service.list(project_id)[0]
+    assert (view.name, view.description, view.author, view.version) == ("din", "It is loud.", "cleo", 3)
+    assert view.updated_at.tzinfo is not None
+
+
+def test_an_old_wording_comes_back_as_a_new_version(service, label_ids):
+    """Restoring appends, so that nothing between is lost."""
+    noise = label_ids["noise"]
+    service.save(noise, "noise", "It is loud.", "ben")
+    assert service.restore_version(noise, 1, "cleo") == 3
+    newest = service.versions(noise, limit=1)[0]
+    assert (newest.text, newest.author, newest.source) == ("About noise.", "cleo", "restored")
+    with pytest.raises(NotFound, match="description version 9"):
+        service.restore_version(noise, 9, "cleo")
+
+
+def test_two_tabs_editing_one_label_lose_nothing(service, label_ids):
+    """Of two saves of version 1 one arrives; the other is told by whom, and what it reads now."""
+    noise = label_ids["noise"]
+
+    def tab(author):
+        try:
+            return service.save(noise, "noise", f"Written by {author}.", author, expected_version=1)
+        except StaleWrite as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = dict(zip(("ann", "ben"), pool.map(tab, ("ann", "ben")), strict=True))
+    (first,) = [author for author, outcome in outcomes.items() if outcome == 2]
+    (told,) = [outcome for outcome in outcomes.values() if outcome != 2]
+    assert f"{first} saved 'noise' at" in told
+    assert f"it now reads: 'Written by {first}.'" in told
+    assert len(service.versions(noise)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "message"),
+    [
+        (" ", "Text.", "The name of a label is blank"),
+        ("x" * 201, "Text.", "201 characters"),
+        ("trees", " \n", "The description of 'trees' is blank"),
+        ("trees", "x" * 2001, "2,001 characters; at most 2,000"),
+        ("trees", "ABOUT  noise.", "'noise' has the same description"),
+        ("trees", "a \ud800 b", "half of a surrogate pair"),
+        ("trees", "a \0 b", "NUL"),
+    ],
+)
+def test_bad_labels_are_refused_with_a_reason(service, *, project_id, label_ids, name, description, message):
+    """Neither adding nor saving writes anything."""
+    with pytest.raises(AppError, match=message):
+        service.add(project_id, name, description, "ann")
+    with pytest.raises(AppError, match=message):
+        service.save(label_ids["water"], name, description, "ann")
+    assert [label.name for label in service.list(project_id)] == list(label_ids)
+    assert service.list(project_id)[2].version == 1
+
+
+def test_the_name_of_another_label_is_refused_whatever_its_case(service, project_id, label_ids):
+    """The name of a retired label stays taken; the message says which way out there is."""
+    with pytest.raises(NameTaken, match=r"label called 'noise' already. Edit that one"):
+        service.add(project_id, "NOISE", "Something.", "ann")
+    service.retire(label_ids["noise"])
+    with pytest.raises(NameTaken, match=r"retired label called 'noise'.*Restore it"):
+        service.save(label_ids["bins"], "Noise", "Something.", "ann")
+
+
+def test_a_retired_label_comes_back_unless_its_description_is_taken(service, project_id, label_ids):
+    """Two labels in use never share a description, by whatever way one gets there."""
+    service.retire(label_ids["noise"])
+    assert [label.name for label in service.list(project_id)] == ["bins", "water"]
+    service.save(label_ids["bins"], "bins", "About noise.", "ann")
+    with pytest.raises(AppError, match="'bins' has the same description"):
+        service.restore_label(label_ids["noise"])
+    service.restore_version(label_ids["bins"], 1, "ann")
+    service.restore_label(label_ids["noise"])
+    assert [label.name for label in service.list(project_id)] == list(label_ids)
+
+
+def test_the_label_set_carries_its_ids(service, project_id, label_ids):
+    """Names, label ids and version ids are in the same order."""
+    service.save(label_ids["bins"], "bins", "Bins are full.", "ann")
+    view = service.label_set(project_id)
+    assert view.label_set.to_mapping() == {
+        "noise": "About noise.",
+        "bins": "Bins are full.",
+        "water": "About water.",
+    }
+    assert view.label_ids == tuple(label_ids.values())
+    assert len(set(view.description_version_ids)) == 3
+
+
+def test_a_label_set_needs_labels_with_descriptions(service, database, project_id):
+    """A project without labels, and a label that an import created, end in a message that says so."""
+    with pytest.raises(LabelError, match="label set is empty"):
+        service.label_set(project_id)
+    with database.write() as session:
+        label_id = labels.add(session, project_id=project_id, name="trees").id
+    view = service.list(project_id)[0]
+    assert (view.description, view.version, view.author) == ("", 0, "")
+    with pytest.raises(LabelError, match="No description for: trees"):
+        service.label_set(project_id)
+    assert service.save(label_id, "trees", "Trees fall.", "ann", expected_version=0) == 1
+    with pytest.raises(StaleWrite, match="ann saved 'trees'"):
+        service.save(label_id, "trees", "Trees grow.", "ben", expected_version=0)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=st.lists(st.tuples(TEXTS, TEXTS), max_size=5))
+def test_whatever_is_accepted_makes_a_label_set(database, service, project_id, label_ids, wanted):
+    """Labels that the service takes never clash in the method, and read back as they were saved."""
+    for name, description in wanted:
+        try:
+            label_id = service.add(project_id, name, description, "ann")
+        except (AppError, NameTaken):
+            continue
+        taken = service.label_set(project_id).label_set.to_mapping()
+        assert taken[" ".join(name.split())] == " ".join(description.split())
+        assert service.versions(label_id)[0].text == " ".join(description.split())

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.errors import AppError
+from app.services.documents import DocumentService
+from app.services.imports import ImportService
+from app.services.labels import LabelService
+from app.services.projects import DEMO_FOLDER, LabelCount, ProjectService
+from lagamc.corpus import ColumnMapping
+from storage.errors import NameTaken, NotFound
+
+MAPPING = ColumnMapping(text="text", labels="labels", split="split")
+
+
+@pytest.fixture
+def service(database):
+    return ProjectService(database)
+
+
+def test_a_new_project_is_empty(service):
+    """Every split is counted, with nothing in it."""
+    view = service.get(service.create("  Council   letters ", "Sort them."))
+    assert (view.name, view.task, view.labels, view.annotated) == ("Council letters", "Sort them.", 0, 0)
+    assert view.documents == {"train": 0, "dev": 0, "test": 0, "unassigned": 0}
+    assert view.active_model is None
+
+
+def test_retired_projects_are_out_of_sight_until_restored(service):
+    """Retiring hides a project; its name stays taken, and the message says what to do."""
+    project_id = service.create("Letters")
+    service.retire(project_id)
+    assert service.list() == []
+    assert [view.retired for view in service.list(include_retired=True)] == [True]
+    with pytest.raises(NameTaken, match=r"retired project called 'Letters'.*Restore it"):
+        service.create("letters")
+    service.restore(project_id)
+    assert [view.id for view in service.list()] == [project_id]
+
+
+def test_names_are_unique_whatever_their_case(service):
+    """A project can be renamed to its own name in another case, but not to another's."""
+    first, second = service.create("Letters"), service.create("Messages")
+    service.rename(first, "LETTERS")
+    assert service.get(first).name == "LETTERS"
+    with pytest.raises(NameTaken, match="called 'LETTERS'"):
+        service.rename(second, "letters")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "The name of a project is blank"), (" \n ", "The name of a project is blank"), ("x" * 201, "201 characters")],
+)
+def test_bad_names_are_refused(service, name, message):
+    """Blank and endless names end in a message."""
+    with pytest.raises(AppError, match=message):
+        service.create(name)
+
+
+def test_a_missing_project_is_named(service):
+    """Every use case on an unknown id raises NotFound."""
+    for use in (service.get, service.retire, service.restore, lambda key: service.rename(key, "x")):
+        with pytest.raises(NotFound, match="no project 42"):
+            use(42)
+
+
+def test_documents_are_counted_by_split_and_label(service, database, project_id, label_ids, write_jsonl):
+    """Labels without documents are counted as well; other projects do not mix in."""
+    other = service.create("other")
+    rows = [
+        {"text": "a", "labels": ["noise"], "split": "train"},
+        {"text": "b", "labels": ["noise", "bins"], "split": "dev"},
+        {"text": "c", "labels": [], "split": None},
+    ]
+    ImportService(database).run(project_id, write_jsonl(*rows), MAPPING, "ann")
+    assert service.label_counts(project_id) == [
+        LabelCount("noise", train=1, dev=1, test=0, unassigned=0, total=2),
+        LabelCount("bins", train=0, dev=1, test=0, unassigned=0, total=1),
+        LabelCount("water", train=0, dev=0, test=0, unassigned=0, total=0),
+    ]
+    view = service.get(project_id)
+    assert view.documents == {"train": 1, "dev": 1, "test": 0, "unassigned": 1}
+    assert (view.annotated, view.labels) == (2, len(label_ids))
+    assert sum(service.get(other).documents.values()) == 0
+    assert service.list() == [view, service.get(other)]
+
+
+@pytest.fixture
+def small_demo(database, tmp_path):
+    """The project service with a demo of two messages, the second one missing at first."""
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / "labels.json").write_text(json.dumps({"noise": "It is loud.", "bins": "Bins are full."}))
+    return ProjectService(database, demo_folder=folder), folder / "messages.jsonl"
+
+
+def test_a_demo_broken_off_is_completed_by_the_next_attempt(small_demo, database):
+    """Without its documents the demo ends in a message; once they are there, it loads without repeating labels."""
+    service, messages = small_demo
+    with pytest.raises(AppError, match="Get the whole repository again"):
+        service.load_demo("ann")
+    messages.write_text('{"id": "m1", "text": "so loud", "labels": ["noise"], "split": "train"}\n')
+    project_id = service.load_demo("ann")
+    view = service.get(project_id)
+    assert (view.labels, view.documents["train"]) == (2, 1)
+    labels = LabelService(database)
+    labels.save(labels.list(project_id)[0].id, "din", "It is far too loud.", "ann")
+    service.retire(project_id)
+    assert service.load_demo("ann") == project_id
+    assert not service.get(project_id).retired
+    assert [label.name for label in labels.list(project_id)] == ["din", "bins"]
+
+
+@pytest.mark.skipif(not (DEMO_FOLDER / "messages.jsonl").is_file(), reason="the demo is not in this checkout")
+def test_the_demo_loads_whole(service, database):
+    """No message of the demo is refused or repeated; every split and label has documents."""
+    project_id = service.load_demo("ann")
+    lines = (DEMO_FOLDER / "messages.jsonl").read_text().splitlines()
+    view = service.get(project_id)
+    assert sum(view.documents.values()) == len(lines)
+    assert min(view.documents[split] for split in ("train", "dev", "test")) > 0
+    assert all(count.train for count in service.label_counts(project_id))
+    first = DocumentService(database).page(project_id, 0, 1).rows[0]
+    assert first.external_id == json.loads(lines[0])["id"]

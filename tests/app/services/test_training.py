@@ -1,0 +1,207 @@
+"""Training as the screens use it; the last tests train tiny models in real child processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+from small_collection import DESCRIPTIONS, Collection
+from tiny_models import build_tiny_embedded
+
+from app.errors import AppError
+from lagamc.checkpoint import write_run_folder
+from lagamc.corpus import Corpus
+from lagamc.errors import ConfigError
+from storage import annotations, documents, runs
+from storage.errors import StaleWrite
+from storage.models import Action, RunStatus
+
+
+@pytest.fixture
+def collection(tmp_path):
+    """A project with labels and no documents."""
+    collection = Collection(tmp_path)
+    yield collection
+    collection.close()
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """A tiny pretrained model."""
+    return str(build_tiny_embedded(tmp_path_factory.mktemp("tiny") / "encoder", DESCRIPTIONS.values()))
+
+
+def review(collection, external_id, names):
+    """Annotate a document as a person would."""
+    with collection.database.write() as session:
+        rows = documents.page(session, project_id=collection.project_id, offset=0, limit=100, query=external_id)
+        document = next(row for row in rows if row.external_id == external_id)
+        annotations.record(
+            session,
+            document_id=document.id,
+            labels=[collection.label_ids[name] for name in names],
+            author="ann",
+            action=Action.CORRECTED,
+            expected_id=document.annotation_id,
+        )
+
+
+def test_without_documents_every_problem_is_named_and_nothing_starts(collection):
+    """The preview says what is missing, and start refuses with the same words."""
+    preview = collection.training.preview(collection.project_id)
+    assert preview.documents_by_split == {"train": 0, "dev": 0, "test": 0}
+    assert len(preview.problems) == 3
+    with pytest.raises(AppError, match=r"at least 2 labels.*no labelled training documents.*dev split"):
+        collection.training.start(collection.project_id, {}, "ann")
+
+
+def test_one_label_is_too_few(collection):
+    """Labels that no training document carries do not count."""
+    collection.add_documents(train=1)
+    with pytest.raises(AppError, match="found 1"):
+        collection.training.start(collection.project_id, {}, "ann")
+
+
+def test_a_wrong_setting_queues_nothing(collection):
+    """A ConfigError names it, and neither run nor folder is left."""
+    collection.add_documents()
+    for config in ({"epochs": 0}, {"speed": 3}):
+        with pytest.raises(ConfigError):
+            collection.training.start(collection.project_id, config, "ann")
+    assert collection.training.list(collection.project_id) == []
+    assert list(collection.settings.runs_folder.iterdir()) == []
+
+
+def test_the_run_folder_holds_what_the_labels_say_now(collection):
+    """Reviewed unassigned documents train too; retired labels and what only they labelled do not."""
+    collection.add_documents(unassigned=3)
+    review(collection, "unassigned-0", ["bins", "noise"])
+    review(collection, "train-0", ["bins"])
+    collection.labels.retire(collection.label_ids["water"])
+    preview = collection.training.preview(collection.project_id)
+    run_id = collection.training.start(collection.project_id, {"epochs": 2}, "ann")
+
+    folder = collection.settings.runs_folder / str(run_id)
+    train = {example.id: example.labels for example in Corpus.read_jsonl(folder / "train.jsonl")}
+    assert len(train) == 9 == preview.documents_by_split["train"]
+    assert train["unassigned-0"] == ("noise", "bins")
+    assert train["train-0"] == ("bins",)
+    assert "train-2" not in train
+    assert list(json.loads((folder / "labels.json").read_text())) == ["noise", "bins"]
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["device"], config["task_description"], config["epochs"]) == ("cpu", "Messages to a council.", 2)
+    with collection.database.read() as session:
+        run = runs.get(session, run_id=run_id)
+    assert (run.documents, run.corrections, run.folder) == (9, 2, f"runs/{run_id}")
+    assert [entry["label_id"] for entry in run.config["labels"]] == [1, 2]
+
+
+def test_a_full_disk_at_the_start_queues_nothing(collection, monkeypatch):
+    """The message says so; a second try works."""
+    collection.add_documents()
+
+    def fill(folder, **content):
+        write_run_folder(folder, **content)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.services.training.write_run_folder", fill)
+        with pytest.raises(AppError, match="No space left on device"):
+            collection.training.start(collection.project_id, {}, "ann")
+    assert list(collection.settings.runs_folder.iterdir()) == []
+    assert collection.status(collection.training.start(collection.project_id, {}, "ann")) == "queued"
+
+
+def test_the_folder_of_another_database_is_left_alone(collection):
+    """A run whose natural folder is taken gets one beside it."""
+    collection.add_documents()
+    (collection.settings.runs_folder / "1" / "model").mkdir(parents=True)
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    with collection.database.read() as session:
+        folder = runs.get(session, run_id=run_id).folder
+    assert folder.startswith("runs/1-")
+    assert (collection.settings.data_folder / folder / "train.jsonl").exists()
+
+
+def test_a_waiting_run_is_cancelled_at_once_and_can_be_queued_again(collection):
+    """What has ended cannot be cancelled; what completed cannot be resumed."""
+    collection.add_documents()
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    collection.training.cancel(run_id)
+    assert collection.status(run_id) == "cancelled"
+    with pytest.raises(AppError, match="cancelled already"):
+        collection.training.cancel(run_id)
+    collection.training.resume(run_id)
+    assert collection.status(run_id) == "queued"
+    collection.end_as(run_id, RunStatus.COMPLETED)
+    with pytest.raises(StaleWrite):
+        collection.training.resume(run_id)
+
+
+def test_resuming_withdraws_the_cancel_file_and_needs_the_folder(collection):
+    """Or else the child would stop at once, or fail."""
+    collection.add_documents()
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    folder = collection.settings.runs_folder / str(run_id)
+    collection.end_as(run_id, RunStatus.CANCELLED)
+    (folder / "cancel").touch()
+    collection.training.resume(run_id)
+    assert not (folder / "cancel").exists()
+    collection.end_as(run_id, RunStatus.INTERRUPTED)
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(AppError, match="is gone"):
+        collection.training.resume(run_id)
+    assert collection.status(run_id) == "interrupted"
+
+
+def test_the_status_is_json(collection):
+    """The API can hand it out as it is."""
+    collection.add_documents()
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    status = json.loads(json.dumps(collection.training.status(run_id)))
+    assert (status["id"], status["status"], status["progress"], status["author"]) == (run_id, "queued", None, "ann")
+    assert collection.training.log(run_id) == ""
+
+
+def test_a_real_run_cancels(collection, backbone):
+    """The child stops at its next step, and says so."""
+    collection.add_documents()
+    config = {"backbone": backbone, "epochs": 1000, "patience": 1000, "batch_size": 4}
+    run_id = collection.training.start(collection.project_id, config, "ann")
+    collection.wait_for(run_id, lambda: collection.training.metrics(run_id))
+    assert collection.training.get(run_id).progress is not None
+    collection.training.cancel(run_id)
+    run = collection.finish(run_id)
+    assert (run.status, run.error) == ("cancelled", None)
+
+
+def test_a_real_run_killed_goes_on_to_a_model(collection, backbone):
+    """After kill -9 it fails, is resumed from its checkpoint, and makes version 1, which is active."""
+    collection.add_documents()
+    config = {"backbone": backbone, "epochs": 4, "batch_size": 4, "checkpoint_seconds": 0.0}
+    run_id = collection.training.start(collection.project_id, config, "ann")
+    collection.wait_for(run_id, lambda: last_event(collection, run_id, {"checkpoint"}))
+    with collection.database.read() as session:
+        os.kill(runs.get(session, run_id=run_id).pid, signal.SIGKILL)
+    failed = collection.finish(run_id)
+    assert failed.status == "failed"
+    assert "last checkpoint" in failed.error
+
+    collection.training.resume(run_id)
+    done = collection.finish(run_id)
+    assert (done.status, done.error, done.model_number) == ("completed", None, 1), collection.training.log(run_id)
+    assert last_event(collection, run_id, {"started"}).payload["resumed_step"] > 0
+    steps = [step for step, _ in collection.training.metrics(run_id)["loss"]]
+    assert steps == sorted(set(steps))
+    active = collection.models.active(collection.project_id)
+    assert (active.name, active.run_id, active.documents, active.stale) == ("v1", run_id, 12, [])
+    assert active.test_micro_f1 is not None
+    assert collection.training.preview(collection.project_id).corrections_since_last == 0
+
+
+def last_event(collection, run_id, types):
+    """The newest event of some types."""
+    with collection.database.read() as session:
+        return runs.last_event(session, run_id=run_id, types=types)

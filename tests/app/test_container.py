@@ -1,0 +1,35 @@
+"""The services, built and taken down."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from app.container import build
+from app.jobs.launcher import PROJECT_ROOT
+from app.settings import Settings
+
+
+def test_building_twice_on_one_folder_keeps_what_is_there(tmp_path):
+    """The second start migrates nothing away."""
+    settings = Settings(data_folder=tmp_path / "new" / "folder")
+    services = build(settings)
+    project_id = services.projects.create("letters")
+    services.supervisor.recover()
+    services.supervisor.start()
+    services.close()
+    again = build(settings)
+    assert again.projects.get(project_id).name == "letters"
+    again.close()
+
+
+def test_building_the_services_loads_no_heavy_library(tmp_path):
+    """The first page needs neither torch nor what stands on it."""
+    code = (
+        "import sys; from pathlib import Path; from app.container import build; from app.settings import Settings; "
+        "services = build(Settings(data_folder=Path(sys.argv[1]))); services.supervisor.recover(); services.close(); "
+        "print({'torch', 'transformers', 'sentence_transformers', 'sklearn', 'gradio'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import AppError
+from app.settings import Settings
+
+
+def test_the_database_lies_in_the_data_folder(tmp_path):
+    """Without an address of its own, the database is a file beside the runs."""
+    settings = Settings(data_folder=tmp_path / "data")
+    assert settings.database_url == f"sqlite:///{tmp_path / 'data' / 'workbench.db'}"
+    assert settings.runs_folder == tmp_path / "data" / "runs"
+    assert not settings.data_folder.exists()
+
+
+def test_a_database_elsewhere_is_kept():
+    """A given address wins, and the home folder is understood."""
+    settings = Settings(data_folder=Path("~/data"), database_url="postgresql+psycopg://host/name")
+    assert settings.database_url == "postgresql+psycopg://host/name"
+    assert settings.data_folder == Path.home() / "data"
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_ports_out_of_range_are_refused(tmp_path, port):
+    """The message says what a port may be."""
+    with pytest.raises(AppError, match="between 1 and 65535"):
+        Settings(data_folder=tmp_path, port=port)
+
+
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
+    """The file stays as it is."""
+    path = tmp_path / "notes"
+    path.write_text("mine")
+    with pytest.raises(AppError, match="is a file"):
+        Settings(data_folder=path)
+    assert path.read_text() == "mine"

@@ -1,0 +1,62 @@
+"""The built-in backbone, with its real weights."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lagamc.baselines import BASELINES
+from lagamc.checkpoint import write_run_folder
+from lagamc.classifier import UntrainedClassifier
+from lagamc.config import TrainingConfig
+from lagamc.corpus import Corpus, Example
+from lagamc.labels import LabelSet
+from lagamc.run import train_run
+
+DEMO = Path(__file__).parents[2] / "examples" / "city-council"
+
+
+@pytest.fixture(scope="module")
+def demo():
+    rows = [json.loads(line) for line in (DEMO / "messages.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {
+        split: Corpus(Example(row["id"], row["text"], tuple(row["labels"])) for row in rows if row["split"] == split)
+        for split in ("train", "dev", "test")
+    }
+
+
+def majority_f1(train, test):
+    """Micro-F1 of naming train's commonest label for every document."""
+    label = train.label_counts().most_common(1)[0][0]
+    hits = sum(label in example.labels for example in test)
+    return 2 * hits / (len(test) + sum(len(example.labels) for example in test))
+
+
+def test_the_untrained_encoder_names_sensible_labels():
+    """Before any training, the nearest description is the right one for plain cases."""
+    classifier = UntrainedClassifier(LabelSet.read(DEMO / "labels.json"))
+    texts = ["The street lamp outside is broken.", "My bins were not emptied.", "Thank you to the lovely staff!"]
+    results = classifier.classify(texts)
+    assert [result.sentences[0].match.label for result in results] == ["street lighting", "waste collection", "praise"]
+    assert all(sentence.log_probability is None for sentence in results[0].sentences)
+    assert results[0].decide(1.0).labels == ()
+
+
+def test_baselines_beat_the_majority(demo):
+    """The peers are no straw men: each learns the demo set."""
+    label_set = LabelSet.read(DEMO / "labels.json")
+    floor = majority_f1(demo["train"], demo["dev"])
+    for name, baseline in BASELINES.items():
+        metrics = baseline(demo["train"], demo["dev"], demo["dev"], label_set)
+        assert metrics.micro_f1 > floor + 0.2, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_minilm_learns_a_slice_of_the_demo_set(demo, tmp_path):
+    """120 documents and 12 epochs are enough to beat naming the commonest label by far."""
+    config = TrainingConfig(epochs=12)
+    slices = {"train": Corpus(demo["train"][:120]), "dev": Corpus(demo["dev"][:40]), "test": Corpus(demo["test"][:80])}
+    write_run_folder(tmp_path / "run", config=config, labels=LabelSet.read(DEMO / "labels.json"), **slices)
+    manifest = train_run(tmp_path / "run")
+    assert manifest.test["micro_f1"] > majority_f1(slices["train"], slices["test"]) + 0.2

@@ -1,0 +1,72 @@
+"""The workbench as a user starts it: a child process on a data folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # tiny models lose more than they win by threads
+
+
+@contextmanager
+def served(data_folder: Path, *arguments: str) -> Iterator[str]:
+    """Serve on a free port with further arguments, yield the address, and stop."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "launch.py",
+        "--port",
+        str(port),
+        "--data-folder",
+        str(data_folder),
+        "--device",
+        "cpu",
+        *arguments,
+    ]
+    log_path = data_folder.with_suffix(".log")
+    with log_path.open("w") as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait(server, f"http://127.0.0.1:{port}/", log_path)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            _stop(server)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server, and any training that was meant to outlive it."""
+    trainings = psutil.Process(server.pid).children(recursive=True)
+    server.terminate()
+    for process in trainings:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _wait(server: subprocess.Popen[bytes], address: str, log_path: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"The workbench did not start:\n{log_path.read_text()}")

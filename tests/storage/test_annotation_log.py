@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from databases import fresh_database
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage import annotations, documents, labels, projects
+from storage.errors import StaleWrite
+from storage.models import Action, Document, Split
+
+STEPS = st.lists(st.one_of(st.sets(st.integers(0, 2)), st.just("undo")), max_size=12)
+
+
+def record(database, document_id, label_ids, expected_id, *, author="ann", action=Action.CORRECTED):
+    with database.write() as session:
+        return annotations.record(
+            session,
+            document_id=document_id,
+            labels=label_ids,
+            author=author,
+            action=action,
+            expected_id=expected_id,
+        ).id
+
+
+def current(database, document_id):
+    with database.read() as session:
+        annotation_id = documents.get(session, document_id=document_id).annotation_id
+        return annotations.label_ids(session, annotation_id=annotation_id) if annotation_id else None
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=STEPS)
+def test_undo_is_a_stack_and_history_only_grows(steps):
+    """After any mix of saves and undos the document has the labels of the last save not undone."""
+    with tempfile.TemporaryDirectory() as folder, fresh_database(Path(folder)) as database:
+        with database.write() as session:
+            project_id = projects.add(session, name="p").id
+            ids = [labels.add(session, project_id=project_id, name=name).id for name in "abc"]
+            document = Document(project_id=project_id, external_id="d", text="t", text_hash="h")
+            session.add(document)
+        stack, written = [], 0
+        for step in steps:
+            top = stack[-1][0] if stack else None
+            if step != "undo":
+                chosen = {ids[number] for number in step}
+                stack.append((record(database, document.id, chosen, top), chosen))
+                written += 1
+            elif stack:
+                with database.write() as session:
+                    annotations.undo(session, annotation_id=top, author="ann")
+                stack.pop()
+                written += 1
+            assert current(database, document.id) == (stack[-1][1] if stack else None)
+        with database.read() as session:
+            assert len(annotations.history(session, document_id=document.id)) == written
+
+
+def test_two_tabs_saving_one_document_lose_nothing(database, add_labels, add_documents):
+    """Of two saves at once one is kept and the other told who was first; the history holds the kept one."""
+    noise, bins = add_labels("noise", "bins")
+    (document_id,) = add_documents(Split.TRAIN)
+
+    def tab(author, label_id):
+        try:
+            return record(database, document_id, {label_id}, None, author=author)
+        except StaleWrite as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(tab, ["ann", "ben"], [noise, bins]))
+    (kept,) = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    (told,) = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    first, name = ("ann", "noise") if outcomes[0] == kept else ("ben", "bins")
+    assert f"{first} saved this document at" in told
+    assert f"its labels are now: {name}" in told
+    with database.read() as session:
+        assert [row.id for row in annotations.history(session, document_id=document_id)] == [kept]
+
+
+def test_only_the_current_annotation_can_be_undone(database, add_labels, add_documents):
+    """An undo that comes late is refused, whoever asks for it."""
+    (noise,) = add_labels("noise")
+    (document_id,) = add_documents(Split.TRAIN)
+    first = record(database, document_id, {noise}, None)
+    record(database, document_id, set(), first, author="ben")
+    with pytest.raises(StaleWrite, match="ben saved"), database.write() as session:
+        annotations.undo(session, annotation_id=first, author="ann")
+
+
+def test_an_undone_import_leaves_the_document_unlabelled(database, add_labels, add_documents):
+    """Undoing the only annotation clears the pointer, and a stale save says that nothing is there."""
+    (noise,) = add_labels("noise")
+    (document_id,) = add_documents(Split.TRAIN)
+    with database.write() as session:
+        annotations.add_imported(session, labels={document_id: [noise]}, author="ann")
+    with database.read() as session:
+        imported = documents.get(session, document_id=document_id).annotation_id
+    with database.write() as session:
+        annotations.undo(session, annotation_id=imported, author="ben")
+    assert current(database, document_id) is None
+    with pytest.raises(StaleWrite, match="now: none"):
+        record(database, document_id, {noise}, imported)
+
+
+def test_reviews_are_counted_since_a_moment(database, project_id, add_labels, add_documents):
+    """Imports do not count as reviews; reviews count by the moment of the current annotation."""
+    (noise,) = add_labels("noise")
+    one, two, three = add_documents(Split.TRAIN, Split.TRAIN, Split.TRAIN)
+    with database.write() as session:
+        annotations.add_imported(session, labels={three: [noise]}, author="ann")
+    first = record(database, one, {noise}, None)
+    record(database, two, {noise}, None, action=Action.ACCEPTED)
+    with database.read() as session:
+        since = annotations.get(session, annotation_id=first).created_at
+        assert annotations.reviewed_since(session, project_id=project_id, since=None) == 2
+        assert annotations.reviewed_since(session, project_id=project_id, since=since) == 1

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+from databases import POSTGRESQL
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
+
+from storage import annotations, documents, labels
+from storage.models import Action, Document, Split, metadata
+
+
+@pytest.fixture
+def statements(database):
+    """The SQL of every query that a reading session runs."""
+    seen = []
+
+    def note(_connection, _cursor, statement, parameters, *_others):
+        seen.append((statement, parameters))
+
+    event.listen(database._reader, "before_cursor_execute", note)
+    return seen
+
+
+def review(database, document_id, action=Action.ACCEPTED):
+    with database.write() as session:
+        expected = documents.get(session, document_id=document_id).annotation_id
+        annotations.record(
+            session, document_id=document_id, labels=[], author="ann", action=action, expected_id=expected
+        )
+
+
+def test_the_queue_offers_unassigned_then_train_then_dev_and_never_test(
+    database, project_id, add_labels, add_documents
+):
+    """Inside a split, documents without any label come before imported ones."""
+    (noise,) = add_labels("noise")
+    test, dev, imported, train, unassigned = add_documents(
+        Split.TEST, Split.DEV, Split.TRAIN, Split.TRAIN, Split.UNASSIGNED
+    )
+    with database.write() as session:
+        annotations.add_imported(session, labels={imported: [noise]}, author="ann")
+    offered = []
+    with database.read() as session:
+        while document := documents.next_unreviewed(session, project_id=project_id, skip=offered):
+            offered.append(document.id)
+    assert offered == [unassigned, train, imported, dev]
+    assert test not in offered
+
+
+def test_the_queue_goes_on_behind_a_document_and_begins_again(database, project_id, add_documents):
+    """Behind the last document comes the first."""
+    first, second, third = add_documents(*[Split.TRAIN] * 3)
+    review(database, second)
+    with database.read() as session:
+        following = [
+            documents.next_unreviewed(session, project_id=project_id, after_id=key).id for key in (first, third)
+        ]
+    assert following == [third, first]
+
+
+def test_pages_hold_every_document_once(database, project_id, add_documents):
+    """Pages of any size, one after another, are the whole list in order."""
+    ids = add_documents(*[Split.TRAIN] * 7, *[Split.DEV] * 3)
+    with database.read() as session:
+        for size in (1, 3, 10, 11):
+            seen = [
+                row.id
+                for offset in range(0, 12, size)
+                for row in documents.page(session, project_id=project_id, offset=offset, limit=size)
+            ]
+            assert seen == ids
+        assert documents.total(session, project_id=project_id, split=Split.DEV) == 3
+
+
+def test_words_are_looked_for_literally(database, project_id, add_documents):
+    """Percent and underscore in a query stand for themselves; case does not matter."""
+    add_documents(Split.TRAIN, Split.TRAIN)
+    with database.read() as session:
+        found = {
+            words: documents.total(session, project_id=project_id, query=words)
+            for words in ("MESSAGE", "%", "message_1", "d2")
+        }
+    assert found == {"MESSAGE": 2, "%": 0, "message_1": 0, "d2": 1}
+
+
+def test_labelled_documents_are_those_with_a_label_in_use(database, project_id, add_labels, add_documents):
+    """Retired labels and empty annotations do not make a document training data; two labels count once."""
+    noise, bins, old = add_labels("noise", "bins", "old")
+    one, two, three, four = add_documents(*[Split.TRAIN] * 3, Split.DEV)
+    with database.write() as session:
+        wanted = {one: [noise, bins], two: [old], four: [noise]}
+        annotations.add_imported(session, labels=wanted, author="ann")
+        labels.set_retired(session, label_id=old, retired=True)
+    review(database, three)
+    with database.read() as session:
+        assert documents.labelled(session, project_id=project_id) == {Split.TRAIN: 1, Split.DEV: 1}
+        everything = documents.annotated(session, project_id=project_id, splits=[Split.TRAIN])
+    assert [row.id for row in everything] == [one, two, three]
+
+
+@pytest.mark.skipif(POSTGRESQL is not None, reason="reads the plans of SQLite")
+def test_counts_queue_and_pages_use_indexes(database, project_id, add_documents, statements):
+    """SQLite plans no scan of a whole table for what screens and polls ask all the time."""
+    add_documents(Split.TRAIN)
+    with database.read() as session:
+        documents.tally(session, project_id=project_id)
+        documents.label_counts(session, project_id=project_id)
+        documents.next_unreviewed(session, project_id=project_id)
+        documents.page(session, project_id=project_id, offset=0, limit=5)
+        documents.existing(session, project_id=project_id, external_ids=["d1"], hashes=["h"])
+        labels.described(session, project_id=project_id)
+        asked = list(statements)
+        connection = session.connection()
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            scans = [table for table in metadata.tables if any(row.detail == f"SCAN {table}" for row in plan)]
+            assert scans == [], statement
+        assert len(asked) >= 6
+
+
+def test_white_space_does_not_make_another_document():
+    """Texts of the same words hash alike; other case or words do not."""
+    assert documents.text_hash("a  b\n") == documents.text_hash("a b")
+    assert documents.text_hash("A b") != documents.text_hash("a b")
+
+
+def test_the_same_text_cannot_be_stored_twice(database, project_id, add_documents):
+    """The table itself refuses a second document of one text in one project."""
+    add_documents(Split.TRAIN)
+    with database.read() as session:
+        stored = session.exec(select(Document)).one()
+    copy = Document(project_id=project_id, external_id="x", text=stored.text, text_hash=stored.text_hash)
+    with pytest.raises(IntegrityError), database.write() as session:
+        session.add(copy)

@@ -1,0 +1,25 @@
+"""The command that serves the workbench."""
+
+from __future__ import annotations
+
+import pytest
+
+import launch
+
+
+def test_help_explains_each_argument_in_a_line_with_its_default(capsys):
+    """Host, port, data folder, device and demo."""
+    with pytest.raises(SystemExit) as stop:
+        launch.main(["--help"])
+    assert stop.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, default in {"--host": "127.0.0.1", "--port": "7860", "--data-folder": "data", "--device": "auto"}.items():
+        assert any(line.strip().startswith(name) and line.endswith(f"(default: {default})") for line in lines)
+    assert any(line.strip().startswith("--demo") for line in lines)
+
+
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--data-folder", __file__]])
+def test_a_wrong_setting_ends_with_a_message(arguments, capsys):
+    """No traceback, and exit code 1."""
+    assert launch.main(arguments) == 1
+    assert capsys.readouterr().err.startswith("launch.py: The ")
