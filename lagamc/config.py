@@ -30,14 +30,14 @@ class BackbonePreset:
 BACKBONES: dict[str, BackbonePreset] = {
     preset.name: preset
     for preset in (
-        BackbonePreset("minilm", "embedded", "", False, "39 M parameters, built in; trains on a CPU in minutes."),
+        BackbonePreset("minilm", "embedded", "", False, "28 M parameters, built in; trains on a CPU in minutes."),
         BackbonePreset("flan-t5-small", "seq2seq", "google/flan-t5-small", True, "77 M, LoRA; downloads 0.3 GB."),
         BackbonePreset("flan-t5-base", "seq2seq", "google/flan-t5-base", True, "250 M, LoRA; wants a GPU."),
         BackbonePreset("flan-t5-large", "seq2seq", "google/flan-t5-large", True, "The paper's; 780 M, wants a GPU."),
     )
 }
 
-_DOCUMENTS_SEEN = 6_000  # a small collection is read this many times over in all, within EPOCH_RANGE
+_DOCUMENTS_SEEN = 4_000  # a small collection is read this many times over in all, within EPOCH_RANGE
 EPOCH_RANGE = (3, 15)
 
 

@@ -28,3 +28,12 @@ def test_the_api_example_runs(tmp_path):
     assert sentences
     assert (imported, saved) == ("1 0 []", "corrected")
     assert status in {"queued", "running"}
+
+
+def test_the_figures_are_those_of_the_results_files():
+    """`python benchmarks/tables.py` would change nothing."""
+    from tables import rendered
+
+    readme = README.read_text(encoding="utf-8")
+    assert "| system |" in readme
+    assert rendered(readme) == readme

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 import gradio as gr
+from markupsafe import Markup
 
 __all__ = ["hotkeys"]
 
@@ -31,13 +32,14 @@ document.addEventListener('keydown', press);
 """
 
 
-def hotkeys(buttons: Mapping[str, str], *, toggles: str) -> gr.HTML:
+def hotkeys(buttons: Mapping[str, str], *, toggles: str, legend: Mapping[str, str]) -> gr.HTML:
     """Listen while the element is on screen.
 
     Args:
         buttons: {key, in lower case: CSS selector of the button it presses}.
         toggles: CSS selector of the checkbox group whose first ten boxes the digits 1 to 9 and 0 toggle.
+        legend: {keys: what they do}, as shown.
     """
-    legend = "<kbd>1</kbd>…<kbd>9</kbd> <kbd>0</kbd> toggle a label"
     script = _LISTEN.replace("__BUTTONS__", json.dumps(dict(buttons))).replace("__TOGGLES__", toggles)
-    return gr.HTML(f'<p class="lg-muted lg-keys">{legend}</p>', js_on_load=script)
+    shown = Markup(" · ").join(Markup("<kbd>{}</kbd> {}").format(keys, action) for keys, action in legend.items())
+    return gr.HTML(str(Markup('<p class="lg-muted lg-keys">{}</p>').format(shown)), js_on_load=script)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
+LEGEND = {"1 … 9, 0": "toggle a label", "Enter": "save and next", "s": "skip", "u": "undo"}
 KEYS = {"enter": "#review-save", "u": "#review-undo", "s": "#review-skip"}
 ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
 
@@ -42,16 +43,15 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=3, min_width=320):
             passage = gr.HTML(elem_id="review-text")
             last = gr.HTML(elem_id="review-last")
-        with gr.Column(scale=2, min_width=300):
-            with gr.Column(visible=False, elem_classes="lg-panel") as decision:
-                labels = gr.CheckboxGroup([], label="Labels of this document", elem_id="review-labels")
-                with gr.Row():
-                    save = gr.Button("Save and next [Enter]", variant="primary", min_width=150, elem_id="review-save")
-                    skip = gr.Button("Skip [s]", min_width=80, elem_id="review-skip")
-                    undo = gr.Button("Undo [u]", min_width=80, elem_id="review-undo")
-                hotkeys(KEYS, toggles="#review-labels")
             answered = gr.HTML(elem_id="review-origin")
             table = gr.HTML(elem_id="review-evidence")
+        with gr.Column(scale=2, min_width=300), gr.Column(visible=False, elem_classes="lg-panel") as decision:
+            labels = gr.CheckboxGroup([], label="Labels of this document", elem_id="review-labels")
+            with gr.Row():
+                save = gr.Button("Save and next", variant="primary", min_width=130, elem_id="review-save")
+                skip = gr.Button("Skip", min_width=80, elem_id="review-skip")
+                undo = gr.Button("Undo", min_width=80, elem_id="review-undo")
+            hotkeys(KEYS, toggles="#review-labels", legend=LEGEND)
 
     shown = [session, counts, passage, last, decision, labels, answered, table]
 

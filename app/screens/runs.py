@@ -146,7 +146,9 @@ def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]]) ->
     if scores := metrics.get("micro_f1"):
         times.append(f"dev micro-F1 {markup.score(scores[-1][1])}")
     parts = [str(title)]
-    if run.progress is not None:
+    if run.status == "completed":  # an early stop leaves steps undone
+        parts.append(markup.progress_bar(1.0, " · ".join(times)))
+    elif run.progress is not None:
         parts.append(markup.progress_bar(run.progress, " · ".join([f"{run.progress:.0%}", *times])))
     elif run.status == "queued":
         parts.append(markup.note("Waiting for its turn; one run trains at a time."))

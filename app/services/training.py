@@ -266,9 +266,15 @@ def _view(run: Run, model_number: int | None) -> RunView:
         author=run.author,
         backbone=run.config["training"]["backbone"],
         documents=run.documents,
-        progress=min(1.0, run.step / run.total_steps) if run.total_steps else None,
+        progress=_progress(run),
         elapsed=(ended - run.started_at).total_seconds() if ended and run.started_at else None,
         remaining=run.remaining_seconds,
         error=run.error,
         model_number=model_number,
     )
+
+
+def _progress(run: Run) -> float | None:
+    if run.status is RunStatus.COMPLETED:
+        return 1.0  # it may have stopped early, once dev F1 rose no more
+    return min(1.0, run.step / run.total_steps) if run.total_steps else None

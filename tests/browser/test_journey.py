@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MESSAGE = "The street light outside our house has been out for weeks and the bins were not collected."
-TRAINING_MILLISECONDS = 240_000
+TRAINING_MILLISECONDS = 300_000  # seconds where the processor is free
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -65,7 +65,7 @@ def train_across_a_reload(page: Page, backbone: Path) -> None:
     choice = page.locator("#backbone input")
     choice.fill(str(backbone))
     choice.press("Enter")
-    page.get_by_label("Epochs").fill("4")
+    page.get_by_label("Epochs").fill("3")
     page.get_by_label("Learning rate").fill("0.002")
     page.locator("#train-start").click()
     status = page.locator("#run-status")
