@@ -101,10 +101,11 @@ class Trainer:
                     continue
                 if self._cancelled():
                     raise Cancelled(f"Training was cancelled after step {self.state.step} of {self.total_steps}.")
-                figures = self._training_step(batch.to(self.device))
+                figures = self.training_step(batch.to(self.device))
                 self.state.step += 1
                 self._notify("step", step=self.state.step, epoch=self.state.step / len(self.batches), **figures)
-                if time.monotonic() - self._saved > self.config.checkpoint_seconds:
+                due = time.monotonic() - self._saved > self.config.checkpoint_seconds
+                if due and position + 1 < len(self.batches):  # an epoch's end is saved once it is evaluated
                     self._save_checkpoint()
             self._evaluate(epoch + 1)
             self._save_checkpoint()
@@ -113,7 +114,8 @@ class Trainer:
         self._load_weights(self._best_weights)
         return self.state
 
-    def _training_step(self, batch: Batch) -> dict[str, float]:
+    def training_step(self, batch: Batch) -> dict[str, float]:
+        """One optimiser step on one batch; gives the loss and its parts."""
         with self._autocast():
             loss, parts = self._loss(batch)
         if not torch.isfinite(loss):
