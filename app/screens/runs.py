@@ -190,24 +190,13 @@ def _runs_table(listed: Sequence[RunView], on_show: RunView | None) -> str:
 
 def _models_table(versions: Sequence[ModelView]) -> str:
     return markup.table(
-        (
-            "Version",
-            "Dev micro-F1",
-            "macro-F1",
-            "Test micro-F1",
-            "macro-F1",
-            "Documents",
-            "Reviews",
-            "Labels changed since",
-        ),
+        ("Version", "Dev F1, micro / macro", "Test F1, micro / macro", "Documents", "Reviews", "Labels changed since"),
         (
             markup.Row(
                 [
                     f"{model.name} (active)" if model.active else model.name,
-                    markup.score(model.dev_micro_f1),
-                    markup.score(model.dev_macro_f1),
-                    markup.score(model.test_micro_f1),
-                    markup.score(model.test_macro_f1),
+                    f"{markup.score(model.dev_micro_f1)} / {markup.score(model.dev_macro_f1)}",
+                    f"{markup.score(model.test_micro_f1)} / {markup.score(model.test_macro_f1)}",
                     f"{model.documents:,}",
                     model.corrections,
                     ", ".join(model.stale) or markup.NOTHING,
@@ -218,5 +207,5 @@ def _models_table(versions: Sequence[ModelView]) -> str:
             for model in versions
         ),
         empty="No version yet. A run that completes makes one, and it becomes the active one.",
-        numeric=range(1, 7),
+        numeric=range(1, 5),
     )
