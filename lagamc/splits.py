@@ -46,8 +46,10 @@ def _assign(examples: Sequence[Example], fractions: Mapping[str, float], seed: i
 
     labels = sorted({label for example in examples for label in example.labels})
     columns = {label: column for column, label in enumerate(labels)}
-    indicator = np.zeros((len(examples), max(len(labels), 1)), dtype=np.int64)  # (N, L)
+    unlabelled = len(labels)  # a column of its own, so that these documents are spread as well
+    indicator = np.zeros((len(examples), max(unlabelled + 1, 2)), dtype=np.int64)  # (N, L + 1)
     for row, example in enumerate(examples):
+        indicator[row, unlabelled] = not example.labels
         for label in example.labels:
             indicator[row, columns[label]] = 1
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import sqlalchemy
 
+from storage import runs
 from storage.engine import Database
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL")
@@ -35,4 +36,14 @@ def _migrated(url):
     database = Database(url)
     database.migrate()
     yield database
+    database.dispose()
+
+
+def raise_step(url, run_id, times):
+    """Read a number, add one, write it back: what loses updates where transactions begin too late."""
+    database = Database(url)
+    for _ in range(times):
+        with database.write() as session:
+            run = runs.get(session, run_id=run_id, lock=True)
+            run.step = run.step + 1
     database.dispose()

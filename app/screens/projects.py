@@ -111,7 +111,7 @@ def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:
         task = gr.Textbox(
             label="What is classified",
             placeholder="Messages from the public to a city council",
-            info="One sentence; the model reads it before every document.",
+            info="One sentence; models that follow instructions read it before every document.",
             lines=2,
             elem_id="new-project-task",
         )

@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from databases import raise_step
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from storage import engine as engine_module
@@ -16,16 +17,6 @@ from storage.models import Project, Run
 
 WRITERS = 4
 WRITES = 25
-
-
-def raise_step(url, run_id, times):
-    """Read a number, add one, write it back: what loses updates where transactions begin too late."""
-    database = Database(url)
-    for _ in range(times):
-        with database.write() as session:
-            run = runs.get(session, run_id=run_id, lock=True)
-            run.step = run.step + 1
-    database.dispose()
 
 
 @pytest.fixture

@@ -74,6 +74,17 @@ def test_a_wrong_setting_queues_nothing(collection):
     assert list(collection.settings.runs_folder.iterdir()) == []
 
 
+def test_a_backbone_that_follows_instructions_reads_the_project_s_task(collection):
+    """T5 is told what is classified; the sentence encoder, which reads no instructions, is not."""
+    collection.add_documents()
+    tasks = []
+    for backbone in ("minilm", "flan-t5-small"):
+        run_id = collection.training.start(collection.project_id, {"backbone": backbone}, "ann")
+        config = json.loads((collection.settings.runs_folder / str(run_id) / "config.json").read_text())
+        tasks.append(config["task_description"])
+    assert tasks == [None, "Messages to a council."]
+
+
 def test_the_run_folder_holds_what_the_labels_say_now(collection):
     """Reviewed unassigned documents train too; retired labels and what only they labelled do not."""
     collection.add_documents(unassigned=3)
@@ -91,7 +102,7 @@ def test_the_run_folder_holds_what_the_labels_say_now(collection):
     assert "train-2" not in train
     assert list(json.loads((folder / "labels.json").read_text())) == ["noise", "bins"]
     config = json.loads((folder / "config.json").read_text())
-    assert (config["device"], config["task_description"], config["epochs"]) == ("cpu", "Messages to a council.", 2)
+    assert (config["device"], config["task_description"], config["epochs"]) == ("cpu", None, 2)
     with collection.database.read() as session:
         run = runs.get(session, run_id=run_id)
     assert (run.documents, run.corrections, run.folder) == (9, 2, f"runs/{run_id}")
