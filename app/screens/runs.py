@@ -144,7 +144,7 @@ def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]]) ->
     if run.model_number is not None:
         times.append(f"made version v{run.model_number}")
     if scores := metrics.get("micro_f1"):
-        times.append(f"dev micro-F1 {markup.score(scores[-1][1])}")
+        times.append(f"best dev micro-F1 {markup.score(max(value for _, value in scores))}")
     parts = [str(title)]
     if run.status == "completed":  # an early stop leaves steps undone
         parts.append(markup.progress_bar(1.0, " · ".join(times)))
