@@ -40,14 +40,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="'demo', or a folder with train, dev and test files and labels.json")
     parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--run", type=Path, help="keep the run folder here; one that was stopped goes on")
     options = parser.parse_args()
     folder = DEMO if options.data == "demo" else Path(options.data)
     corpora = demo_corpora() if options.data == "demo" else {s: read_split(folder, s) for s in ("train", "dev", "test")}
     label_set = LabelSet.read(folder / "labels.json")
 
     with tempfile.TemporaryDirectory() as scratch:
-        rows = [train(Path(scratch) / "run", corpora, label_set, options.seed)]
-        predictions = predict(Path(scratch) / "run" / "model", corpora["test"])
+        run = options.run or Path(scratch) / "run"
+        rows = [train(run, corpora, label_set, options.seed)]
+        predictions = predict(run / "model", corpora["test"])
     for name, baseline in BASELINES.items():
         began = time.monotonic()
         metrics = baseline(corpora["train"], corpora["dev"], corpora["test"], label_set)
@@ -86,10 +88,11 @@ def read_split(folder: Path, split: str) -> Corpus:
 
 def train(run: Path, corpora: Mapping[str, Corpus], label_set: LabelSet, seed: int) -> dict[str, Any]:
     """Train in a child process, as the app does, and give its figures with time and peak memory."""
-    write_run_folder(run, config=TrainingConfig(seed=seed), labels=label_set, **corpora)
-    began = time.monotonic()
+    if not run.exists():
+        write_run_folder(run, config=TrainingConfig(seed=seed), labels=label_set, **corpora)
     subprocess.run([sys.executable, "-m", "lagamc", "train", str(run), "--json"], check=True, cwd=ROOT)
-    seconds = time.monotonic() - began
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    seconds = max(event.get("elapsed", 0.0) for event in events)  # of training and dev evaluation, all sessions
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     manifest = read_manifest(run / "model")
     test = manifest.test or {}

@@ -19,8 +19,7 @@ BLOCK = re.compile(r"(<!-- results:accuracy -->\n).*?(<!-- /results:accuracy -->
 def rendered(readme: str) -> str:
     """The README with its block of figures made anew."""
     parts = [table(name, report(name)) for name in TITLES if path(name).exists()]
-    if path("workbench").exists():
-        parts.append(workbench(report("workbench")))
+    parts += [sentence(report(name)) for name, sentence in SENTENCES.items() if path(name).exists()]
     return BLOCK.sub(lambda found: found[1] + "\n".join(parts) + found[2], readme)
 
 
@@ -58,6 +57,30 @@ def workbench(content: Mapping[str, Any]) -> str:
         f"*Start training* on the demo project to the active model {content['demo_training_seconds']:.0f} s, the "
         f"training process using at most {content['demo_training_peak_mb']:,} MB.\n"
     )
+
+
+def decoding(content: Mapping[str, Any]) -> str:
+    ratios = "; ".join(
+        f"{row['ratio']:.1f} times as fast at batch size {row['batch_size']} ({row['documents_per_second']:.0f} against "
+        f"{row['documents_per_second_greedy']:.0f} documents/s, {row['passes_per_document']:.1f} decoder passes for "
+        f"{row['slots_per_document']:.0f} tokens a document)"
+        for row in content["batches"]
+    )
+    return (
+        f"**Generation**, `{content['command']}` on {content['machine']}, {content['documents']} documents of "
+        f"{content['collection']}, against transformers' greedy `generate` with cache, identical tokens: {ratios}.\n"
+    )
+
+
+def precision(content: Mapping[str, Any]) -> str:
+    return (
+        f"**Number format**, `{content['command']}` on {content['machine']}: a training step takes "
+        f"{content['seconds_a_step']['float32']} s in float32 and {content['seconds_a_step']['bfloat16']} s under "
+        "bfloat16 autocast, so a CPU trains in float32.\n"
+    )
+
+
+SENTENCES = {"workbench": workbench, "decoding": decoding, "precision": precision}
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ with LoRA adapters next to a separate sentence encoder.
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +22,7 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertLMHeadModel,
+    EncoderDecoderCache,
     EncoderDecoderModel,
 )
 from transformers.modeling_outputs import BaseModelOutput
@@ -30,6 +33,7 @@ from lagamc.encoder import DescriptionScorer, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.prompts import INSTRUCTION, TASK_DESCRIPTION, Prompt, Target
+from lagamc.trie import DescriptionTrie
 
 __all__ = ["Backbone", "EmbeddedBackbone", "Seq2SeqBackbone", "build_backbone", "load_backbone"]
 
@@ -43,6 +47,7 @@ class Backbone(nn.Module):
 
     family: ClassVar[Family]
     bridge: Tensor  # (V, D)
+    max_positions: int = sys.maxsize  # slots that the decoder can take
 
     def __init__(
         self, *, generator: Any, tokenizer: Any, encoder: SentenceEncoder, output_ids: Sequence[int],
@@ -110,6 +115,11 @@ class Backbone(nn.Module):
         """Where the weights lie."""
         return self.encoder.word_embeddings.device
 
+    @cached_property
+    def trie(self) -> DescriptionTrie:
+        """The slots of the label set's descriptions."""
+        return DescriptionTrie(self._description_slots)
+
     def _description_tokens(self, description: str) -> list[int]:
         ids: list[int] = self.tokenizer(self.target.body(description), add_special_tokens=False)["input_ids"]
         return ids
@@ -168,6 +178,29 @@ class Backbone(nn.Module):
         ).logits  # fmt: skip
         return logits
 
+    def extend(
+        self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: EncoderDecoderCache
+    ) -> Tensor:
+        """Logits (B, U, V) of slots (B, U) that follow P cached ones; the cache grows by them.
+
+        Args:
+            states: (B, T', H), from `recall`.
+            mask: (B, T'), from `recall`.
+            decoder_ids: (B, U).
+            decoder_mask: (B, P + U), zero at padding: on the left of cached slots, on the right of new ones.
+            cache: keys and values of the P slots.
+        """
+        logits: Tensor = self.generator(
+            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
+            decoder_input_ids=decoder_ids, decoder_attention_mask=decoder_mask, past_key_values=cache,
+            use_cache=True, **self._positions(decoder_mask, decoder_ids.shape[1]),
+        ).logits  # fmt: skip
+        return logits
+
+    def _positions(self, decoder_mask: Tensor, count: int) -> dict[str, Tensor]:
+        """Arguments that tell the decoder where its last `count` slots stand; T5 measures distances instead."""
+        return {}
+
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """{name: parameter} of everything that learns."""
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
@@ -214,6 +247,7 @@ class EmbeddedBackbone(Backbone):
             label_set=label_set, config=config, separator=separator,
         )  # fmt: skip
         self.register_buffer("bridge", encoder.word_embeddings.detach()[output_ids].clone(), persistent=False)
+        self.max_positions = decoder.config.max_position_embeddings
         self._freeze_word_embeddings()
         decoder.get_input_embeddings().requires_grad_(False)
 
@@ -238,6 +272,9 @@ class EmbeddedBackbone(Backbone):
         slots = slots * descriptions.shape[1] ** 0.5  # as long as a token state
         seen = mask.new_ones(top.indices.shape)
         return torch.cat([states, slots.to(states.dtype)], dim=1), torch.cat([mask, seen], dim=1), log_odds
+
+    def _positions(self, decoder_mask: Tensor, count: int) -> dict[str, Tensor]:
+        return {"decoder_position_ids": (decoder_mask.cumsum(dim=1) - 1)[:, -count:]}
 
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)

@@ -1,4 +1,9 @@
-"""Free-running generation: the model sees its own output, never the target."""
+"""Free-running generation: the model sees its own output, never the target.
+
+Nearly every token that a trained model writes follows from the label set, so the text is guessed and then
+checked: whole descriptions in one decoder pass each, or several of them. The model's own greedy choices
+decide; the output is the one that writing token by token gives.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig
-from transformers.modeling_outputs import BaseModelOutput
 
 from lagamc.backbones import Backbone
+from lagamc.decoder import RewindingDecoder
+from lagamc.draft import Draft
 from lagamc.errors import Cancelled
 
 __all__ = ["Generated", "GeneratedSentence", "generate"]
 
 Progress = Callable[[int, int], None]  # (documents done, documents in all)
+
+FREE_SLOTS = 256  # up to about so many slots, a decoder pass takes hardly longer than for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,11 @@ class GeneratedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What the model wrote for one document."""
+    """What the model wrote for one document, and in how many decoder passes."""
 
     sentences: tuple[GeneratedSentence, ...]
+    slots: tuple[int, ...]  # output slots, the end included
+    passes: int
 
 
 def generate(
@@ -86,31 +95,41 @@ def _generate_batch(
     descriptions: Tensor,
     max_new_tokens: int,
 ) -> list[Generated]:
-    pad = backbone.tokenizer.pad_token_id
-    width = max(map(len, prompts))
+    states, mask, log_odds = _read(backbone, texts, prompts, descriptions)
+    decoder = RewindingDecoder(backbone, states, mask)
+    drafts = [
+        Draft(
+            backbone.trie, odds, separator=backbone.separator_slot, end=backbone.end_slot,
+            max_slots=min(max_new_tokens, backbone.max_positions),
+        )
+        for odds in log_odds.float().cpu().numpy()
+    ]  # fmt: skip
+    writing = drafts
+    while writing:
+        guesses = [draft.guess(FREE_SLOTS // len(writing)) for draft in writing]
+        last = [draft.slots[-1] if draft.slots else backbone.start_slot for draft in writing]
+        chosen, scores = decoder.feed([[slot, *guess] for slot, guess in zip(last, guesses, strict=True)])
+        agreed = list(map(Draft.accept, writing, guesses, chosen, scores))
+        going = [row for row, draft in enumerate(writing) if not draft.finished]
+        if going:
+            decoder.keep(going, [1 + agreed[row] for row in going])
+        writing = [writing[row] for row in going]
+    return [Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes) for draft in drafts]
+
+
+def _read(
+    backbone: Backbone, texts: Sequence[str], prompts: Sequence[Sequence[int]], descriptions: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the decoder attends to, its mask, and the log-odds (B, L) of the labels."""
+    pad, width = backbone.tokenizer.pad_token_id, max(map(len, prompts))
     input_ids = torch.tensor([[*ids, *[pad] * (width - len(ids))] for ids in prompts], device=backbone.device)
-    settings = GenerationConfig(
-        do_sample=False, num_beams=1, max_new_tokens=max_new_tokens, pad_token_id=backbone.pad_slot,
-        eos_token_id=backbone.end_slot, decoder_start_token_id=backbone.start_slot,
-        return_dict_in_generate=True, output_logits=True,
-    )  # fmt: skip
     mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in prompts], device=backbone.device)
-    states, mask, _ = backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
-    encoded = BaseModelOutput(last_hidden_state=states)
-    output = backbone.generator.generate(encoder_outputs=encoded, attention_mask=mask, generation_config=settings)
-    written = output.sequences[:, 1:]  # (B, U), without the start
-    chosen = [
-        step.float().log_softmax(dim=-1).gather(1, written[:, position, None])
-        for position, step in enumerate(output.logits)
-    ]
-    return [
-        Generated(tuple(_sentences(backbone, slots, scores)))
-        for slots, scores in zip(written.tolist(), torch.cat(chosen, dim=1).tolist(), strict=True)
-    ]
+    return backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
 
 
-def _sentences(backbone: Backbone, slots: list[int], scores: list[float]) -> Iterator[GeneratedSentence]:
+def _sentences(backbone: Backbone, draft: Draft) -> Iterator[GeneratedSentence]:
     """Split one output at its separators; stop at its end."""
+    slots, scores = draft.slots, draft.scores
     start = 0
     for position, slot in enumerate([*slots, backbone.end_slot]):
         if slot not in (backbone.separator_slot, backbone.end_slot):

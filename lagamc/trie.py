@@ -1,0 +1,67 @@
+"""The label set's descriptions as a tree of their tokens."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DescriptionTrie", "Node"]
+
+
+class Node(NamedTuple):
+    """A place in the trie: the descriptions `first` up to `last`, in sorted order, share `depth` tokens."""
+
+    first: int
+    last: int
+    depth: int
+
+    @property
+    def on_path(self) -> bool:
+        """Whether some description begins with the tokens that led here."""
+        return self.first < self.last
+
+
+class DescriptionTrie:
+    """A token trie over descriptions, kept as a sorted list: a node is a stretch of it.
+
+    Args:
+        descriptions: tokens (not negative) of every label's description, by label.
+    """
+
+    def __init__(self, descriptions: Sequence[Sequence[int]]) -> None:
+        self._descriptions = [tuple(tokens) for tokens in descriptions]
+        order = sorted(range(len(descriptions)), key=self._descriptions.__getitem__)
+        self._labels = np.array(order, dtype=np.int64)
+        self._sorted = [self._descriptions[label] for label in order]
+        self.root = Node(0, len(order), 0)
+
+    def __len__(self) -> int:
+        return len(self._descriptions)
+
+    def step(self, node: Node, token: int) -> Node:
+        """Where this token leads; a node off every path leads to another one."""
+
+        def following(tokens: tuple[int, ...]) -> int:
+            return tokens[node.depth] if node.depth < len(tokens) else -1  # shorter ones are sorted first
+
+        first = bisect_left(self._sorted, token, node.first, node.last, key=following)
+        last = bisect_left(self._sorted, token + 1, first, node.last, key=following)
+        return Node(first, last, node.depth + 1)
+
+    def labels(self, node: Node) -> NDArray[np.int64]:
+        """Labels whose description begins with the tokens that led here."""
+        return self._labels[node.first : node.last]
+
+    def label(self, node: Node) -> int | None:
+        """The label whose whole description led here."""
+        if node.on_path and len(self._sorted[node.first]) == node.depth:
+            return int(self._labels[node.first])
+        return None
+
+    def rest(self, node: Node, label: int) -> tuple[int, ...]:
+        """What is still to come of a label's description."""
+        return self._descriptions[label][node.depth :]
