@@ -61,9 +61,9 @@ def workbench(content: Mapping[str, Any]) -> str:
 
 def decoding(content: Mapping[str, Any]) -> str:
     ratios = "; ".join(
-        f"{row['ratio']:.1f} times as fast at batch size {row['batch_size']} ({row['documents_per_second']:.0f} against "
-        f"{row['documents_per_second_greedy']:.0f} documents/s, {row['passes_per_document']:.1f} decoder passes for "
-        f"{row['slots_per_document']:.0f} tokens a document)"
+        f"{row['ratio']:.1f} times as fast at batch size {row['batch_size']} ({row['documents_per_second']:.0f} "
+        f"against {row['documents_per_second_greedy']:.0f} documents/s, {row['passes_per_document']:.1f} decoder "
+        f"passes for {row['slots_per_document']:.0f} tokens a document)"
         for row in content["batches"]
     )
     return (

@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +95,9 @@ def follow(client: Client, run: int, server: psutil.Process) -> tuple[dict[str, 
     while True:
         status = client.predict(run, api_name="/run_status")
         for child in server.children(recursive=True):
-            with_peak = Path(f"/proc/{child.pid}/status")
-            if "lagamc" in " ".join(child.cmdline()) and with_peak.exists():
-                peak = max(peak, high_water(with_peak))
+            with suppress(psutil.Error, OSError):  # it may end while it is asked
+                if "lagamc" in child.cmdline():
+                    peak = max(peak, high_water(Path(f"/proc/{child.pid}/status")))
         if status["status"] not in {"queued", "running"}:
             return status, peak
         time.sleep(1)

@@ -1,0 +1,48 @@
+"""Rows that were fed too much go on as if they had not been."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lagamc.backbones import build_backbone
+from lagamc.config import TrainingConfig
+from lagamc.decoder import RewindingDecoder
+
+FED = st.tuples(st.lists(st.integers(4, 20), min_size=1, max_size=9), st.integers(1, 9))  # slots, how many to keep
+ROUNDS = st.lists(st.lists(FED, min_size=4, max_size=4), min_size=1, max_size=5)
+
+
+@pytest.fixture(scope="module", params=["embedded", "seq2seq"])
+def backbone(request, tiny, label_set):
+    config = TrainingConfig(backbone=str(tiny[request.param]))
+    return build_backbone(config, label_set).double().eval()
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rounds=ROUNDS, data=st.data())
+@torch.inference_mode()
+def test_what_is_kept_decides_what_is_chosen_next(backbone, rounds, data):
+    """Choices and scores equal those of teacher forcing on each row's kept slots, while rows leave."""
+    texts = ["hole in the road", "loud drum again please", "bin", "party"]
+    ids = backbone.tokenizer(texts, padding=True, return_tensors="pt")
+    descriptions = torch.nn.functional.normalize(torch.randn(3, backbone.bridge.shape[1], dtype=torch.double), dim=-1)
+    states = backbone.read(ids["input_ids"], ids["attention_mask"])
+    states, mask, _ = backbone.recall(states, ids["attention_mask"], texts, descriptions)
+    decoder = RewindingDecoder(backbone, states, mask)
+    kept, alive = [[] for _ in texts], list(range(len(texts)))
+    for fed in rounds:
+        chosen, scores = decoder.feed([fed[row][0] for row in alive])
+        for position, row in enumerate(alive):
+            slots, count = fed[row][0], len(kept[row]) + len(fed[row][0])
+            logits = backbone.write(states[[row]], mask[[row]], torch.tensor([kept[row] + slots]))[0]
+            best = logits.log_softmax(dim=-1).max(dim=-1)
+            expected = slice(len(kept[row]), count)
+            assert chosen[position][: len(slots)] == best.indices[expected].tolist()
+            assert scores[position][: len(slots)] == pytest.approx(best.values[expected].tolist(), abs=1e-5)
+        going = sorted(data.draw(st.sets(st.sampled_from(range(len(alive))), min_size=1)))
+        counts = [min(fed[alive[position]][1], len(fed[alive[position]][0])) for position in going]
+        decoder.keep(going, counts)
+        for position, count in zip(going, counts, strict=True):
+            kept[alive[position]] += fed[alive[position]][0][:count]
+        alive = [alive[position] for position in going]

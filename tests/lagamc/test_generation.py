@@ -1,0 +1,231 @@
+"""Generation writes token for token what transformers' greedy `generate` writes, in far fewer passes."""
+
+import itertools
+import random
+
+import pytest
+import torch
+import torch.nn.functional as F
+from decoding import greedy
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from lagamc.backbones import build_backbone
+from lagamc.batches import Batches
+from lagamc.config import TrainingConfig
+from lagamc.corpus import Example
+from lagamc.generation import generate
+from lagamc.labels import LabelSet
+from lagamc.losses import IGNORED
+from lagamc.trie import DescriptionTrie
+
+FAMILIES = ["embedded", "seq2seq"]
+WORDS = [
+    "road", "noise", "waste", "bins", "parking", "parks", "water", "light", "bus",
+    "tax", "thanks", "holes", "loud", "tree", "leak", "lamp", "driver", "bill",
+]  # fmt: skip
+TEXTS = ["a hole in the road", "loud", "bin bin rubbish near the shop today", "please", "drum party", "kerb sack smell"]
+
+
+def build(tiny, family, descriptions):
+    label_set = LabelSet.from_mapping({f"label {i:04}": text for i, text in enumerate(descriptions)})
+    return build_backbone(TrainingConfig(backbone=str(tiny[family])), label_set).eval(), label_set
+
+
+def unit_vectors(backbone, count, seed=0):
+    """Stand-ins for the embeddings of descriptions."""
+    source = torch.Generator().manual_seed(seed)
+    return F.normalize(torch.randn(count, backbone.bridge.shape[1], generator=source), dim=-1)
+
+
+def assert_same(backbone, texts, descriptions, *, max_new_tokens, batch_size):
+    options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size}
+    written = generate(backbone, texts, descriptions, **options)
+    assert [list(document.slots) for document in written] == greedy(backbone, texts, descriptions, **options)
+    return written
+
+
+@torch.no_grad()
+def shake(backbone, seed):
+    """Random decoder weights, large enough for varied texts."""
+    source = torch.Generator().manual_seed(seed)
+    for parameter in backbone.generator.get_decoder().parameters():
+        matrix = parameter.dim() > 1
+        parameter.copy_(torch.randn(parameter.shape, generator=source) * (0.3 if matrix else 0.1) + (not matrix))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def wild(request, tiny):
+    """A backbone in float64, where no two logits are nearly equal, to be given random weights."""
+    return build(tiny, request.param, [f"{word} please" for word in WORDS])[0].double()
+
+
+@settings(deadline=None, max_examples=20, phases=[Phase.reuse, Phase.generate])  # shrinking takes minutes
+@given(seed=st.integers(0, 10_000), data=st.data())
+def test_random_models_are_followed_wherever_they_go(wild, seed, data):
+    """Descriptions cut from the model's own text and changed; separator and end are slots that it likes to write."""
+    shake(wild, seed)
+    chooser = random.Random(seed)
+    texts = [" ".join(chooser.choices(" ".join(TEXTS).split(), k=chooser.randint(1, 9))) for _ in range(8)]
+    labels = data.draw(st.sampled_from([1, 2, 7, 40]), "labels")
+    descriptions = unit_vectors(wild, labels, seed)
+    with torch.no_grad():
+        wild.scorer.offset.fill_(data.draw(st.sampled_from([-4.0, 0.0, 4.0]), "offset"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wild, "end_slot", wild.pad_slot)
+        free = greedy(wild, texts, descriptions, max_new_tokens=30, batch_size=8)
+        used = sorted({slot for row in free for slot in row})
+        patch.setattr(wild, "separator_slot", data.draw(st.sampled_from(used), "separator"))
+        patch.setattr(wild, "end_slot", data.draw(st.sampled_from([wild.pad_slot, *used]), "end"))
+        pieces = []
+        for _ in range(labels):
+            row = chooser.choice(free)
+            first = chooser.choice([0, 0, chooser.randrange(len(row))])
+            piece = row[first : first + chooser.choice([1, 3, 8, 30])] or [used[0]]
+            if chooser.random() < 0.5:
+                piece = [*piece[: chooser.randint(0, len(piece))], *chooser.choices(used, k=chooser.randint(1, 5))]
+            pieces.append(piece)
+        patch.setattr(wild, "trie", DescriptionTrie(pieces))
+        assert_same(
+            wild, texts, descriptions,
+            max_new_tokens=data.draw(st.sampled_from([1, 2, 17, 60])), batch_size=data.draw(st.integers(1, 8)),
+        )  # fmt: skip
+
+
+LONG = [" ".join(random.Random(seed).choices(WORDS, k=300)) for seed in (1, 2)]
+LABEL_SETS = {
+    "one label": ["the message reports holes"],
+    "one token": WORDS[:4],
+    "shared beginnings": [f"the message asks about {a} {b}" for a, b in itertools.combinations(WORDS[:4], 2)],
+    "one begins another": ["road", "road noise", "road noise waste", "bins", "bins parking parks water light"],
+    "300 tokens": [LONG[0], LONG[0] + " please", LONG[1], "loud noise"],
+}
+
+
+def learnt(backbone, label_set, *, steps):
+    """Teach a tiny model to name the labels of documents that hold a word for each."""
+    chooser = random.Random(0)
+    words = [f"{a} {b}" for a, b in itertools.combinations(WORDS, 2)]
+    examples = []
+    for number in range(64):
+        labels = sorted(chooser.sample(range(len(label_set)), min(len(label_set), chooser.choice([1, 1, 2]))))
+        text = " again ".join(words[label] for label in labels)
+        examples.append(Example(str(number), text, tuple(label_set.names[label] for label in labels)))
+    descriptions = unit_vectors(backbone, len(label_set))
+    decoder = [*backbone.generator.parameters(), *backbone.scorer.parameters()]
+    for parameter in decoder:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(decoder, lr=3e-3)
+    batches = Batches(backbone, examples, label_set, batch_size=16, seed=0)
+    torch.manual_seed(0)
+    for batch in itertools.islice(itertools.chain.from_iterable(map(batches.epoch, itertools.count())), steps):
+        states = backbone.read(batch.input_ids, batch.attention_mask)
+        states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
+        logits = backbone.write(states, mask, batch.decoder_ids)
+        loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
+        loss = loss + F.binary_cross_entropy_with_logits(log_odds, batch.carried.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return [example.text for example in examples[:11]], descriptions
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", LABEL_SETS)
+def test_trained_models_write_the_same_in_any_batch(tiny, family, kind):
+    """In float32, at any length limit, batch sizes 1 to 8, whether or not the model has learnt to end."""
+    backbone, label_set = build(tiny, family, LABEL_SETS[kind])
+    texts, descriptions = learnt(backbone, label_set, steps=10 if kind == "300 tokens" else 30)
+    for batch_size, max_new_tokens in [(1, 5), (2, 1), (3, 2), (5, 9), (8, 40)]:
+        assert_same(backbone, texts, descriptions, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    limit = min(400, backbone.longest_target(2))
+    assert_same(backbone, texts[:3], descriptions, max_new_tokens=limit, batch_size=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbone, "end_slot", backbone.tokenizer.unk_token_id if family == "seq2seq" else 0)
+        endless = assert_same(backbone, texts[:2], descriptions, max_new_tokens=min(limit, 80), batch_size=2)
+    assert {len(document.slots) for document in endless} == {min(limit, 80)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_learnt_sentences_take_few_passes(tiny, family):
+    """Where descriptions are learnt by heart, passes count sentences and misjudged labels, not tokens."""
+    backbone, label_set = build(tiny, family, LABEL_SETS["shared beginnings"])
+    texts, descriptions = learnt(backbone, label_set, steps=100)
+    written = assert_same(backbone, texts, descriptions, max_new_tokens=60, batch_size=4)
+    slots, passes = sum(len(d.slots) for d in written), sum(d.passes for d in written)
+    assert all(d.slots[-1] == backbone.end_slot for d in written)
+    assert passes <= slots / 2
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_scores_are_those_of_teacher_forcing(tiny, family):
+    """A sentence's figure is the mean log-probability of its tokens and the separator or end after them."""
+    backbone, label_set = build(tiny, family, LABEL_SETS["shared beginnings"])
+    texts, descriptions = learnt(backbone, label_set, steps=30)
+    for text, document in zip(texts, generate(backbone, texts, descriptions, max_new_tokens=25), strict=True):
+        ids = torch.tensor(backbone.tokenize([text]))
+        states, mask, _ = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, [text], descriptions)
+        logits = backbone.write(states, mask, torch.tensor([[backbone.start_slot, *document.slots[:-1]]]))[0]
+        scores = logits.log_softmax(dim=-1)[range(len(document.slots)), document.slots].tolist()
+        sentences, start = [], 0
+        for position, slot in enumerate(document.slots):
+            if slot in (backbone.separator_slot, backbone.end_slot):
+                if text := backbone.sentence_text(document.slots[start:position]):
+                    own = scores[start : position + 1]
+                    sentences.append((text, sum(own) / len(own)))
+                start = position + 1
+        if text := backbone.sentence_text(document.slots[start:]):
+            sentences.append((text, sum(scores[start:]) / len(scores[start:])))
+        assert [sentence.text for sentence in document.sentences] == [text for text, _ in sentences]
+        found = [sentence.log_probability for sentence in document.sentences]
+        assert found == pytest.approx([score for _, score in sentences], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_thousands_of_labels_change_nothing(tiny, family):
+    """5,000 descriptions that share their beginnings, most of them taken for likely."""
+    descriptions = [" ".join(words) for words in itertools.islice(itertools.permutations(WORDS, 4), 5_000)]
+    backbone, label_set = build(tiny, family, descriptions)
+    learnt_texts, vectors = learnt_on_few(backbone, label_set)
+    assert_same(backbone, learnt_texts, vectors, max_new_tokens=20, batch_size=6)
+    with torch.no_grad():
+        backbone.scorer.offset.fill_(9.0)
+    assert_same(backbone, learnt_texts, vectors, max_new_tokens=20, batch_size=6)
+
+
+def learnt_on_few(backbone, label_set):
+    """Some steps on the first descriptions alone."""
+    vectors = unit_vectors(backbone, len(label_set))
+    targets = torch.tensor([backbone.target_slots([label])[:6] for label in range(0, 500, 50)])
+    decoder_ids = F.pad(targets[:, :-1], (1, 0), value=backbone.start_slot)
+    ids = torch.tensor([row[:4] for row in backbone.tokenize([f"{word} again please" for word in WORDS[:10]])])
+    decoder = list(backbone.generator.parameters())
+    for parameter in decoder:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(decoder, lr=3e-3)
+    for _ in range(30):
+        logits = backbone.write(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, decoder_ids)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return TEXTS, vectors
+
+
+def test_a_text_ends_where_the_decoder_has_no_more_positions(tiny):
+    """BERT has learnt a fixed number of positions; a text that does not end is cut there."""
+    backbone, _ = build(tiny, "embedded", WORDS)
+    backbone.end_slot = 0
+    [document] = generate(backbone, ["loud"], unit_vectors(backbone, len(WORDS)), max_new_tokens=5_000)
+    assert len(document.slots) == backbone.max_positions == 512
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_results_come_in_input_order(tiny, family):
+    backbone, _ = build(tiny, family, WORDS)
+    vectors = unit_vectors(backbone, len(WORDS))
+    together = generate(backbone, TEXTS, vectors, max_new_tokens=8, batch_size=4)
+    assert [d.slots for d in together] == [generate(backbone, [t], vectors, max_new_tokens=8)[0].slots for t in TEXTS]
+    assert generate(backbone, [], vectors, max_new_tokens=8) == []

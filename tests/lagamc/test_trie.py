@@ -1,0 +1,47 @@
+"""The trie says of every beginning which descriptions it can become."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lagamc.trie import DescriptionTrie
+
+TOKENS = st.integers(0, 3)
+DESCRIPTIONS = st.lists(st.lists(TOKENS, min_size=1, max_size=6).map(tuple), min_size=1, max_size=12)
+
+
+def walk(trie, tokens):
+    node = trie.root
+    for token in tokens:
+        node = trie.step(node, token)
+    return node
+
+
+@given(DESCRIPTIONS, st.lists(TOKENS, max_size=7).map(tuple))
+def test_a_node_knows_the_descriptions_that_begin_this_way(descriptions, beginning):
+    """Labels, the rest of each, and the label that is complete are those that comparing prefixes finds."""
+    trie = DescriptionTrie(descriptions)
+    node = walk(trie, beginning)
+    expected = {i for i, tokens in enumerate(descriptions) if tokens[: len(beginning)] == beginning}
+    assert set(trie.labels(node).tolist()) == expected
+    assert node.on_path == bool(expected)
+    assert all(beginning + trie.rest(node, label) == descriptions[label] for label in expected)
+    label = trie.label(node)
+    assert (label is not None) == (beginning in descriptions)
+    assert label is None or descriptions[label] == beginning
+
+
+@given(DESCRIPTIONS, st.lists(TOKENS, max_size=3))
+def test_nothing_leads_back_into_the_trie(descriptions, onward):
+    trie = DescriptionTrie(descriptions)
+    node = walk(trie, [9, *onward])
+    assert not node.on_path
+    assert trie.label(node) is None
+
+
+def test_a_description_that_begins_another_one_is_complete_and_goes_on():
+    trie = DescriptionTrie([(5, 6, 7), (5, 6), (8,)])
+    node = walk(trie, (5, 6))
+    assert trie.label(node) == 1
+    assert set(trie.labels(node).tolist()) == {0, 1}
+    assert trie.rest(node, 0) == (7,)
+    assert trie.rest(node, 1) == ()
