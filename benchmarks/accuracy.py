@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -90,14 +89,15 @@ def train(run: Path, corpora: Mapping[str, Corpus], label_set: LabelSet, seed: i
     """Train in a child process, as the app does, and give its figures with time and peak memory."""
     if not run.exists():
         write_run_folder(run, config=TrainingConfig(seed=seed), labels=label_set, **corpora)
-    subprocess.run([sys.executable, "-m", "lagamc", "train", str(run), "--json"], check=True, cwd=ROOT)
+    if not (run / "model").exists():
+        subprocess.run([sys.executable, "-m", "lagamc", "train", str(run), "--json"], check=True, cwd=ROOT)
     events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     seconds = max(event.get("elapsed", 0.0) for event in events)  # of training and dev evaluation, all sessions
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    peak = max(event.get("peak_memory_mb", 0) for event in events)
     manifest = read_manifest(run / "model")
     test = manifest.test or {}
     return {
-        "system": "lagamc minilm, free-running", **test, "seconds": round(seconds, 1), "peak_mb": round(peak),
+        "system": "lagamc minilm, free-running", **test, "seconds": round(seconds, 1), "peak_mb": peak or None,
         "dev_micro_f1": manifest.dev["micro_f1"], "dev_macro_f1": manifest.dev["macro_f1"],
     }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +24,12 @@ def ordered_labels(label_set: LabelSet, train: Corpus) -> LabelSet:
     """The label set in target order: most frequent in train first, then by name."""
     counts = train.label_counts()
     return LabelSet(sorted(label_set, key=lambda label: (-counts[label.name], label.name)))
+
+
+def peak_memory_mb() -> int:
+    """The most resident memory that this process has used, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))  # bytes there, kilobytes elsewhere
 
 
 def train_run(
@@ -56,7 +64,7 @@ def train_run(
     )  # fmt: skip
     figures = {
         "dev": state.best, "test": test, "best_epoch": state.best_epoch,
-        "seconds": round(time.monotonic() - began, 2), "model": "model",
+        "seconds": round(time.monotonic() - began, 2), "peak_memory_mb": peak_memory_mb(), "model": "model",
     }  # fmt: skip
     for callback in callbacks:
         callback.on_event("completed", figures)
