@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="the model folder that a run wrote")
     parser.add_argument("--data", type=Path, help="folder with a test file; without it the demo project's test split")
-    parser.add_argument("--documents", type=int, default=48)
+    parser.add_argument("--documents", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     manifest, label_set = verify_model_folder(options.model)
