@@ -27,7 +27,8 @@ from torch import Tensor
 from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
 
-from lagamc.backbones import Backbone, load_backbone
+from lagamc.backbone import Backbone
+from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.generation import generate
@@ -51,9 +52,12 @@ def main() -> None:
     texts = [example.text for example in corpus][: options.documents]
 
     rows = [
-        compared(backbone, texts, descriptions, manifest.max_new_tokens, batch_size, max(5, options.repeats))
+        compared(
+            backbone, texts, descriptions, repeats=max(5, options.repeats),
+            max_new_tokens=manifest.max_new_tokens, batch_size=batch_size,
+        )
         for batch_size in BATCH_SIZES
-    ]
+    ]  # fmt: skip
     report = {
         "command": f"python benchmarks/decoding.py {options.model.name}",
         "collection": (options.data or DEMO).name,
@@ -70,22 +74,21 @@ def main() -> None:
 
 
 def compared(
-    backbone: Backbone, texts: Sequence[str], descriptions: Tensor, max_new_tokens: int, batch_size: int, repeats: int
+    backbone: Backbone, texts: Sequence[str], descriptions: Tensor, *, repeats: int, **options: int
 ) -> dict[str, Any]:
     """Figures at one batch size, after making sure that both sides write the same."""
-    options = {"max_new_tokens": max_new_tokens, "batch_size": batch_size}
     written = generate(backbone, texts, descriptions, **options)
     expected = greedy(backbone, texts, descriptions, **options)
     for text, new, old in zip(texts, written, expected, strict=True):
         if list(new.slots) != old:
-            raise SystemExit(f"The outputs differ for {text!r} at batch size {batch_size}:\n{new.slots}\n{old}")
+            raise SystemExit(f"The outputs differ for {text!r} with {options}:\n{new.slots}\n{old}")
     ours, theirs = [], []
     for _ in range(repeats):  # in turns, so that a busy machine slows both
         ours.append(seconds(lambda: generate(backbone, texts, descriptions, **options)))
         theirs.append(seconds(lambda: greedy(backbone, texts, descriptions, **options)))
     passes = [document.passes for document in written]
     return {
-        "batch_size": batch_size,
+        **options,
         "documents_per_second": round(len(texts) / statistics.median(ours), 1),
         "documents_per_second_greedy": round(len(texts) / statistics.median(theirs), 1),
         "ratio": round(statistics.median(old / new for new, old in zip(ours, theirs, strict=True)), 2),

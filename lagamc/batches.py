@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lagamc.backbones import Backbone
+from lagamc.backbone import Backbone
 from lagamc.corpus import Example
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED

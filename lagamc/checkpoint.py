@@ -19,7 +19,7 @@ from lagamc.errors import CheckpointError
 from lagamc.labels import LabelSet
 
 if TYPE_CHECKING:
-    from lagamc.backbones import Backbone
+    from lagamc.backbone import Backbone
 
 __all__ = [
     "Manifest",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lagamc.backbones import Backbone, load_backbone
+from lagamc.backbone import Backbone
+from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder

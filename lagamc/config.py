@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from lagamc.errors import ConfigError
 
-__all__ = ["BACKBONES", "BackbonePreset", "TrainingConfig", "backbone_uses_lora", "recommended_epochs"]
+__all__ = [
+    "BACKBONES",
+    "BackbonePreset",
+    "TrainingConfig",
+    "backbone_family",
+    "backbone_source",
+    "backbone_uses_lora",
+    "recommended_epochs",
+]
 
 Family = Literal["embedded", "seq2seq"]
 
@@ -23,17 +31,16 @@ class BackbonePreset:
     name: str
     family: Family
     source: str
-    uses_lora: bool
     help: str
 
 
 BACKBONES: dict[str, BackbonePreset] = {
     preset.name: preset
     for preset in (
-        BackbonePreset("minilm", "embedded", "", False, "28 M parameters, built in; trains on a CPU in minutes."),
-        BackbonePreset("flan-t5-small", "seq2seq", "google/flan-t5-small", True, "77 M, LoRA; downloads 0.3 GB."),
-        BackbonePreset("flan-t5-base", "seq2seq", "google/flan-t5-base", True, "250 M, LoRA; wants a GPU."),
-        BackbonePreset("flan-t5-large", "seq2seq", "google/flan-t5-large", True, "The paper's; 780 M, wants a GPU."),
+        BackbonePreset("minilm", "embedded", "", "28 M parameters, built in; trains on a CPU in minutes."),
+        BackbonePreset("flan-t5-small", "seq2seq", "google/flan-t5-small", "77 M, LoRA; downloads 0.3 GB."),
+        BackbonePreset("flan-t5-base", "seq2seq", "google/flan-t5-base", "250 M, LoRA; wants a GPU."),
+        BackbonePreset("flan-t5-large", "seq2seq", "google/flan-t5-large", "The paper's; 780 M, wants a GPU."),
     )
 }
 
@@ -47,11 +54,21 @@ def recommended_epochs(documents: int) -> int:
     return max(low, min(high, math.ceil(_DOCUMENTS_SEEN / max(documents, 1))))
 
 
-def backbone_uses_lora(name: str) -> bool:
-    """Whether LoRA settings apply. For a folder or hub name: for every family but the embedded one."""
+def backbone_source(name: str) -> str:
+    """Where a backbone is loaded from: the preset's hub name, or the folder or hub name itself."""
+    return BACKBONES[name].source if name in BACKBONES else name
+
+
+def backbone_family(name: str) -> Family:
+    """The family of a preset, folder or hub name; a sentence-transformers folder is an embedded one."""
     if name in BACKBONES:
-        return BACKBONES[name].uses_lora
-    return not (Path(name) / "modules.json").exists()
+        return BACKBONES[name].family
+    return "embedded" if (Path(name) / "modules.json").exists() else "seq2seq"
+
+
+def backbone_uses_lora(name: str) -> bool:
+    """Whether LoRA settings apply."""
+    return backbone_family(name) == "seq2seq"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

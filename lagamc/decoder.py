@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from lagamc.backbones import Backbone
+from lagamc.backbone import Backbone
 
 __all__ = ["RewindingDecoder"]
 

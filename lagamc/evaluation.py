@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lagamc.backbones import Backbone
+from lagamc.backbone import Backbone
 from lagamc.classifier import Classifier, DocumentResult
 from lagamc.corpus import Corpus
 from lagamc.errors import DatasetError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lagamc.backbones import Backbone
+from lagamc.backbone import Backbone
 from lagamc.decoder import RewindingDecoder
 from lagamc.draft import Draft
 from lagamc.errors import Cancelled

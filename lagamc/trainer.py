@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lagamc.backbones import Backbone
+from lagamc.backbone import Backbone
 from lagamc.batches import Batch, Batches
 from lagamc.callbacks import Callback
 from lagamc.checkpoint import read_json, replaced_folder

@@ -1,0 +1,214 @@
+"""The one interface through which models of every family are trained and asked.
+
+A backbone is a generator (encoder-decoder) and the sentence encoder that is trained with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import save_model
+from torch import Tensor, nn
+from transformers import EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
+
+from lagamc.config import Family, TrainingConfig
+from lagamc.encoder import DescriptionScorer, SentenceEncoder
+from lagamc.errors import BackboneError, LabelError
+from lagamc.labels import LabelSet
+from lagamc.prompts import Prompt, Target
+from lagamc.trie import DescriptionTrie
+
+__all__ = ["Backbone", "single_token"]
+
+
+class Backbone(nn.Module):
+    """A generator over V output slots, and a sentence encoder of dimension D.
+
+    Output slot v stands for token `output_ids[v]` of the tokenizer; `bridge[v]` is its soft-token
+    embedding for the encoder.
+    """
+
+    family: ClassVar[Family]
+    bridge: Tensor  # (V, D)
+    max_positions: int = sys.maxsize  # slots that the decoder can take
+
+    def __init__(
+        self, *, generator: Any, tokenizer: Any, encoder: SentenceEncoder, output_ids: Sequence[int],
+        label_set: LabelSet, config: TrainingConfig, separator: str,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.generator = generator
+        self.encoder = encoder
+        self.scorer = DescriptionScorer()
+        self.tokenizer = tokenizer
+        self.config = config
+        self.target = Target(separator)
+        self.target.check(label_set.descriptions)
+        self.output_ids = list(output_ids)
+        self._slots = {token: slot for slot, token in enumerate(self.output_ids)}
+        self.separator_slot = self._slots[single_token(tokenizer, separator)]
+        self.end_slot = self._slots[self._end_token()]
+        self.pad_slot = self._slots[tokenizer.pad_token_id]
+        self._description_slots = [self._to_slots(self._description_tokens(text)) for text in label_set.descriptions]
+        self._known = {
+            tuple(slots): text for slots, text in zip(self._description_slots, label_set.descriptions, strict=True)
+        }
+        if len(self._known) < len(label_set):
+            raise LabelError(
+                "Two descriptions become the same tokens for this backbone (they differ in case or accents "
+                "only), so no generated sentence could tell them apart. Reword one of them."
+            )
+
+    @property
+    @abstractmethod
+    def default_prompt(self) -> Prompt:
+        """What this family reads before the document unless the configuration says otherwise."""
+
+    @property
+    @abstractmethod
+    def start_slot(self) -> int:
+        """The slot that starts every decoder input."""
+
+    @abstractmethod
+    def _end_token(self) -> int: ...
+
+    @abstractmethod
+    def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
+        """Sentence-encoder embeddings (B, D) of documents whose generator states are (B, T, H)."""
+
+    @abstractmethod
+    def new_parameters(self) -> Iterable[nn.Parameter]:
+        """The trained parameters that started from scratch, and so learn faster."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write encoder/, generator/, the scorer and the tokenizer; safetensors only."""
+
+    @property
+    def prompt(self) -> Prompt:
+        """Instruction and task description in force."""
+        default, config = self.default_prompt, self.config
+        return Prompt(
+            default.instruction if config.instruction is None else config.instruction,
+            default.task_description if config.task_description is None else config.task_description,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.encoder.word_embeddings.device
+
+    @cached_property
+    def trie(self) -> DescriptionTrie:
+        """The slots of the label set's descriptions."""
+        return DescriptionTrie(self._description_slots)
+
+    def _description_tokens(self, description: str) -> list[int]:
+        ids: list[int] = self.tokenizer(self.target.body(description), add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _to_slots(self, tokens: Sequence[int]) -> list[int]:
+        return [self._slots[token] for token in tokens]
+
+    def target_slots(self, labels: Sequence[int]) -> list[int]:
+        """Output slots of a target: descriptions of these labels, separators between, the end."""
+        slots: list[int] = []
+        for label in labels:
+            if slots:
+                slots.append(self.separator_slot)
+            slots += self._description_slots[label]
+        return [*slots, self.end_slot]
+
+    def sentence_text(self, slots: Sequence[int]) -> str:
+        """Text of one generated sentence; exactly the stored description where the tokens are its own."""
+        if (known := self._known.get(tuple(slots))) is not None:
+            return known
+        text = self.tokenizer.decode([self.output_ids[slot] for slot in slots], skip_special_tokens=True)
+        return " ".join(str(text).split())
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of the prompt of each document, cut to the configured length from the end."""
+        prompts = [self.prompt.render(text) for text in texts]
+        ids: list[list[int]] = self.tokenizer(
+            prompts, truncation=True, max_length=self.config.max_document_tokens
+        )["input_ids"]  # fmt: skip
+        return ids
+
+    def longest_target(self, sentences: int) -> int:
+        """Slots enough for this many sentences of the longest description."""
+        return sentences * (max(map(len, self._description_slots)) + 1)
+
+    def read(self, input_ids: Tensor, mask: Tensor) -> Tensor:  # (B, T), (B, T) -> (B, T, H)
+        """Encoder states of the prompts."""
+        states: Tensor = self.generator.get_encoder()(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        return states
+
+    def recall(
+        self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the decoder attends to, once the documents are compared with (L, D) descriptions.
+
+        Returns:
+            states (B, T', H), their mask (B, T'), and log-odds (B, L) that a document carries a label.
+        """
+        return states, mask, self.scorer(self.embed_documents(states, mask, texts), descriptions)
+
+    def write(self, states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
+        """Teacher forcing. (B, T', H), (B, T'), (B, U) -> logits (B, U, V)."""
+        logits: Tensor = self.generator(
+            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
+            decoder_input_ids=decoder_ids, use_cache=False,
+        ).logits  # fmt: skip
+        return logits
+
+    def extend(
+        self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: EncoderDecoderCache
+    ) -> Tensor:
+        """Logits (B, U, V) of slots (B, U) that follow P cached ones; the cache grows by them.
+
+        Args:
+            states: (B, T', H), from `recall`.
+            mask: (B, T'), from `recall`.
+            decoder_ids: (B, U).
+            decoder_mask: (B, P + U), zero at padding: on the left of cached slots, on the right of new ones.
+            cache: keys and values of the P slots.
+        """
+        logits: Tensor = self.generator(
+            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
+            decoder_input_ids=decoder_ids, decoder_attention_mask=decoder_mask, past_key_values=cache,
+            use_cache=True, **self._positions(decoder_mask, decoder_ids.shape[1]),
+        ).logits  # fmt: skip
+        return logits
+
+    def _positions(self, decoder_mask: Tensor, count: int) -> dict[str, Tensor]:
+        """Arguments that tell the decoder where its last `count` slots stand; T5 measures distances instead."""
+        return {}
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """{name: parameter} of everything that learns."""
+        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def _save_encoder(self, folder: Path) -> None:
+        self.encoder.save(folder / "encoder")
+        save_model(self.scorer, str(folder / "encoder" / "scorer.safetensors"))
+
+    def _freeze_word_embeddings(self) -> None:
+        self.encoder.word_embeddings.requires_grad_(False)
+        pooler = getattr(self.encoder.transformer, "pooler", None)
+        if pooler is not None:
+            pooler.requires_grad_(False)  # plays no part in mean pooling
+
+
+def single_token(tokenizer: Any, separator: str) -> int:
+    """The token that a separator is. Raises BackboneError where it is several, or unknown."""
+    ids: list[int] = tokenizer(separator, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        raise BackboneError(f"The separator {separator!r} is {len(ids)} tokens for this backbone; it must be one.")
+    return ids[0]

@@ -1,0 +1,129 @@
+"""The embedded family: a sentence encoder that is also the generator's encoder, with a shallow decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel
+
+from lagamc.backbone import Backbone, single_token
+from lagamc.config import TrainingConfig
+from lagamc.encoder import SentenceEncoder
+from lagamc.errors import BackboneError
+from lagamc.labels import LabelSet
+from lagamc.prompts import Prompt, Target
+
+__all__ = ["EmbeddedBackbone"]
+
+
+class EmbeddedBackbone(Backbone):
+    """A BERT-style sentence encoder with a shallow decoder, warm-started from the encoder's layers.
+
+    The output vocabulary holds only what descriptions are made of; word embeddings are shared and frozen,
+    so the bridge is a selection of their rows. Beside the document's tokens the decoder attends to a
+    *label memory*: the descriptions nearest to the document, each weighted by its probability.
+    """
+
+    family = "embedded"
+    SEPARATOR: ClassVar[str] = "[unused0]"
+    MEMORY_SLOTS: ClassVar[int] = 16
+
+    def __init__(
+        self, *, encoder: SentenceEncoder, decoder: BertLMHeadModel | None, label_set: LabelSet, config: TrainingConfig
+    ) -> None:
+        tokenizer = encoder.tokenizer
+        separator = config.separator or self.SEPARATOR
+        if separator == self.SEPARATOR:
+            tokenizer.add_special_tokens({"additional_special_tokens": [separator]})
+        words = tokenizer([Target(separator).body(text) for text in label_set.descriptions], add_special_tokens=False)
+        special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id]
+        special.append(single_token(tokenizer, separator))
+        output_ids = special + sorted({token for ids in words["input_ids"] for token in ids} - set(special))
+        if decoder is None:
+            decoder = _warm_started_decoder(encoder.transformer, output_ids, config.decoder_layers)
+        generator = EncoderDecoderModel(encoder=encoder.transformer, decoder=decoder)
+        super().__init__(
+            generator=generator, tokenizer=tokenizer, encoder=encoder, output_ids=output_ids,
+            label_set=label_set, config=config, separator=separator,
+        )  # fmt: skip
+        self.register_buffer("bridge", encoder.word_embeddings.detach()[output_ids].clone(), persistent=False)
+        self.max_positions = decoder.config.max_position_embeddings
+        self._freeze_word_embeddings()
+        decoder.get_input_embeddings().requires_grad_(False)
+
+    default_prompt = Prompt("", "")  # a sentence encoder was never tuned to follow instructions
+
+    @property
+    def start_slot(self) -> int:
+        return self._slots[self.tokenizer.cls_token_id]
+
+    def _end_token(self) -> int:
+        return int(self.tokenizer.sep_token_id)
+
+    def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
+        return self.encoder.pool(states, mask)
+
+    def recall(
+        self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        _, _, log_odds = super().recall(states, mask, texts, descriptions)
+        top = log_odds.topk(min(self.MEMORY_SLOTS, log_odds.shape[1]), dim=1)  # (B, K)
+        slots = descriptions[top.indices] * top.values.sigmoid().unsqueeze(-1)  # (B, K, D)
+        slots = slots * descriptions.shape[1] ** 0.5  # as long as a token state
+        seen = mask.new_ones(top.indices.shape)
+        return torch.cat([states, slots.to(states.dtype)], dim=1), torch.cat([mask, seen], dim=1), log_odds
+
+    def _positions(self, decoder_mask: Tensor, count: int) -> dict[str, Tensor]:
+        return {"decoder_position_ids": (decoder_mask.cumsum(dim=1) - 1)[:, -count:]}
+
+    def new_parameters(self) -> Iterable[nn.Parameter]:
+        return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)
+
+    def save(self, folder: Path) -> None:
+        self._save_encoder(folder)
+        decoder = self.generator.decoder
+        (folder / "generator").mkdir(parents=True, exist_ok=True)
+        decoder.config.to_json_file(folder / "generator" / "config.json")
+        save_model(decoder, str(folder / "generator" / "model.safetensors"))
+
+    @classmethod
+    def load(cls, folder: Path, label_set: LabelSet, config: TrainingConfig) -> EmbeddedBackbone:
+        """Read what `save` wrote."""
+        decoder = BertLMHeadModel(BertConfig.from_json_file(folder / "generator" / "config.json"))
+        load_model(decoder, folder / "generator" / "model.safetensors")
+        return cls(
+            encoder=SentenceEncoder.load(folder / "encoder"), decoder=decoder, label_set=label_set, config=config
+        )
+
+
+@torch.no_grad()
+def _warm_started_decoder(transformer: Any, output_ids: Sequence[int], layers: int) -> BertLMHeadModel:
+    """A decoder whose layers are copies of evenly spaced encoder layers, cross-attention included."""
+    if transformer.config.model_type != "bert":
+        raise BackboneError(
+            f"The embedded family needs a BERT sentence encoder, found {transformer.config.model_type!r}."
+        )
+    settings = transformer.config.to_dict() | {
+        "vocab_size": len(output_ids), "num_hidden_layers": layers, "is_decoder": True,
+        "add_cross_attention": True, "tie_word_embeddings": True, "pad_token_id": 0,
+    }  # fmt: skip
+    decoder = BertLMHeadModel(BertConfig(**settings))
+    source = transformer.embeddings.state_dict()
+    source["word_embeddings.weight"] = source["word_embeddings.weight"][list(output_ids)]
+    decoder.bert.embeddings.load_state_dict(source)
+    depth = len(transformer.encoder.layer)
+    for position, layer in enumerate(decoder.bert.encoder.layer):
+        state = transformer.encoder.layer[(position + 1) * depth // layers - 1].state_dict()
+        crossed = {
+            name.replace("attention", "crossattention", 1): weight
+            for name, weight in state.items()
+            if name.startswith("attention.")
+        }
+        layer.load_state_dict(state | crossed)
+    decoder.tie_weights()
+    return decoder
