@@ -51,6 +51,8 @@ def test_hostile_texts_and_label_names_are_shown_as_they_are(page: Page, tmp_pat
         page.locator("#label-save").click()
         expect(page.locator("#label-versions")).to_contain_text(f"{attack} described")
     page.locator("#label-new").click()
+    expect(page.locator("#label-name textarea, #label-name input")).to_have_value("")
+    expect(page.locator("#label-description textarea")).to_have_value("")
     page.locator("#label-name textarea, #label-name input").fill(ATTACKS[0])
     page.locator("#label-description textarea").fill("another")
     page.locator("#label-save").click()
