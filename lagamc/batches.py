@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lagamc.backbone import Backbone
 from lagamc.corpus import Example
+from lagamc.errors import TrainingError
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
 
@@ -61,6 +62,12 @@ class Batches:
         self._prompts = backbone.tokenize(self._texts)
         self._labels = [sorted(label_set.index(name) for name in set(example.labels)) for example in examples]
         self._targets = [backbone.target_slots(labels) for labels in self._labels]
+        longest = max(map(len, self._targets), default=0)
+        if longest > backbone.max_positions:
+            raise TrainingError(
+                f"The descriptions of one document's labels make {longest} tokens; this backbone writes at most "
+                f"{backbone.max_positions}. Shorten the longest descriptions."
+            )
         self._label_count = len(label_set)
         self._batch_size = batch_size
         self._seed = seed

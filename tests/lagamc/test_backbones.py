@@ -9,7 +9,7 @@ from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
-from lagamc.errors import BackboneError, LabelError
+from lagamc.errors import BackboneError, LabelError, TrainingError
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
 
@@ -69,6 +69,14 @@ def test_the_same_seed_and_epoch_give_the_same_batches(tiny, label_set, corpora)
     assert texts(1, 0) != texts(1, 1)
     assert texts(1, 0) != texts(2, 0)
     assert sorted(sum(texts(1, 0), ())) == sorted(example.text for example in corpora["train"])
+
+
+def test_targets_longer_than_the_decoder_are_refused(tiny, label_set, corpora, monkeypatch):
+    """Before anything is trained, with what to do about it."""
+    backbone = build(tiny, "embedded", label_set)
+    monkeypatch.setattr(backbone, "max_positions", 5)
+    with pytest.raises(TrainingError, match=r"writes at most 5\. Shorten"):
+        Batches(backbone, corpora["train"], label_set, batch_size=4, seed=1)
 
 
 def test_soft_tokens_that_are_certain_embed_like_the_real_sentence(tiny):
