@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement
@@ -135,7 +136,7 @@ def label_counts(session: Session, *, project_id: int) -> Sequence[tuple[int, Sp
 
 
 def labelled(session: Session, *, project_id: int) -> dict[Split, int]:
-    """Return {split: documents that carry at least one label in use}; splits without any are left out."""
+    """Return {split: documents with a label in use, or reviewed as carrying none}; empty splits are left out."""
     query = (
         select(col(Document.split), func.count(func.distinct(col(Document.id))))
         .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
@@ -143,7 +144,15 @@ def labelled(session: Session, *, project_id: int) -> dict[Split, int]:
         .where(Document.project_id == project_id, col(Label.retired_at).is_(None))
         .group_by(col(Document.split))
     )
-    return dict(session.exec(query).all())
+    carries = select(AnnotationLabel).where(AnnotationLabel.annotation_id == Document.annotation_id).exists()
+    without = (
+        select(col(Document.split), func.count())
+        .where(Document.project_id == project_id, col(Document.annotation_action).in_(REVIEWED), ~carries)
+        .group_by(col(Document.split))
+    )
+    counts = Counter(dict(session.exec(query).all()))
+    counts.update(dict(session.exec(without).all()))
+    return dict(counts)
 
 
 def next_unreviewed(

@@ -241,15 +241,16 @@ def _problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> li
 
 
 def _corpus(session: Session, project_id: int, splits: tuple[Split, ...]) -> Corpus:
-    """The documents of some splits that carry at least one label in use."""
+    """The documents of some splits that carry a label in use, or that a person reviewed as carrying none."""
     in_use = {label.name for label, _ in labels.described(session, project_id=project_id)}
     examples: list[Example] = []
     last = 0
     while page := documents.annotated(session, project_id=project_id, splits=splits, after_id=last):
         named = annotation_log.label_names(session, annotation_ids=[document.annotation_id for document in page])
         for document in page:
-            names = tuple(name for name in named.get(document.annotation_id or 0, ()) if name in in_use)
-            if names:
+            carried = named.get(document.annotation_id or 0, ())
+            names = tuple(name for name in carried if name in in_use)
+            if names or (not carried and document.annotation_action in documents.REVIEWED):
                 examples.append(Example(document.external_id, document.text, names))
         last = page[-1].id
     return Corpus(examples)

@@ -85,7 +85,7 @@ def test_words_are_looked_for_literally(database, project_id, add_documents):
 
 
 def test_labelled_documents_are_those_with_a_label_in_use(database, project_id, add_labels, add_documents):
-    """Retired labels and empty annotations do not make a document training data; two labels count once."""
+    """Only retired labels do not make training data, a review that finds no label does; two labels count once."""
     noise, bins, old = add_labels("noise", "bins", "old")
     one, two, three, four = add_documents(*[Split.TRAIN] * 3, Split.DEV)
     with database.write() as session:
@@ -94,7 +94,7 @@ def test_labelled_documents_are_those_with_a_label_in_use(database, project_id, 
         labels.set_retired(session, label_id=old, retired=True)
     review(database, three)
     with database.read() as session:
-        assert documents.labelled(session, project_id=project_id) == {Split.TRAIN: 1, Split.DEV: 1}
+        assert documents.labelled(session, project_id=project_id) == {Split.TRAIN: 2, Split.DEV: 1}
         everything = documents.annotated(session, project_id=project_id, splits=[Split.TRAIN])
     assert [row.id for row in everything] == [one, two, three]
 

@@ -85,6 +85,18 @@ def test_a_backbone_that_follows_instructions_reads_the_project_s_task(collectio
     assert tasks == [None, "Messages to a council."]
 
 
+def test_a_document_reviewed_as_carrying_no_label_trains_too(collection):
+    """It teaches the model to write nothing; imported documents without a label do not train."""
+    collection.add_documents(unassigned=2)
+    before = collection.training.preview(collection.project_id).documents_by_split["train"]
+    review(collection, "unassigned-0", [])
+    preview = collection.training.preview(collection.project_id)
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    train = Corpus.read_jsonl(collection.settings.runs_folder / str(run_id) / "train.jsonl")
+    assert len(train) == preview.documents_by_split["train"] == before + 1
+    assert {example.id: example.labels for example in train}["unassigned-0"] == ()
+
+
 def test_the_run_folder_holds_what_the_labels_say_now(collection):
     """Reviewed unassigned documents train too; retired labels and what only they labelled do not."""
     collection.add_documents(unassigned=3)
