@@ -1,0 +1,1 @@
+"""One file a command: `register(commands)` adds its arguments, and its `run` does the work."""

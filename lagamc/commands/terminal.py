@@ -1,0 +1,42 @@
+"""What several commands say on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+__all__ = ["add_json", "add_model", "progress"]
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """The option that every command has."""
+    command.add_argument("--json", action="store_true", help="print JSON for programs instead of text")
+
+
+def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
+    """A trained model, a file of documents, and how to decide."""
+    command.add_argument("model", type=Path, metavar="MODEL_FOLDER")
+    command.add_argument("file", type=Path, metavar="FILE", help=file_help)
+    command.add_argument("--threshold", type=float, help="cosine below which a sentence is abstained")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    add_json(command)
+
+
+@contextlib.contextmanager
+def progress(verb: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="doc", desc=verb, dynamic_ncols=True) as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield advance

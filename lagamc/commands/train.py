@@ -1,0 +1,65 @@
+"""lagamc train: a run folder becomes a model folder."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from lagamc.commands.terminal import add_json
+from lagamc.errors import Cancelled, DatasetError, LagamcError
+
+__all__ = ["register"]
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("train", help="train the model that a run folder describes, or resume it")
+    command.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="holds config, labels, train and dev files")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from lagamc.callbacks import CancelRequest, EventLog, ProgressBar
+    from lagamc.run import train_run
+
+    folder: Path = options.folder
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder. Give a run folder with config.json, labels.json and documents.")
+    events = EventLog(folder / "events.jsonl")
+    callbacks: list[Any] = [events]
+    if sys.stderr.isatty():
+        callbacks.append(ProgressBar())
+    cancel = CancelRequest(folder / "cancel")
+    try:
+        with cancel.listening():
+            manifest = train_run(folder, callbacks=callbacks, cancelled=cancel)
+    except Cancelled as stop:
+        events.on_event("cancelled", {"message": str(stop)})
+        raise
+    except Exception as error:
+        known = isinstance(error, LagamcError)
+        if not known:
+            traceback.print_exc()
+        message = str(error) if known else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):  # a full disk must not hide what happened first
+            events.on_event("failed", {"error": message})
+        if known:
+            raise
+        raise LagamcError(f"{message} (the traceback stands above)") from error
+    _print_result(options, {"model": str(folder / "model"), "dev": manifest.dev, "test": manifest.test})
+
+
+def _print_result(options: argparse.Namespace, figures: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps(figures))
+        return
+    print(f"The model lies in {figures['model']}")
+    for split in ("dev", "test"):
+        if figures[split]:
+            print(f"{split}: micro-F1 {figures[split]['micro_f1']:.4f}, macro-F1 {figures[split]['macro_f1']:.4f}")
