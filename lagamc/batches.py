@@ -72,7 +72,13 @@ class Batches:
         self._batch_size = batch_size
         self._seed = seed
 
+    @property
+    def rows(self) -> range:
+        """What `collate` takes."""
+        return range(len(self._texts))
+
     def __len__(self) -> int:
+        """Batches in an epoch."""
         return math.ceil(len(self._texts) / self._batch_size)
 
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -86,12 +92,13 @@ class Batches:
             rows = sorted(order[start : start + pool], key=self._cost)
             batches += [rows[i : i + self._batch_size] for i in range(0, len(rows), self._batch_size)]
         shuffler.shuffle(batches)
-        return map(self._collate, batches)
+        return map(self.collate, batches)
 
     def _cost(self, row: int) -> tuple[int, int]:
         return len(self._prompts[row]), len(self._targets[row])
 
-    def _collate(self, rows: Sequence[int]) -> Batch:
+    def collate(self, rows: Sequence[int]) -> Batch:
+        """These documents as one batch, each padded to the longest."""
         backbone = self._backbone
         pad = backbone.tokenizer.pad_token_id
         prompts = [self._prompts[row] for row in rows]

@@ -11,6 +11,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel
 
+from lagamc import packed
 from lagamc.backbone import Backbone, single_token
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
@@ -46,6 +47,7 @@ class EmbeddedBackbone(Backbone):
         output_ids = special + sorted({token for ids in words["input_ids"] for token in ids} - set(special))
         if decoder is None:
             decoder = _warm_started_decoder(encoder.transformer, output_ids, config.decoder_layers)
+        decoder.set_attn_implementation(packed.IMPLEMENTATION)
         generator = EncoderDecoderModel(encoder=encoder.transformer, decoder=decoder)
         super().__init__(
             generator=generator, tokenizer=tokenizer, encoder=encoder, output_ids=output_ids,
@@ -64,6 +66,13 @@ class EmbeddedBackbone(Backbone):
 
     def _end_token(self) -> int:
         return int(self.tokenizer.sep_token_id)
+
+    def read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        return self.encoder.read(mask, ids=input_ids)
+
+    def write(self, states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
+        in_use = decoder_ids != self.pad_slot
+        return packed.decode(self.generator.decoder, in_use, decoder_ids, states, mask)
 
     def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
         return self.encoder.pool(states, mask)

@@ -12,6 +12,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
+from lagamc import packed
 from lagamc.errors import BackboneError
 
 __all__ = ["MINILM_SHA256", "DescriptionScorer", "SentenceEncoder", "minilm_folder"]
@@ -52,8 +53,11 @@ class SentenceEncoder(nn.Module):
         super().__init__()
         self.model = model
         self.tokenizer = model.tokenizer
-        if self.tokenizer.cls_token_id is None or self.tokenizer.sep_token_id is None:
-            raise BackboneError("The sentence encoder must be of the BERT kind, with [CLS] and [SEP] tokens.")
+        if self.transformer.config.model_type != "bert":
+            raise BackboneError(
+                f"The sentence encoder must be a BERT model, found {self.transformer.config.model_type!r}."
+            )
+        self.transformer.set_attn_implementation(packed.IMPLEMENTATION)
 
     @classmethod
     def load(cls, source: str | Path | None = None) -> SentenceEncoder:
@@ -89,8 +93,12 @@ class SentenceEncoder(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Embed token ids (N, T) or `inputs_embeds` (N, T, D), with gradient: (N, D)."""
-        embedding: Tensor = self.model(dict(features))["sentence_embedding"]
-        return embedding
+        mask = features["attention_mask"]
+        return self.pool(self.read(mask, ids=features.get("input_ids"), embeds=features.get("inputs_embeds")), mask)
+
+    def read(self, mask: Tensor, *, ids: Tensor | None = None, embeds: Tensor | None = None) -> Tensor:
+        """Token states (N, T, D) of ids (N, T) or soft tokens (N, T, D), with gradient."""
+        return packed.encode(self.transformer, mask, ids=ids, embeds=embeds)
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:  # (N, T, D), (N, T) -> (N, D)
         """Pool token states that this encoder's transformer has produced already."""

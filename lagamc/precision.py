@@ -24,7 +24,14 @@ def chosen_device(name: str) -> torch.device:
 
 
 def chosen_precision(name: str, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """`auto` is bfloat16 on GPUs that have it and float32 elsewhere; benchmarks/precision.py measures why."""
+    """`auto` is bfloat16 where the processor multiplies in it; benchmarks/precision.py measures why."""
     if name == "auto":
-        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+        return "bfloat16" if _multiplies_bfloat16(device) else "float32"
     return "bfloat16" if name == "bfloat16" else "float32"
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

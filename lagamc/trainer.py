@@ -117,7 +117,7 @@ class Trainer:
     def training_step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step on one batch; gives the loss and its parts."""
         with self._autocast():
-            loss, parts = self._loss(batch)
+            loss, parts = self.loss(batch)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The loss is {loss.item()} at step {self.state.step + 1}. Lower the learning rate "
@@ -132,7 +132,8 @@ class Trainer:
         rate = self.optimizer.param_groups[0]["lr"]
         return {"loss": loss.item(), **{name: value.item() for name, value in parts.items()}, "learning_rate": rate}
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss that is minimised, (), and its parts by name."""
         backbone = self.backbone
         columns, positions = self._compared_labels(batch)
         descriptions = backbone.encoder(self._description_features(columns))  # (C, D)

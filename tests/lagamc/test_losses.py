@@ -53,7 +53,7 @@ def test_the_cosine_term_sends_gradient_into_generator_and_encoder(tiny, label_s
     backbone = build_backbone(config, label_set)
     trainer = Trainer(backbone, config, label_set, corpora["train"], corpora["dev"], folder=tmp_path)
     batch = next(Batches(backbone, corpora["train"], label_set, batch_size=4, seed=1).epoch(0))
-    _, parts = trainer._loss(batch)
+    _, parts = trainer.loss(batch)
     parts["cosine"].backward()
     written = next(p for p in backbone.new_parameters() if p.grad is not None)
     read = next(p for n, p in backbone.encoder.named_parameters() if "layer.0" in n and p.grad is not None)

@@ -1,0 +1,86 @@
+"""Without padding in its matrix products BERT computes what it computes with it, gradients included."""
+
+import pytest
+import torch
+
+from lagamc import packed
+from lagamc.backbones import build_backbone
+from lagamc.config import TrainingConfig
+
+
+@pytest.fixture
+def backbone(tiny, label_set):
+    return build_backbone(TrainingConfig(backbone=str(tiny["embedded"])), label_set).eval()
+
+
+@pytest.fixture
+def batch(backbone):
+    """Token ids (3, 7) of rows of 7, 1 and 4 tokens, and their mask."""
+    torch.manual_seed(1)
+    mask = torch.arange(7) < torch.tensor([[7], [1], [4]])
+    return torch.randint(6, len(backbone.tokenizer), (3, 7)) * mask, mask
+
+
+def gradients(parameters, outputs, mask):
+    """Of a loss that tells every output in use from every other one."""
+    weights = torch.linspace(0.5, 1.5, outputs[mask].numel()).view_as(outputs[mask])
+    found = torch.autograd.grad((outputs[mask] * weights).pow(2).sum(), parameters, allow_unused=True)
+    return [gradient for gradient in found if gradient is not None]
+
+
+def test_packing_and_unpacking_are_inverse(batch):
+    ids, mask = batch
+    rows = packed.Packing(mask)
+    assert rows.pack(ids).shape == (1, 12)
+    assert rows.positions.tolist() == [*range(7), 0, *range(4)]
+    assert torch.equal(rows.unpack(rows.pack(ids.unsqueeze(-1))).squeeze(-1), ids)
+
+
+def test_states_and_gradients_of_the_encoder_are_those_of_padded_rows(backbone, batch):
+    ids, mask = batch
+    transformer = backbone.encoder.transformer
+    ours = packed.encode(transformer, mask, ids=ids)
+    theirs = transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+    torch.testing.assert_close(ours[mask], theirs[mask])
+    assert not ours[~mask].any()
+    learners = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+    for own, other in zip(gradients(learners, ours, mask), gradients(learners, theirs, mask), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-4)
+
+
+def test_soft_tokens_get_their_gradient(backbone, batch):
+    ids, mask = batch
+    transformer = backbone.encoder.transformer
+    embeds = transformer.get_input_embeddings()(ids).detach().requires_grad_()
+    states = packed.encode(transformer, mask, embeds=embeds)
+    torch.testing.assert_close(states, packed.encode(transformer, mask, ids=ids))
+    [gradient] = gradients([embeds], states, mask)
+    assert gradient[mask].abs().sum(dim=1).min() > 0
+    assert not gradient[~mask].any()
+
+
+def test_logits_and_gradients_of_the_decoder_are_those_of_padded_rows(backbone, batch):
+    _, mask = batch
+    decoder = backbone.generator.decoder
+    torch.manual_seed(2)
+    ids = torch.where(mask, torch.randint(1, len(backbone.output_ids), mask.shape), backbone.pad_slot)
+    states = torch.randn(3, 5, decoder.config.hidden_size, requires_grad=True)
+    states_mask = torch.arange(5) < torch.tensor([[2], [5], [3]])
+    ours = packed.decode(decoder, mask, ids, states, states_mask)
+    theirs = decoder(
+        input_ids=ids, attention_mask=mask.long(), encoder_hidden_states=states,
+        encoder_attention_mask=states_mask.long(), use_cache=False,
+    ).logits  # fmt: skip
+    torch.testing.assert_close(ours[mask], theirs[mask])
+    learners = [states, *(parameter for parameter in decoder.parameters() if parameter.requires_grad)]
+    for own, other in zip(gradients(learners, ours, mask), gradients(learners, theirs, mask), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-4)
+
+
+def test_under_autocast_the_states_are_near(backbone, batch):
+    ids, mask = batch
+    exact = packed.encode(backbone.encoder.transformer, mask, ids=ids)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = packed.encode(backbone.encoder.transformer, mask, ids=ids)
+    torch.testing.assert_close(rounded.float(), exact, rtol=0.05, atol=0.1)
+    assert not torch.equal(rounded.float(), exact)
