@@ -47,12 +47,13 @@ def main() -> None:
     parser.add_argument("data", help="'demo', or a folder with train and dev files and labels.json")
     parser.add_argument("--documents", type=int, default=320, help="trained on in each of the repeats")
     parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--precision", default="auto", help="of lagamc: auto, float32 or bfloat16 (default: auto)")
     options = parser.parse_args()
     demo = options.data == "demo"
     folder = DEMO if demo else Path(options.data)
     corpora = demo_corpora() if demo else {split: read_split(folder, split) for split in ("train", "dev")}
     labels = ordered_labels(LabelSet.read(folder / "labels.json"), corpora["train"])
-    ours, peer = trainer(corpora, labels, options.documents), trainer(corpora, labels, options.documents)
+    ours, peer = (trainer(corpora, labels, options.documents, precision=options.precision) for _ in range(2))
     plain(peer.backbone)
     same_loss(ours, peer)
 
@@ -80,9 +81,9 @@ def main() -> None:
     print(json.dumps(report, indent=1))
 
 
-def trainer(corpora: dict[str, Corpus], labels: LabelSet, documents: int) -> Trainer:
+def trainer(corpora: dict[str, Corpus], labels: LabelSet, documents: int, *, precision: Any) -> Trainer:
     """A fresh model with its optimiser, on a random part of the training documents."""
-    config = TrainingConfig(device="cpu")
+    config = TrainingConfig(device="cpu", precision=precision)
     part = Corpus(torch_sample(corpora["train"], documents))
     return Trainer(build_backbone(config, labels).train(), config, labels, part, corpora["dev"], folder=Path())
 
@@ -100,8 +101,6 @@ def plain(backbone: Any) -> None:
         states: Tensor = transformer(input_ids=ids, inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         return states
 
-    for model in (transformer, backbone.generator.decoder):
-        model.set_attn_implementation("sdpa")
     backbone.encoder.read = read
     backbone.read = lambda ids, mask: Backbone.read(backbone, ids, mask)
     backbone.write = lambda *inputs: Backbone.write(backbone, *inputs)

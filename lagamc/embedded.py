@@ -47,7 +47,6 @@ class EmbeddedBackbone(Backbone):
         output_ids = special + sorted({token for ids in words["input_ids"] for token in ids} - set(special))
         if decoder is None:
             decoder = _warm_started_decoder(encoder.transformer, output_ids, config.decoder_layers)
-        decoder.set_attn_implementation(packed.IMPLEMENTATION)
         generator = EncoderDecoderModel(encoder=encoder.transformer, decoder=decoder)
         super().__init__(
             generator=generator, tokenizer=tokenizer, encoder=encoder, output_ids=output_ids,

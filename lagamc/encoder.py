@@ -57,7 +57,6 @@ class SentenceEncoder(nn.Module):
             raise BackboneError(
                 f"The sentence encoder must be a BERT model, found {self.transformer.config.model_type!r}."
             )
-        self.transformer.set_attn_implementation(packed.IMPLEMENTATION)
 
     @classmethod
     def load(cls, source: str | Path | None = None) -> SentenceEncoder:

@@ -1,7 +1,7 @@
 """BERT run on tokens alone: padding takes part in attention only, never in a matrix product.
 
-Linear layers are most of the work of a training step, and they know no rows; so the tokens of all rows go through
-them as one run. Attention, which does know rows, is computed on a padded copy.
+Linear layers are most of the work, in training and in generation, and they know no rows; so the tokens of all rows
+go through them as one run. Attention, which does know rows, is computed on a padded copy.
 """
 
 from __future__ import annotations
@@ -11,13 +11,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
-__all__ = ["IMPLEMENTATION", "Packing", "decode", "encode"]
-
-IMPLEMENTATION = "packed"  # name of the attention function, given to `set_attn_implementation`
+__all__ = ["Packing", "attend", "decode", "encode", "heads", "memory"]
 
 
 class Packing:
@@ -30,7 +25,8 @@ class Packing:
     def __init__(self, mask: Tensor) -> None:
         self.mask = mask.bool()
         self.where = self.mask.flatten().nonzero().squeeze(1)  # (N,)
-        self.positions = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)[self.mask]  # (N,)
+        self.rows = self.where // mask.shape[1]  # (N,)
+        self.positions = self.where % mask.shape[1]  # (N,)
 
     def pack(self, padded: Tensor) -> Tensor:  # (B, T, ...) -> (1, N, ...)
         """The tokens in use, one after another."""
@@ -73,10 +69,10 @@ class _Unpack(torch.autograd.Function):
 
 
 def encode(transformer: Any, mask: Tensor, *, ids: Tensor | None = None, embeds: Tensor | None = None) -> Tensor:
-    """States (B, T, H) of a BERT encoder, zero at padding.
+    """States (B, T, H) of a `BertModel`, zero at padding.
 
     Args:
-        transformer: a `BertModel` whose attention implementation is `IMPLEMENTATION`.
+        transformer: the encoder.
         mask: (B, T).
         ids: (B, T), or
         embeds: (B, T, H) in their place.
@@ -87,16 +83,19 @@ def encode(transformer: Any, mask: Tensor, *, ids: Tensor | None = None, embeds:
         inputs_embeds=None if embeds is None else rows.pack(embeds),
         position_ids=rows.positions.unsqueeze(0),
     )
+    everyone = rows.mask[:, None, None]
     for layer in transformer.encoder.layer:
-        hidden = layer(hidden, rows=rows)
+        key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
+        hidden = attend(layer.attention, hidden, rows, key, value, mask=everyone)
+        hidden = layer.feed_forward_chunk(hidden)
     return rows.unpack(hidden)
 
 
 def decode(decoder: Any, mask: Tensor, ids: Tensor, states: Tensor, states_mask: Tensor) -> Tensor:
-    """Logits (B, U, V) of a BERT decoder under teacher forcing, zero at padding.
+    """Logits (B, U, V) of a `BertLMHeadModel` with cross-attention under teacher forcing, zero at padding.
 
     Args:
-        decoder: a `BertLMHeadModel` whose attention implementation is `IMPLEMENTATION`.
+        decoder: the model.
         mask: (B, U) of the decoder's slots.
         ids: (B, U).
         states: (B, T, H) that it attends to.
@@ -104,41 +103,44 @@ def decode(decoder: Any, mask: Tensor, ids: Tensor, states: Tensor, states_mask:
     """
     rows = Packing(mask)
     hidden = decoder.bert.embeddings(input_ids=rows.pack(ids), position_ids=rows.positions.unsqueeze(0))
-    for layer in decoder.bert.encoder.layer:
-        hidden = layer(hidden, None, states, encoder_attention_mask=states_mask.bool()[:, None, None], rows=rows)
+    everyone = states_mask.bool()[:, None, None]
+    for layer, crossed in zip(decoder.bert.encoder.layer, memory(decoder, states), strict=True):
+        key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
+        hidden = attend(layer.attention, hidden, rows, key, value, mask=None)
+        hidden = attend(layer.crossattention, hidden, rows, *crossed, mask=everyone)
+        hidden = layer.feed_forward_chunk(hidden)
     return rows.unpack(decoder.cls(hidden))
 
 
-def _attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
-    *, rows: Packing | None = None, **options: Any,
-) -> tuple[Tensor, None]:  # fmt: skip
-    """Attention among the tokens of each row, or from them to padded states (B, heads, T, d).
+def memory(decoder: Any, states: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Keys and values (B, T, H) of the cross-attention of every layer, from states (B, T, H)."""
+    own = (layer.crossattention.self for layer in decoder.bert.encoder.layer)
+    return [(attention.key(states), attention.value(states)) for attention in own]
 
-    query, key and value are (1, heads, N, d); the result is (1, N, heads, d).
+
+def attend(attention: Any, hidden: Tensor, rows: Packing, key: Tensor, value: Tensor, *, mask: Tensor | None) -> Tensor:
+    """One attention block of BERT, residual and norm included: (1, N, H) -> (1, N, H).
+
+    Args:
+        attention: a `BertAttention`.
+        hidden: (1, N, H) tokens that ask.
+        rows: where they lie.
+        key: (B, K, H) what they attend to.
+        value: (B, K, H).
+        mask: broadcasts to (B, 1, T, K), true where a token may look; None where each may look at those up to itself.
     """
-    if rows is None:
-        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-        return output, None
-    kind = query.dtype
-    query = _in_rows(rows, query)
-    if attention_mask is None:
-        key, value = _in_rows(rows, key), _in_rows(rows, value)
-        attention_mask = None if module.is_causal else rows.mask[:, None, None]
+    own = attention.self
+    query, key, value = (heads(own, part) for part in (rows.unpack(own.query(hidden)), key, value))
     exact = query.device.type == "cpu"  # there the gradient of bfloat16 attention takes four times as long
     if exact:
         query, key, value = query.float(), key.float(), value.float()
     with torch.autocast(query.device.type, enabled=not exact and torch.is_autocast_enabled(query.device.type)):
-        output = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=attention_mask, dropout_p=options["dropout"],
-            is_causal=attention_mask is None, scale=options["scaling"],
-        )  # (B, heads, T, d)  # fmt: skip
-    return rows.pack(output.transpose(1, 2).to(kind)), None
+        mixed = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, dropout_p=own.dropout.p if own.training else 0.0, is_causal=mask is None
+        )
+    return attention.output(rows.pack(mixed.transpose(1, 2).flatten(2)), hidden)  # type: ignore[no-any-return]
 
 
-def _in_rows(rows: Packing, heads: Tensor) -> Tensor:  # (1, heads, N, d) -> (B, heads, T, d)
-    return rows.unpack(heads.transpose(1, 2)).transpose(1, 2)
-
-
-AttentionInterface.register(IMPLEMENTATION, _attention)
-AttentionMaskInterface.register(IMPLEMENTATION, sdpa_mask)
+def heads(attention: Any, states: Tensor) -> Tensor:  # (B, K, H) -> (B, heads, K, d)
+    """States parted among the heads of a `BertSelfAttention`."""
+    return states.view(*states.shape[:2], -1, attention.attention_head_size).transpose(1, 2)
