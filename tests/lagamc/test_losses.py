@@ -46,7 +46,7 @@ def test_the_description_term_is_least_where_odds_agree_with_labels():
     assert bad.item() == pytest.approx(2 * 0.6931, abs=1e-3)
 
 
-@pytest.mark.parametrize("family", ["embedded", "seq2seq"])
+@pytest.mark.parametrize("family", ["embedded", "seq2seq", "llama", "mistral"])
 def test_the_cosine_term_sends_gradient_into_generator_and_encoder(tiny, label_set, corpora, family, tmp_path):
     """Soft tokens carry the gradient of 1 - cos back to what wrote them (DESIGN: both models)."""
     config = TrainingConfig(backbone=str(tiny[family]), batch_size=4)
