@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import Cache
 
 from lagamc.config import Family, TrainingConfig
-from lagamc.encoder import DescriptionScorer, SentenceEncoder
+from lagamc.encoder import DescriptionScorer, SentenceEmbedder, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.prompts import Prompt, Target
@@ -150,6 +150,19 @@ class Backbone(nn.Module):
     def device(self) -> torch.device:
         """Where the weights lie."""
         return self.encoder.word_embeddings.device
+
+    @cached_property
+    def matching_encoder(self) -> SentenceEmbedder:
+        """Embeds generated sentences and descriptions for the matcher, as `config.matcher` names it."""
+        name = self.config.matcher
+        if name == "trained":
+            return self.encoder
+        embedder = SentenceEmbedder.load(self._encoder_source() if name == "frozen" else name)
+        return embedder.to(self.device).eval().requires_grad_(False)
+
+    def _encoder_source(self) -> str | None:
+        """Where the encoder's weights came from before training; None is the built-in one."""
+        return None
 
     @cached_property
     def trie(self) -> DescriptionTrie:

@@ -114,6 +114,8 @@ class TrainingConfig:
     lora_dropout: float = 0.05
     initial_lambda: float = 0.5  # share of the cross-entropy term at step 0 (eq. 1)
     lambda_bounds: tuple[float, float] = (0.2, 0.8)
+    lambda_mode: Literal["learned", "fixed", "one"] = "learned"  # one: without the cosine term, an ablation
+    soft_tokens: Literal["softmax", "straight-through", "gumbel"] = "softmax"  # see lagamc.soft_tokens
     cosine_sentences: int = 8  # sentences a step that the cosine term is estimated on
     description_weight: float = 1.0  # weight of the document-to-description term
     descriptions_per_step: int = 64  # labels compared in that term at a time; all of them where there are fewer
@@ -121,11 +123,13 @@ class TrainingConfig:
     task_description: str | None = None
     separator: str | None = None  # None: a token that no description can contain
     max_document_tokens: int = 256
+    matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
     threshold: float = 0.4  # cosine below which a sentence is abstained (section 8.5)
     seed: int = 13
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_checkpointing: bool = False  # less memory for a third more time
+    accumulation_steps: int = 1  # parts that a batch is computed in, for less memory and the same step
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
@@ -154,7 +158,12 @@ class TrainingConfig:
         low, high = self.lambda_bounds
         if not 0.0 <= low < high <= 1.0:
             raise ConfigError(f"lambda_bounds must be two rising numbers in [0, 1], got {self.lambda_bounds}.")
-        self._within("initial_lambda", low, high)
+        self._within("initial_lambda", *((low, high) if self.lambda_mode == "learned" else (0.0, 1.0)))
+        self._within("accumulation_steps", 1, self.batch_size)
+        if not self.matcher.strip():
+            raise ConfigError("matcher is blank. Use trained, frozen, or a sentence transformer's folder or hub name.")
+        self._one_of("lambda_mode", "learned", "fixed", "one")
+        self._one_of("soft_tokens", "softmax", "straight-through", "gumbel")
         self._one_of("family", "auto", *typing.get_args(Family))
         self._one_of("precision", "auto", "float32", "bfloat16")
         self._one_of("gradient_checkpointing", False, True)

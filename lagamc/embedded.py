@@ -73,6 +73,9 @@ class EmbeddedBackbone(EncoderDecoderBackbone):
         in_use = decoder_ids != self.pad_slot
         return packed.decode(self.generator.decoder, in_use, decoder_ids, states, mask)
 
+    def _encoder_source(self) -> str | None:
+        return backbone_source(self.config.backbone) or None
+
     def _make_bridge(self) -> Tensor:
         return self.encoder.word_embeddings.detach()[self.output_ids]
 

@@ -7,7 +7,7 @@ from tiny_models import build_tiny_llama, build_tiny_mistral
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.callbacks import EventLog
-from lagamc.checkpoint import read_manifest, write_run_folder
+from lagamc.checkpoint import read_manifest
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig, backbone_family
 from lagamc.errors import BackboneError, Cancelled, LabelError
