@@ -119,18 +119,42 @@ def greedy(
     outputs: dict[int, list[int]] = {}
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        batch = backbone.tokenizer.pad({"input_ids": [prompts[row] for row in rows]}, return_tensors="pt")
-        mask = batch["attention_mask"].to(backbone.device)
-        states, mask, _ = backbone.recall(
-            backbone.read(batch["input_ids"].to(backbone.device), mask), mask, [texts[row] for row in rows],
-            descriptions.to(backbone.device),
-        )  # fmt: skip
-        written = backbone.generator.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask, generation_config=settings
-        )
-        for row, slots in zip(rows, written[:, 1:].tolist(), strict=True):
+        batch = [prompts[row] for row in rows]
+        if backbone.family == "causal":
+            written = _continued(backbone, batch, settings)
+        else:
+            written = _answered(backbone, batch, [texts[row] for row in rows], descriptions, settings)
+        for row, slots in zip(rows, written.tolist(), strict=True):
             outputs[row] = slots[: slots.index(backbone.end_slot) + 1] if backbone.end_slot in slots else slots
     return [outputs[row] for row in range(len(texts))]
+
+
+def _answered(
+    backbone: Backbone, prompts: Sequence[list[int]], texts: Sequence[str], descriptions: Tensor,
+    settings: GenerationConfig,
+) -> Tensor:  # fmt: skip
+    """What an encoder-decoder model writes."""
+    batch = backbone.tokenizer.pad({"input_ids": prompts}, padding_side="right", return_tensors="pt")
+    mask = batch["attention_mask"].to(backbone.device)
+    states, mask, _ = backbone.recall(
+        backbone.read(batch["input_ids"].to(backbone.device), mask), mask, texts, descriptions.to(backbone.device)
+    )
+    return backbone.generator.generate(
+        encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask, generation_config=settings
+    )[:, 1:]
+
+
+def _continued(backbone: Backbone, prompts: Sequence[list[int]], settings: GenerationConfig) -> Tensor:
+    """What a causal model writes after prompts padded on the left, as transformers wants them."""
+    whole = [[*ids, backbone.start_slot] for ids in prompts]
+    width = max(map(len, whole))
+    padding = [width - len(ids) for ids in whole]
+    rows = [[backbone.pad_slot] * empty + ids for empty, ids in zip(padding, whole, strict=True)]
+    mask = [[0] * empty + [1] * (width - empty) for empty in padding]
+    return backbone.generator.generate(
+        input_ids=torch.tensor(rows, device=backbone.device),
+        attention_mask=torch.tensor(mask, device=backbone.device), generation_config=settings,
+    )[:, width:]  # fmt: skip
 
 
 def show(report: dict[str, Any]) -> None:

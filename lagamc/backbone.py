@@ -1,6 +1,6 @@
 """The one interface through which models of every family are trained and asked.
 
-A backbone is a generator (encoder-decoder) and the sentence encoder that is trained with it.
+A backbone is a generator (encoder-decoder or decoder alone) and the sentence encoder that is trained with it.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import Any, ClassVar
 import torch
 from safetensors.torch import save_model
 from torch import Tensor, nn
-from transformers import EncoderDecoderCache
-from transformers.modeling_outputs import BaseModelOutput
+from transformers import Cache
 
 from lagamc.config import Family, TrainingConfig
-from lagamc.encoder import DescriptionScorer, SentenceEncoder
+from lagamc.encoder import DescriptionScorer, SentenceEmbedder, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.prompts import Prompt, Target
 from lagamc.trie import DescriptionTrie
 
-__all__ = ["Backbone", "single_token"]
+__all__ = ["Backbone", "plain_tokens", "single_token"]
 
 
 class Backbone(nn.Module):
     """A generator over V output slots, and a sentence encoder of dimension D.
 
     Output slot v stands for token `output_ids[v]` of the tokenizer; `bridge[v]` is its soft-token
-    embedding for the encoder.
+    embedding for the encoder. A document goes through `read`, `recall` and then `write` (training) or
+    `extend` (generation); what the first two return belongs to the family, in hidden size H.
     """
 
     family: ClassVar[Family]
-    bridge: Tensor  # (V, D)
     max_positions: int = sys.maxsize  # slots that the decoder can take
+    _bridge: Tensor | None
 
     def __init__(
         self, *, generator: Any, tokenizer: Any, encoder: SentenceEncoder, output_ids: Sequence[int],
@@ -53,10 +53,18 @@ class Backbone(nn.Module):
         self.target.check(label_set.descriptions)
         self.output_ids = list(output_ids)
         self._slots = {token: slot for slot, token in enumerate(self.output_ids)}
-        self.separator_slot = self._slots[single_token(tokenizer, separator)]
+        self.separator_slot = self._slots[self._separator_token(separator)]
         self.end_slot = self._slots[self._end_token()]
         self.pad_slot = self._slots[tokenizer.pad_token_id]
-        self._description_slots = [self._to_slots(self._description_tokens(text)) for text in label_set.descriptions]
+        bodies = [self.target.body(text) for text in label_set.descriptions]
+        self._description_slots = [[self._slots[token] for token in ids] for ids in plain_tokens(tokenizer, bodies)]
+        reserved = {self.separator_slot, self.end_slot, self.pad_slot}
+        for text, slots in zip(label_set.descriptions, self._description_slots, strict=True):
+            if reserved.intersection(slots):
+                raise LabelError(
+                    f"The description {text!r} contains a token that parts or ends descriptions for this backbone, "
+                    "so a generated text could not be split back into descriptions. Reword it."
+                )
         self._known = {
             tuple(slots): text for slots, text in zip(self._description_slots, label_set.descriptions, strict=True)
         }
@@ -65,6 +73,10 @@ class Backbone(nn.Module):
                 "Two descriptions become the same tokens for this backbone (they differ in case or accents "
                 "only), so no generated sentence could tell them apart. Reword one of them."
             )
+        self.register_buffer("_bridge", None, persistent=False)
+        self._freeze_word_embeddings()
+        if config.gradient_checkpointing:
+            generator.gradient_checkpointing_enable({"use_reentrant": False})
 
     @property
     @abstractmethod
@@ -80,6 +92,9 @@ class Backbone(nn.Module):
     def _end_token(self) -> int: ...
 
     @abstractmethod
+    def _make_bridge(self) -> Tensor: ...
+
+    @abstractmethod
     def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
         """Sentence-encoder embeddings (B, D) of documents whose generator states are (B, T, H)."""
 
@@ -90,6 +105,37 @@ class Backbone(nn.Module):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write encoder/, generator/, the scorer and the tokenizer; safetensors only."""
+
+    @abstractmethod
+    def read(self, input_ids: Tensor, mask: Tensor) -> Tensor:  # (B, T), (B, T) -> (B, T, H)
+        """States of the prompts, padded on the right."""
+
+    @abstractmethod
+    def write(self, states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
+        """Teacher forcing. (B, T', H), (B, T'), (B, U) -> logits (B, U, V)."""
+
+    @abstractmethod
+    def new_cache(self, mask: Tensor) -> tuple[Cache, list[int]]:
+        """An empty cache, and how many of its places the prompt of each row will take: (B, T') -> B."""
+
+    @abstractmethod
+    def extend(self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: Cache) -> Tensor:
+        """Logits (B, U, V) of slots (B, U) that follow P cached places; the cache grows by them.
+
+        Args:
+            states: (B, T', H), from `recall`.
+            mask: (B, T'), from `recall`.
+            decoder_ids: (B, U).
+            decoder_mask: (B, P + U), zero at padding: on the left of cached places, on the right of new ones.
+            cache: from `new_cache`; where prompts have their places in it, the first call fills them.
+        """
+
+    @property
+    def bridge(self) -> Tensor:  # (V, D)
+        """Embeddings of the output slots for the encoder: made when first asked for, as only training needs them."""
+        if self._bridge is None:
+            self._bridge = self._make_bridge()
+        return self._bridge
 
     @property
     def prompt(self) -> Prompt:
@@ -106,16 +152,22 @@ class Backbone(nn.Module):
         return self.encoder.word_embeddings.device
 
     @cached_property
+    def matching_encoder(self) -> SentenceEmbedder:
+        """Embeds generated sentences and descriptions for the matcher, as `config.matcher` names it."""
+        name = self.config.matcher
+        if name == "trained":
+            return self.encoder
+        embedder = SentenceEmbedder.load(self._encoder_source() if name == "frozen" else name)
+        return embedder.to(self.device).eval().requires_grad_(False)
+
+    def _encoder_source(self) -> str | None:
+        """Where the encoder's weights came from before training; None is the built-in one."""
+        return None
+
+    @cached_property
     def trie(self) -> DescriptionTrie:
         """The slots of the label set's descriptions."""
         return DescriptionTrie(self._description_slots)
-
-    def _description_tokens(self, description: str) -> list[int]:
-        ids: list[int] = self.tokenizer(self.target.body(description), add_special_tokens=False)["input_ids"]
-        return ids
-
-    def _to_slots(self, tokens: Sequence[int]) -> list[int]:
-        return [self._slots[token] for token in tokens]
 
     def target_slots(self, labels: Sequence[int]) -> list[int]:
         """Output slots of a target: descriptions of these labels, separators between, the end."""
@@ -145,11 +197,6 @@ class Backbone(nn.Module):
         """Slots enough for this many sentences of the longest description."""
         return sentences * (max(map(len, self._description_slots)) + 1)
 
-    def read(self, input_ids: Tensor, mask: Tensor) -> Tensor:  # (B, T), (B, T) -> (B, T, H)
-        """Encoder states of the prompts."""
-        states: Tensor = self.generator.get_encoder()(input_ids=input_ids, attention_mask=mask).last_hidden_state
-        return states
-
     def recall(
         self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -160,37 +207,6 @@ class Backbone(nn.Module):
         """
         return states, mask, self.scorer(self.embed_documents(states, mask, texts), descriptions)
 
-    def write(self, states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
-        """Teacher forcing. (B, T', H), (B, T'), (B, U) -> logits (B, U, V)."""
-        logits: Tensor = self.generator(
-            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
-            decoder_input_ids=decoder_ids, use_cache=False,
-        ).logits  # fmt: skip
-        return logits
-
-    def extend(
-        self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: EncoderDecoderCache
-    ) -> Tensor:
-        """Logits (B, U, V) of slots (B, U) that follow P cached ones; the cache grows by them.
-
-        Args:
-            states: (B, T', H), from `recall`.
-            mask: (B, T'), from `recall`.
-            decoder_ids: (B, U).
-            decoder_mask: (B, P + U), zero at padding: on the left of cached slots, on the right of new ones.
-            cache: keys and values of the P slots.
-        """
-        logits: Tensor = self.generator(
-            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
-            decoder_input_ids=decoder_ids, decoder_attention_mask=decoder_mask, past_key_values=cache,
-            use_cache=True, **self._positions(decoder_mask, decoder_ids.shape[1]),
-        ).logits  # fmt: skip
-        return logits
-
-    def _positions(self, decoder_mask: Tensor, count: int) -> dict[str, Tensor]:
-        """Arguments that tell the decoder where its last `count` slots stand; T5 measures distances instead."""
-        return {}
-
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """{name: parameter} of everything that learns."""
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
@@ -199,11 +215,22 @@ class Backbone(nn.Module):
         self.encoder.save(folder / "encoder")
         save_model(self.scorer, str(folder / "encoder" / "scorer.safetensors"))
 
+    def _separator_token(self, separator: str) -> int:
+        return single_token(self.tokenizer, separator)
+
     def _freeze_word_embeddings(self) -> None:
         self.encoder.word_embeddings.requires_grad_(False)
         pooler = getattr(self.encoder.transformer, "pooler", None)
         if pooler is not None:
             pooler.requires_grad_(False)  # plays no part in mean pooling
+
+
+def plain_tokens(tokenizer: Any, texts: Sequence[str], **options: Any) -> list[list[int]]:
+    """Token ids of each text alone, names of special tokens in it read as ordinary words."""
+    ids: list[list[int]] = tokenizer(
+        list(texts), add_special_tokens=False, split_special_tokens=True, **options
+    )["input_ids"]  # fmt: skip
+    return ids
 
 
 def single_token(tokenizer: Any, separator: str) -> int:

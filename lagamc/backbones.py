@@ -8,13 +8,17 @@ import torch
 from safetensors.torch import load_model
 
 from lagamc.backbone import Backbone
-from lagamc.config import TrainingConfig, backbone_family, backbone_source
+from lagamc.causal import CausalBackbone
+from lagamc.config import Family, TrainingConfig
 from lagamc.embedded import EmbeddedBackbone
-from lagamc.encoder import SentenceEncoder
 from lagamc.labels import LabelSet
 from lagamc.seq2seq import Seq2SeqBackbone
 
 __all__ = ["build_backbone", "load_backbone"]
+
+_FAMILIES: dict[Family, type[EmbeddedBackbone | Seq2SeqBackbone | CausalBackbone]] = {
+    kind.family: kind for kind in (EmbeddedBackbone, Seq2SeqBackbone, CausalBackbone)
+}
 
 
 def build_backbone(config: TrainingConfig, label_set: LabelSet) -> Backbone:
@@ -25,16 +29,11 @@ def build_backbone(config: TrainingConfig, label_set: LabelSet) -> Backbone:
         LabelError: the descriptions do not suit the backbone's tokenizer or separator.
     """
     torch.manual_seed(config.seed)  # new layers start at random
-    source, family = backbone_source(config.backbone), backbone_family(config.backbone)
-    if family == "embedded":
-        encoder = SentenceEncoder.load(source or None)
-        return EmbeddedBackbone(encoder=encoder, decoder=None, label_set=label_set, config=config)
-    return Seq2SeqBackbone.build(source, label_set, config)
+    return _FAMILIES[config.resolved_family].build(label_set, config)
 
 
 def load_backbone(folder: Path, config: TrainingConfig, label_set: LabelSet) -> Backbone:
     """Load a trained backbone from a model folder."""
-    kind = EmbeddedBackbone if backbone_family(config.backbone) == "embedded" else Seq2SeqBackbone
-    backbone = kind.load(folder, label_set, config)
+    backbone = _FAMILIES[config.resolved_family].load(folder, label_set, config)
     load_model(backbone.scorer, folder / "encoder" / "scorer.safetensors")
     return backbone

@@ -50,6 +50,30 @@ class Batch:
         }
         return dataclasses.replace(self, **tensors)
 
+    def parts(self, count: int) -> Iterator[Batch]:
+        """The documents in at most `count` batches of like size, none wider than it needs."""
+        if count == 1:
+            yield self
+            return
+        for rows in torch.arange(len(self.texts)).chunk(count):
+            own = slice(int(rows[0]), int(rows[-1]) + 1)
+            read = int(self.attention_mask[own].sum(dim=1).max())
+            written = int((self.targets[own] != IGNORED).sum(dim=1).max())
+            here = (self.sentence_rows >= own.start) & (self.sentence_rows < own.stop)
+            spoken = max(1, int(self.sentence_mask[here].any(dim=0).sum()))
+            yield Batch(
+                texts=self.texts[own],
+                input_ids=self.input_ids[own, :read],
+                attention_mask=self.attention_mask[own, :read],
+                decoder_ids=self.decoder_ids[own, :written],
+                targets=self.targets[own, :written],
+                sentence_rows=self.sentence_rows[here] - own.start,
+                sentence_positions=self.sentence_positions[here, :spoken],
+                sentence_mask=self.sentence_mask[here, :spoken],
+                sentence_labels=self.sentence_labels[here],
+                carried=self.carried[own],
+            )
+
 
 class Batches:
     """All batches of a corpus. Labels in a target stand in the label set's order."""

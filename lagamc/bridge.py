@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lagamc.encoder import SentenceEncoder
 
 __all__ = ["text_bridge"]
+
+_BLOCK = 8192  # tokens looked at together; more take memory and save no time
 
 
 @torch.no_grad()
@@ -20,11 +24,14 @@ def text_bridge(tokenizer: Any, size: int, encoder: SentenceEncoder) -> Tensor:
     """
     special = set(tokenizer.all_special_ids)
     ids = [token for token in range(min(size, len(tokenizer))) if token not in special]
-    texts = [text.strip() for text in tokenizer.batch_decode([[token] for token in ids])]
-    pieces = encoder.tokenizer(texts, add_special_tokens=False)["input_ids"]
     words = encoder.word_embeddings.detach()
     matrix = words.new_zeros(size, words.shape[1])
-    for token, piece in zip(ids, pieces, strict=True):
-        if piece:
-            matrix[token] = words[torch.tensor(piece)].mean(dim=0)
+    for start in range(0, len(ids), _BLOCK):
+        block = ids[start : start + _BLOCK]
+        texts = [text.strip() for text in tokenizer.batch_decode([[token] for token in block])]
+        pieces = encoder.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        ends = list(itertools.accumulate(map(len, pieces), initial=0))
+        flat = torch.tensor([piece for own in pieces for piece in own], dtype=torch.long, device=words.device)
+        offsets = torch.tensor(ends[:-1], device=words.device)
+        matrix[block] = F.embedding_bag(flat, words, offsets, mode="mean")  # zero for an empty bag
     return matrix

@@ -59,7 +59,9 @@ class Classifier:
         self.threshold = check_threshold(threshold)
         self._max_new_tokens = max_new_tokens
         self._descriptions = backbone.encoder.encode(label_set.descriptions)  # (L, D)
-        self._matcher = Matcher(label_set.names, self._descriptions.numpy())
+        own = backbone.matching_encoder is backbone.encoder
+        compared = self._descriptions if own else backbone.matching_encoder.encode(label_set.descriptions)
+        self._matcher = Matcher(label_set.names, compared.numpy())
 
     @classmethod
     def load(cls, model_folder: Path, *, device: str = "auto") -> Classifier:
@@ -101,7 +103,7 @@ class Classifier:
         ]
 
     def _match(self, sentences: Sequence[str]) -> list[Match]:
-        return self._matcher.match(self.backbone.encoder.encode(sentences).numpy()) if sentences else []
+        return self._matcher.match(self.backbone.matching_encoder.encode(sentences).numpy()) if sentences else []
 
 
 class UntrainedClassifier:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ __all__ = [
     "recommended_epochs",
 ]
 
-Family = Literal["embedded", "seq2seq"]
+Family = Literal["embedded", "seq2seq", "causal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,14 @@ BACKBONES: dict[str, BackbonePreset] = {
         BackbonePreset("flan-t5-small", "seq2seq", "google/flan-t5-small", "77 M, LoRA; downloads 0.3 GB."),
         BackbonePreset("flan-t5-base", "seq2seq", "google/flan-t5-base", "250 M, LoRA; wants a GPU."),
         BackbonePreset("flan-t5-large", "seq2seq", "google/flan-t5-large", "The paper's; 780 M, wants a GPU."),
+        BackbonePreset("flan-t5-xl", "seq2seq", "google/flan-t5-xl", "2.8 B, LoRA; wants a GPU of 24 GB."),
+        BackbonePreset("t5-base", "seq2seq", "google-t5/t5-base", "220 M, LoRA; wants a GPU."),
+        BackbonePreset("t5-large", "seq2seq", "google-t5/t5-large", "740 M, LoRA; wants a GPU."),
+        BackbonePreset(
+            "smollm2-135m", "causal", "HuggingFaceTB/SmolLM2-135M-Instruct", "135 M, LoRA; downloads 0.3 GB."
+        ),
+        BackbonePreset("mistral-7b", "causal", "mistralai/Mistral-7B-Instruct-v0.3", "7 B, LoRA; GPU of 24 GB."),
+        BackbonePreset("llama-3.1-8b", "causal", "meta-llama/Llama-3.1-8B-Instruct", "8 B, LoRA; GPU of 24 GB."),
     )
 }
 
@@ -60,15 +70,24 @@ def backbone_source(name: str) -> str:
 
 
 def backbone_family(name: str) -> Family:
-    """The family of a preset, folder or hub name; a sentence-transformers folder is an embedded one."""
+    """The family of a preset, a local folder, a GGUF file or a hub name.
+
+    A folder's own files tell: that of a sentence transformer is embedded, and config.json says whether there
+    is an encoder. A hub name is asked nothing: T5 has its name in it, and other models are causal.
+    """
     if name in BACKBONES:
         return BACKBONES[name].family
-    return "embedded" if (Path(name) / "modules.json").exists() else "seq2seq"
+    if (Path(name) / "modules.json").exists() or name.startswith("sentence-transformers/"):
+        return "embedded"
+    config = Path(name) / "config.json"
+    if config.exists():
+        return "seq2seq" if json.loads(config.read_bytes()).get("is_encoder_decoder") else "causal"
+    return "seq2seq" if "t5" in Path(name).name.lower() else "causal"
 
 
 def backbone_uses_lora(name: str) -> bool:
     """Whether LoRA settings apply."""
-    return backbone_family(name) == "seq2seq"
+    return backbone_family(name) != "embedded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +99,7 @@ class TrainingConfig:
     """
 
     backbone: str = "minilm"  # a name in BACKBONES, a local folder, or a hub name
+    family: Literal["auto", "embedded", "seq2seq", "causal"] = "auto"  # auto: backbone_family(backbone)
     epochs: int | None = None  # None: recommended_epochs(number of training documents)
     learning_rate: float = 1e-4
     new_layer_rate: float = 5.0  # times learning_rate, for layers that start untrained (embedded family)
@@ -89,11 +109,13 @@ class TrainingConfig:
     max_gradient_norm: float = 1.0
     patience: int = 4  # epochs without a better dev micro-F1 before stopping early
     decoder_layers: int = 2  # embedded family
-    lora_rank: int = 2  # seq2seq family; rank, alpha and dropout as in the paper, section 6
+    lora_rank: int = 2  # seq2seq and causal families; rank, alpha and dropout as in the paper, section 6
     lora_alpha: int = 32
     lora_dropout: float = 0.05
     initial_lambda: float = 0.5  # share of the cross-entropy term at step 0 (eq. 1)
     lambda_bounds: tuple[float, float] = (0.2, 0.8)
+    lambda_mode: Literal["learned", "fixed", "one"] = "learned"  # one: without the cosine term, an ablation
+    soft_tokens: Literal["softmax", "straight-through", "gumbel"] = "softmax"  # see lagamc.soft_tokens
     cosine_sentences: int = 8  # sentences a step that the cosine term is estimated on
     description_weight: float = 1.0  # weight of the document-to-description term
     descriptions_per_step: int = 64  # labels compared in that term at a time; all of them where there are fewer
@@ -101,10 +123,13 @@ class TrainingConfig:
     task_description: str | None = None
     separator: str | None = None  # None: a token that no description can contain
     max_document_tokens: int = 256
+    matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
     threshold: float = 0.4  # cosine below which a sentence is abstained (section 8.5)
     seed: int = 13
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    gradient_checkpointing: bool = False  # less memory for a third more time
+    accumulation_steps: int = 1  # parts that a batch is computed in, for less memory and the same step
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
@@ -133,14 +158,29 @@ class TrainingConfig:
         low, high = self.lambda_bounds
         if not 0.0 <= low < high <= 1.0:
             raise ConfigError(f"lambda_bounds must be two rising numbers in [0, 1], got {self.lambda_bounds}.")
-        self._within("initial_lambda", low, high)
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ConfigError(f"precision must be auto, float32 or bfloat16, got {self.precision!r}.")
+        self._within("initial_lambda", *((low, high) if self.lambda_mode == "learned" else (0.0, 1.0)))
+        self._within("accumulation_steps", 1, self.batch_size)
+        if not self.matcher.strip():
+            raise ConfigError("matcher is blank. Use trained, frozen, or a sentence transformer's folder or hub name.")
+        self._one_of("lambda_mode", "learned", "fixed", "one")
+        self._one_of("soft_tokens", "softmax", "straight-through", "gumbel")
+        self._one_of("family", "auto", *typing.get_args(Family))
+        self._one_of("precision", "auto", "float32", "bfloat16")
+        self._one_of("gradient_checkpointing", False, True)
 
     def _within(self, name: str, low: float, high: float) -> None:
         value = getattr(self, name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise ConfigError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
+
+    def _one_of(self, name: str, *known: object) -> None:
+        if (value := getattr(self, name)) not in known:
+            raise ConfigError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}.")
+
+    @property
+    def resolved_family(self) -> Family:
+        """The family in force."""
+        return backbone_family(self.backbone) if self.family == "auto" else self.family
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON-able values."""

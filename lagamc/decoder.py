@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, EncoderDecoderCache
+from transformers import EncoderDecoderCache
 
 from lagamc.backbone import Backbone
 
@@ -16,16 +16,16 @@ __all__ = ["RewindingDecoder"]
 class RewindingDecoder:
     """Feeds slots to B rows and keeps their keys and values, as many of each row as turn out to stand.
 
-    In the cache every row ends at the last slot and is padded on the left. So the distance between
-    two places in the cache is the distance between two tokens (T5's relative positions), and the number of
-    places in use up to a token is its position (learnt positions). Going back shifts a row to the right.
+    In the cache every row ends at the last slot and is padded on the left; the prompts of a causal model
+    stand there too, before the slots. So the distance between two places in the cache is the distance between
+    two tokens (T5's relative positions), and the number of places in use up to a token is its position
+    (learnt and rotary positions). Going back shifts a row to the right.
     """
 
     def __init__(self, backbone: Backbone, states: Tensor, mask: Tensor) -> None:  # (B, T', H), (B, T')
         self._backbone = backbone
         self._states, self._mask = states, mask
-        self._cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        self._lengths = [0] * len(states)  # slots cached of each row
+        self._cache, self._lengths = backbone.new_cache(mask)  # places in use of each row, once it was fed
 
     def feed(self, rows: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[list[float]]]:
         """One forward pass. The slot chosen greedily after every slot of every row, and its log-probability."""
@@ -51,10 +51,12 @@ class RewindingDecoder:
         index = torch.tensor(rows, device=device)
         ends = past + torch.tensor(counts, device=device)
         places = (ends[:, None] - width + torch.arange(width, device=device)).clamp(min=0)  # (B, width)
-        for layer in self._cache.self_attention_cache.layers:  # keys and values (B, heads, past + U, d)
+        crossed = isinstance(self._cache, EncoderDecoderCache)
+        own = self._cache.self_attention_cache if crossed else self._cache
+        for layer in own.layers:  # keys and values (B, heads, past + U, d)
             layer.keys = layer.keys[index[:, None], :, places].transpose(1, 2)
             layer.values = layer.values[index[:, None], :, places].transpose(1, 2)
         if leaving:
             self._states, self._mask = self._states[index], self._mask[index]
-            for layer in self._cache.cross_attention_cache.layers:
+            for layer in self._cache.cross_attention_cache.layers if crossed else ():
                 layer.keys, layer.values = layer.keys[index], layer.values[index]

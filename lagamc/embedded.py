@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel
 
 from lagamc import packed
-from lagamc.backbone import Backbone, single_token
-from lagamc.config import TrainingConfig
+from lagamc.backbone import plain_tokens, single_token
+from lagamc.config import TrainingConfig, backbone_source
 from lagamc.encoder import SentenceEncoder
+from lagamc.encoder_decoder import EncoderDecoderBackbone
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
 from lagamc.prompts import Prompt, Target
@@ -22,7 +23,7 @@ from lagamc.prompts import Prompt, Target
 __all__ = ["EmbeddedBackbone"]
 
 
-class EmbeddedBackbone(Backbone):
+class EmbeddedBackbone(EncoderDecoderBackbone):
     """A BERT-style sentence encoder with a shallow decoder, warm-started from the encoder's layers.
 
     The output vocabulary holds only what descriptions are made of; word embeddings are shared and frozen,
@@ -41,10 +42,10 @@ class EmbeddedBackbone(Backbone):
         separator = config.separator or self.SEPARATOR
         if separator == self.SEPARATOR:
             tokenizer.add_special_tokens({"additional_special_tokens": [separator]})
-        words = tokenizer([Target(separator).body(text) for text in label_set.descriptions], add_special_tokens=False)
+        words = plain_tokens(tokenizer, [Target(separator).body(text) for text in label_set.descriptions])
         special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id]
         special.append(single_token(tokenizer, separator))
-        output_ids = special + sorted({token for ids in words["input_ids"] for token in ids} - set(special))
+        output_ids = special + sorted({token for ids in words for token in ids} - set(special))
         if decoder is None:
             decoder = _warm_started_decoder(encoder.transformer, output_ids, config.decoder_layers)
         generator = EncoderDecoderModel(encoder=encoder.transformer, decoder=decoder)
@@ -52,9 +53,7 @@ class EmbeddedBackbone(Backbone):
             generator=generator, tokenizer=tokenizer, encoder=encoder, output_ids=output_ids,
             label_set=label_set, config=config, separator=separator,
         )  # fmt: skip
-        self.register_buffer("bridge", encoder.word_embeddings.detach()[output_ids].clone(), persistent=False)
         self.max_positions = decoder.config.max_position_embeddings
-        self._freeze_word_embeddings()
         decoder.get_input_embeddings().requires_grad_(False)
 
     default_prompt = Prompt("", "")  # a sentence encoder was never tuned to follow instructions
@@ -72,6 +71,12 @@ class EmbeddedBackbone(Backbone):
     def write(self, states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
         in_use = decoder_ids != self.pad_slot
         return packed.decode(self.generator.decoder, in_use, decoder_ids, states, mask)
+
+    def _encoder_source(self) -> str | None:
+        return backbone_source(self.config.backbone) or None
+
+    def _make_bridge(self) -> Tensor:
+        return self.encoder.word_embeddings.detach()[self.output_ids]
 
     def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
         return self.encoder.pool(states, mask)
@@ -98,6 +103,12 @@ class EmbeddedBackbone(Backbone):
         (folder / "generator").mkdir(parents=True, exist_ok=True)
         decoder.config.to_json_file(folder / "generator" / "config.json")
         save_model(decoder, str(folder / "generator" / "model.safetensors"))
+
+    @classmethod
+    def build(cls, label_set: LabelSet, config: TrainingConfig) -> EmbeddedBackbone:
+        """Copy a pretrained encoder's layers into a new decoder."""
+        encoder = SentenceEncoder.load(backbone_source(config.backbone) or None)
+        return cls(encoder=encoder, decoder=None, label_set=label_set, config=config)
 
     @classmethod
     def load(cls, folder: Path, label_set: LabelSet, config: TrainingConfig) -> EmbeddedBackbone:

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lagamc import packed
 from lagamc.errors import BackboneError
 
-__all__ = ["MINILM_SHA256", "DescriptionScorer", "SentenceEncoder", "minilm_folder"]
+__all__ = ["MINILM_SHA256", "DescriptionScorer", "SentenceEmbedder", "SentenceEncoder", "minilm_folder"]
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -46,20 +46,17 @@ def minilm_folder() -> Path:
     return folder
 
 
-class SentenceEncoder(nn.Module):
-    """Embeds sentences as unit vectors of dimension D (mean of token states, normalised)."""
+class SentenceEmbedder(nn.Module):
+    """Any sentence transformer, to embed texts with as it is."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
         self.model = model
-        self.tokenizer = model.tokenizer
-        if self.transformer.config.model_type != "bert":
-            raise BackboneError(
-                f"The sentence encoder must be a BERT model, found {self.transformer.config.model_type!r}."
-            )
 
     @classmethod
-    def load(cls, source: str | Path | None = None) -> SentenceEncoder:
+    def load(cls, source: str | Path | None = None) -> Self:
         """Load a sentence-transformers folder or hub name; None is the built-in all-MiniLM-L6-v2.
 
         Raises:
@@ -67,9 +64,33 @@ class SentenceEncoder(nn.Module):
         """
         source = minilm_folder() if source is None else source
         try:
-            return cls(SentenceTransformer(str(source), device="cpu", config_kwargs=_NO_ATTENTION_DROPOUT))
+            return cls(SentenceTransformer(str(source), device="cpu", **cls.OPTIONS))
         except (OSError, ValueError, KeyError) as error:
             raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:
+        """Embed N texts without gradient, in order: (N, D), float32 on the CPU."""
+        was_training = self.training
+        embeddings: Tensor = self.model.encode(
+            list(texts), batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False
+        )
+        self.train(was_training)
+        return embeddings.float().cpu()
+
+
+class SentenceEncoder(SentenceEmbedder):
+    """Embeds sentences as unit vectors of dimension D (mean of token states, normalised), and learns."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"config_kwargs": _NO_ATTENTION_DROPOUT}
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__(model)
+        self.tokenizer = model.tokenizer
+        if self.transformer.config.model_type != "bert":
+            raise BackboneError(
+                f"The sentence encoder must be a BERT model, found {self.transformer.config.model_type!r}."
+            )
 
     @property
     def transformer(self) -> Any:
@@ -125,16 +146,6 @@ class SentenceEncoder(nn.Module):
         embeds = torch.cat([first.to(body.dtype).expand(count, 1, -1), body], dim=1)  # (N, T + 2, D)
         positions = torch.arange(length + 2, device=slots.device)
         return self.forward({"inputs_embeds": embeds, "attention_mask": (positions <= ends.unsqueeze(1) + 1).long()})
-
-    @torch.no_grad()
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:
-        """Embed N texts without gradient, in order: (N, D), float32 on the CPU."""
-        was_training = self.training
-        embeddings: Tensor = self.model.encode(
-            list(texts), batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False
-        )
-        self.train(was_training)
-        return embeddings.float().cpu()
 
     def save(self, folder: Path) -> None:
         """Write in the sentence-transformers layout, weights as safetensors."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["HybridLoss", "cosine_loss", "description_loss"]
+__all__ = ["HybridLoss", "LambdaMode", "cosine_loss", "description_loss"]
+
+LambdaMode = Literal["learned", "fixed", "one"]
 
 IGNORED = -100  # target id of padding
 
@@ -21,11 +24,22 @@ def cosine_loss(generated: Tensor, target: Tensor) -> Tensor:  # (S, D), (S, D) 
 
 
 class HybridLoss(nn.Module):
-    """`lambda * CE + (1 - lambda) * (1 - cos)`, lambda learnable inside `bounds` (eq. 1)."""
+    """`lambda * CE + (1 - lambda) * (1 - cos)` (eq. 1).
 
-    def __init__(self, *, initial_lambda: float = 0.5, bounds: tuple[float, float] = (0.2, 0.8)) -> None:
+    Lambda is learned inside `bounds`, or stays at its initial value, or is one: then the cosine term is
+    reported and teaches nothing.
+    """
+
+    def __init__(
+        self, *, initial_lambda: float = 0.5, bounds: tuple[float, float] = (0.2, 0.8), mode: LambdaMode = "learned"
+    ) -> None:
         super().__init__()
         self.low, self.high = bounds
+        self.mode = mode
+        self._constant: Tensor
+        if mode != "learned":
+            self.register_buffer("_constant", torch.tensor(1.0 if mode == "one" else initial_lambda))
+            return
         share = (initial_lambda - self.low) / (self.high - self.low)
         share = min(max(share, 1e-4), 1 - 1e-4)
         self.theta = nn.Parameter(torch.tensor(math.log(share / (1 - share))))
@@ -33,6 +47,8 @@ class HybridLoss(nn.Module):
     @property
     def weight(self) -> Tensor:
         """Lambda, the share of the cross-entropy: ()."""
+        if self.mode != "learned":
+            return self._constant
         return self.low + (self.high - self.low) * torch.sigmoid(self.theta)
 
     def forward(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -25,6 +27,7 @@ from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.losses import HybridLoss, description_loss
 from lagamc.precision import chosen_device, chosen_precision
+from lagamc.soft_tokens import soft_tokens
 
 __all__ = ["Trainer", "TrainingState"]
 
@@ -66,7 +69,9 @@ class Trainer:
         self.precision = chosen_precision(config.precision, self.device)
         self.backbone = backbone.to(self.device)
         self.config, self.label_set, self.dev = config, label_set, dev
-        self.hybrid = HybridLoss(initial_lambda=config.initial_lambda, bounds=config.lambda_bounds).to(self.device)
+        self.hybrid = HybridLoss(
+            initial_lambda=config.initial_lambda, bounds=config.lambda_bounds, mode=config.lambda_mode
+        ).to(self.device)
         self.epochs = config.epochs or recommended_epochs(len(train))
         described = [Example(f"description of {label.name}", label.description, (label.name,)) for label in label_set]
         self.batches = Batches(
@@ -115,22 +120,26 @@ class Trainer:
         return self.state
 
     def training_step(self, batch: Batch) -> dict[str, float]:
-        """One optimiser step on one batch; gives the loss and its parts."""
-        with self._autocast():
-            loss, parts = self.loss(batch)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The loss is {loss.item()} at step {self.state.step + 1}. Lower the learning rate "
-                f"(now {self.config.learning_rate:g}) and start again."
-            )
+        """One optimiser step on one batch, in parts where memory asks for it; gives the loss and its terms."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        figures: Counter[str] = Counter()
+        for part in batch.parts(self.config.accumulation_steps):
+            share = len(part.texts) / len(batch.texts)
+            with self._autocast():
+                loss, terms = self.loss(part)
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"The loss is {loss.item()} at step {self.state.step + 1}. Lower the learning rate "
+                    f"(now {self.config.learning_rate:g}) and start again."
+                )
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            figures.update({name: value.item() * share for name, value in {"loss": loss, **terms}.items()})
         nn.utils.clip_grad_norm_(self.backbone.parameters(), self.config.max_gradient_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * self._rate(self.state.step)
         self.optimizer.step()
         rate = self.optimizer.param_groups[0]["lr"]
-        return {"loss": loss.item(), **{name: value.item() for name, value in parts.items()}, "learning_rate": rate}
+        return {**figures, "learning_rate": rate}
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss that is minimised, (), and its parts by name."""
@@ -141,9 +150,10 @@ class Trainer:
         states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
         logits = backbone.write(states, mask, batch.decoder_ids)  # (B, U, V)
 
-        chosen = torch.randperm(len(batch.sentence_labels), device=self.device)[: self.config.cosine_sentences]
+        sentences = math.ceil(self.config.cosine_sentences / self.config.accumulation_steps)
+        chosen = torch.randperm(len(batch.sentence_labels), device=self.device)[:sentences]
         rows, places = batch.sentence_rows[chosen, None], batch.sentence_positions[chosen]  # (S, 1), (S, W)
-        slots = logits[rows, places].softmax(dim=-1) @ backbone.bridge  # (S, W, D)
+        slots = soft_tokens(logits[rows, places], backbone.bridge, self.config.soft_tokens)  # (S, W, D)
         in_use = batch.sentence_mask[chosen]
         generated = backbone.encoder.embed_soft(slots, in_use) if len(chosen) else descriptions[:0]  # (S, D)
         described = descriptions[positions[batch.sentence_labels[chosen]]]  # (S, D)

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from tiny_models import build_tiny_embedded, build_tiny_t5
+from tiny_models import build_tiny_embedded, build_tiny_llama, build_tiny_mistral, build_tiny_t5
 
 from lagamc.checkpoint import write_run_folder
 from lagamc.config import TrainingConfig
@@ -44,10 +44,21 @@ def corpora():
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory, corpora):
-    """{family: folder} of tiny backbones whose tokenizers know the corpus."""
+    """{kind: folder} of tiny backbones whose tokenizers know the corpus; Llama has a chat template."""
     folder = tmp_path_factory.mktemp("tiny")
     texts = [*(example.text for example in corpora["train"]), *DESCRIPTIONS.values()]
-    return {"embedded": build_tiny_embedded(folder / "bert", texts), "seq2seq": build_tiny_t5(folder / "t5", texts)}
+    return {
+        "embedded": build_tiny_embedded(folder / "bert", texts),
+        "seq2seq": build_tiny_t5(folder / "t5", texts),
+        "llama": build_tiny_llama(folder / "llama", texts),
+        "mistral": build_tiny_mistral(folder / "mistral", texts),
+    }
+
+
+@pytest.fixture
+def small_encoder(tiny, monkeypatch):
+    """The sentence encoder next to T5 and causal models is a tiny one too."""
+    monkeypatch.setattr("lagamc.encoder.minilm_folder", lambda: tiny["embedded"])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Both families write targets that can be read back, and their soft tokens embed like real ones."""
+"""All families write targets that can be read back, and their soft tokens embed like real ones."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from lagamc.errors import BackboneError, LabelError, TrainingError
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
 
-FAMILIES = ["embedded", "seq2seq"]
+FAMILIES = ["embedded", "seq2seq", "llama", "mistral"]
 
 
 def build(tiny, family, label_set, **options):
@@ -108,7 +108,7 @@ def test_descriptions_that_become_equal_tokens_are_refused(tiny):
 
 
 def test_a_backbone_that_is_nowhere_says_what_to_use(label_set):
-    with pytest.raises(BackboneError, match=r"No sequence-to-sequence model.*minilm"):
+    with pytest.raises(BackboneError, match=r"No causal language model.*minilm"):
         build_backbone(TrainingConfig(backbone="/nowhere/at-all"), label_set)
 
 

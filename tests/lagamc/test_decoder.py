@@ -13,7 +13,7 @@ FED = st.tuples(st.lists(st.integers(4, 20), min_size=1, max_size=9), st.integer
 ROUNDS = st.lists(st.lists(FED, min_size=4, max_size=4), min_size=1, max_size=5)
 
 
-@pytest.fixture(scope="module", params=["embedded", "seq2seq"])
+@pytest.fixture(scope="module", params=["embedded", "seq2seq", "llama", "mistral"])
 def backbone(request, tiny, label_set):
     config = TrainingConfig(backbone=str(tiny[request.param]))
     return build_backbone(config, label_set).double().eval()
@@ -25,7 +25,7 @@ def backbone(request, tiny, label_set):
 def test_what_is_kept_decides_what_is_chosen_next(backbone, rounds, data):
     """Choices and scores equal those of teacher forcing on each row's kept slots, while rows leave."""
     texts = ["hole in the road", "loud drum again please", "bin", "party"]
-    ids = backbone.tokenizer(texts, padding=True, return_tensors="pt")
+    ids = backbone.tokenizer.pad({"input_ids": backbone.tokenize(texts)}, padding_side="right", return_tensors="pt")
     descriptions = torch.nn.functional.normalize(torch.randn(3, backbone.bridge.shape[1], dtype=torch.double), dim=-1)
     states = backbone.read(ids["input_ids"], ids["attention_mask"])
     states, mask, _ = backbone.recall(states, ids["attention_mask"], texts, descriptions)

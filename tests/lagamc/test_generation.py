@@ -19,7 +19,7 @@ from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
 from lagamc.trie import DescriptionTrie
 
-FAMILIES = ["embedded", "seq2seq"]
+FAMILIES = ["embedded", "seq2seq", "llama", "mistral"]
 WORDS = [
     "road", "noise", "waste", "bins", "parking", "parks", "water", "light", "bus",
     "tax", "thanks", "holes", "loud", "tree", "leak", "lamp", "driver", "bill",
@@ -157,7 +157,9 @@ def test_trained_models_write_the_same_in_any_batch(tiny, family, kind):
     assert {len(document.slots) for document in endless} == {min(limit, 80)}
 
 
-@pytest.mark.parametrize(("family", "kind"), [("embedded", "shared beginnings"), ("seq2seq", "one label")])
+@pytest.mark.parametrize(
+    ("family", "kind"), [("embedded", "shared beginnings"), ("seq2seq", "one label"), ("llama", "shared beginnings")]
+)
 def test_learnt_sentences_take_few_passes(tiny, family, kind):
     """Where descriptions are learnt by heart, passes count sentences and misjudged labels, not tokens."""
     backbone, label_set = build(tiny, family, LABEL_SETS[kind])

@@ -39,6 +39,19 @@ def test_lambda_learns_and_stays_inside_its_bounds():
     assert 0.2 <= hybrid.weight.item() < 0.21
 
 
+@pytest.mark.parametrize(("mode", "weight"), [("fixed", 0.9), ("one", 1.0)])
+def test_lambda_can_stay_as_it_is(mode, weight):
+    """Fixed, also outside the bounds of learning; or one, where the cosine term has no gradient."""
+    hybrid = HybridLoss(initial_lambda=0.9, bounds=(0.2, 0.8), mode=mode)
+    generated = torch.randn(2, 5, requires_grad=True)
+    loss, cross_entropy, cosine = hybrid(torch.randn(1, 2, 4), torch.tensor([[0, 1]]), generated, torch.randn(2, 5))
+    loss.backward()
+    assert hybrid.weight.item() == pytest.approx(weight)
+    assert loss.item() == pytest.approx(weight * cross_entropy.item() + (1 - weight) * cosine.item())
+    assert not list(hybrid.parameters())
+    assert bool(generated.grad.any()) == (mode == "fixed")
+
+
 def test_the_description_term_is_least_where_odds_agree_with_labels():
     carried = torch.tensor([[True, False]])
     good, bad = description_loss(torch.tensor([[9.0, -9.0]]), carried), description_loss(torch.zeros(1, 2), carried)
@@ -46,7 +59,7 @@ def test_the_description_term_is_least_where_odds_agree_with_labels():
     assert bad.item() == pytest.approx(2 * 0.6931, abs=1e-3)
 
 
-@pytest.mark.parametrize("family", ["embedded", "seq2seq"])
+@pytest.mark.parametrize("family", ["embedded", "seq2seq", "llama", "mistral"])
 def test_the_cosine_term_sends_gradient_into_generator_and_encoder(tiny, label_set, corpora, family, tmp_path):
     """Soft tokens carry the gradient of 1 - cos back to what wrote them (DESIGN: both models)."""
     config = TrainingConfig(backbone=str(tiny[family]), batch_size=4)
