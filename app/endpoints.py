@@ -11,7 +11,7 @@ from gradio.utils import get_upload_folder, is_in_or_equal
 
 from app.components.events import INFERENCE, guarded
 from app.errors import AppError
-from lagamc.corpus import ColumnMapping
+from lagamc.readers import ColumnMapping
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -64,7 +64,7 @@ def register(services: Services) -> None:
         item = services.reviews.item(found.id)
         prediction_id = item.prediction.id if item.prediction else None
         saved = services.reviews.save(found.id, labels, author, item.annotation_id, prediction_id)
-        return asdict(saved)
+        return {**asdict(saved), "saved_at": saved.saved_at.isoformat()}
 
     gr.api(guarded(classify, escape=False), api_name="classify", **INFERENCE)
     gr.api(guarded(import_file, escape=False), api_name="import")

@@ -26,9 +26,10 @@ from lagamc.baselines import BASELINES
 from lagamc.checkpoint import read_manifest, write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
-from lagamc.corpus import ColumnMapping, Corpus, Example, Refusal, read_corpus, read_rows
+from lagamc.corpus import Corpus, Example, read_corpus
 from lagamc.evaluation import evaluate_classifier
 from lagamc.labels import LabelSet
+from lagamc.readers import ColumnMapping, Refusal, read_rows
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "city-council"

@@ -123,6 +123,11 @@ def write_model_folder(
 
 def read_manifest(model_folder: Path) -> Manifest:
     """Read a model folder's manifest. Raises CheckpointError when it is missing, damaged or newer."""
+    if not (model_folder / "manifest.json").is_file():
+        raise CheckpointError(
+            f"{model_folder} is no model folder: it lacks manifest.json. A training run that completes writes one, "
+            "RUN_FOLDER/model; restore it or train again."
+        )
     content = read_json(model_folder / "manifest.json")
     if content.get("format") != FORMAT:
         raise CheckpointError(

@@ -1,54 +1,19 @@
-"""Documents with their labels, and readers for CSV and JSON lines, plain or gzipped."""
+"""Documents with their labels, as an immutable, hashed sequence."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import itertools
 import json
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 from lagamc.errors import DatasetError
+from lagamc.readers import ColumnMapping, Refusal, preview_file, read_rows
 
-__all__ = [
-    "MAX_FILE_BYTES",
-    "MAX_TEXT_CHARACTERS",
-    "ColumnMapping",
-    "Corpus",
-    "Example",
-    "Preview",
-    "Refusal",
-    "Row",
-    "preview_file",
-    "read_corpus",
-    "read_rows",
-]
-
-MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
-MAX_TEXT_CHARACTERS = 50_000
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_SPLITS: dict[str, str | None] = {
-    "train": "train",
-    "training": "train",
-    "dev": "dev",
-    "val": "dev",
-    "valid": "dev",
-    "validation": "dev",
-}
-_SPLITS |= {"test": "test", "testing": "test", "": None, "unassigned": None}
-_GUESSES: Mapping[str, tuple[str, ...]] = {
-    "text": ("text", "document", "message", "content", "body", "abstract", "tweet", "comment", "description"),
-    "labels": ("labels", "label", "categories", "category", "tags", "topics", "classes", "class"),
-    "id": ("id", "doc_id", "document_id", "pmid", "uid", "key"),
-    "split": ("split", "set", "partition", "fold"),
-}
+__all__ = ["Corpus", "Example", "read_corpus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,93 +65,6 @@ class Corpus(Sequence[Example]):
                 file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMapping:
-    """Which column holds what. Labels in one CSV cell are separated by `label_separator`."""
-
-    text: str
-    labels: str | None = None
-    id: str | None = None
-    split: str | None = None
-    label_separator: str = ";"
-
-    def named(self) -> dict[str, str]:
-        """{role: column} of the columns in use."""
-        roles = {"text": self.text, "labels": self.labels, "id": self.id, "split": self.split}
-        return {role: column for role, column in roles.items() if column}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One good line of a file. `split` is train, dev, test or None."""
-
-    line: int
-    id: str | None
-    text: str
-    labels: tuple[str, ...]
-    split: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One line that was not taken, and why."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """The head of a file: its columns, first rows as text, and a guess of the mapping."""
-
-    columns: tuple[str, ...]
-    rows: tuple[dict[str, str], ...]
-    mapping: ColumnMapping
-    format: str
-
-
-def preview_file(path: Path, *, rows: int = 5) -> Preview:
-    """Read the first rows of a file and guess its mapping.
-
-    Raises:
-        DatasetError: the file is empty, not UTF-8, of another type, or too large.
-    """
-    records = [record for _, record in itertools.islice(_records(path), rows) if isinstance(record, dict)]
-    if not records:
-        raise DatasetError(f"{path.name} has no rows that can be read. Expected a header and rows, or JSON objects.")
-    columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
-    guess = {
-        role: next((column for name in names for column in columns if column.strip().lower() == name), None)
-        for role, names in _GUESSES.items()
-    }
-    first = tuple({column: _shown(record.get(column)) for column in columns} for record in records)
-    text = guess["text"] or max(columns, key=lambda column: sum(len(row[column]) for row in first))
-    labels = guess["labels"] if guess["labels"] != text else None
-    cells = [row[labels] for row in first] if labels else []
-    separator = next((mark for mark in (";", "|") if any(mark in cell for cell in cells)), None)
-    if separator is None:
-        separator = "," if any("," in cell for cell in cells) and _format(path) == "csv" else ";"
-    mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
-    return Preview(columns, first, mapping, _format(path))
-
-
-def read_rows(path: Path, mapping: ColumnMapping) -> Iterator[Row | Refusal]:
-    """Stream a file: a Row for every good line, a Refusal for every other, in order.
-
-    Raises:
-        DatasetError: the file as a whole cannot be read, or lacks a mapped column.
-    """
-    checked = False
-    for line, record in _records(path):
-        if isinstance(record, str):
-            yield Refusal(line, record)
-            continue
-        if not checked and _format(path) == "csv":
-            _require_columns(path, mapping, record)
-            checked = True
-        yield _row(line, record, mapping)
-
-
 def read_corpus(path: Path, mapping: ColumnMapping | None = None) -> Corpus:
     """Read a whole file strictly. Without a mapping, the guessed one is used.
 
@@ -203,138 +81,3 @@ def read_corpus(path: Path, mapping: ColumnMapping | None = None) -> Corpus:
             raise DatasetError(f"{path.name}, line {row.line}: the id {identifier!r} occurs twice.")
         examples[identifier] = Example(identifier, row.text, row.labels)
     return Corpus(examples.values())
-
-
-def _format(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    form = _FORMATS.get(suffixes[-1]) if suffixes else None
-    if form is None:
-        raise DatasetError(f"{path.name} is not a type that can be read. Use .csv or .jsonl, plain or with .gz.")
-    return form
-
-
-class _Limited(io.RawIOBase):
-    """Counts unpacked bytes, so that a small gzip file cannot unpack without end."""
-
-    def __init__(self, raw: Any, name: str) -> None:
-        self._raw, self._name, self._count = raw, name, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._raw.read(len(buffer))
-        self._count += len(data)
-        if self._count > MAX_FILE_BYTES:
-            raise DatasetError(
-                f"{self._name} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB unpacked. "
-                "Split it into smaller files and import them one after another."
-            )
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(line number, record) for each record; a str in its place is the reason it cannot be one."""
-    form = _format(path)
-    try:
-        if path.stat().st_size == 0:
-            raise DatasetError(f"{path.name} is empty. Export it again, with at least one document.")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise DatasetError(
-                f"{path.name} has {path.stat().st_size / 1024 / 1024:,.0f} MB; at most "
-                f"{MAX_FILE_BYTES // 1024 // 1024} MB are read at a time. Split it into smaller files."
-            )
-        with (
-            gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as raw,
-            io.TextIOWrapper(io.BufferedReader(_Limited(raw, path.name)), encoding="utf-8-sig", newline="") as file,
-        ):
-            yield from _csv_records(file, path) if form == "csv" else _json_records(file)
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{path.name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
-            "Save it as 'CSV UTF-8' or convert it."
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path.name} cannot be read: {error}.") from error
-
-
-def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    csv.field_size_limit(MAX_FILE_BYTES)
-    lines = iter(file)
-    head = next(lines, "")
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter)
-    columns = reader.fieldnames or ()
-    if len(set(columns)) != len(columns) or not any(column.strip() for column in columns):
-        raise DatasetError(f"The first line of {path.name} must name each column once; it holds {list(columns)}.")
-    line = reader.line_num
-    try:
-        for record in reader:
-            start, line = line + 1, reader.line_num
-            if None in record or None in record.values():
-                found = sum(value is not None for key, value in record.items() if key is not None)
-                found += len(record.get(None) or ())
-                yield (
-                    start,
-                    f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}.",
-                )
-            else:
-                yield start, record
-    except csv.Error as error:
-        raise DatasetError(f"{path.name}, line {reader.line_num}: not readable as CSV ({error}).") from error
-
-
-def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield number, f"not JSON ({error})"
-            continue
-        yield number, record if isinstance(record, dict) else "not a JSON object in braces"
-
-
-def _require_columns(path: Path, mapping: ColumnMapping, record: Mapping[str, Any]) -> None:
-    if missing := [column for column in mapping.named().values() if column not in record]:
-        raise DatasetError(
-            f"{path.name} has no column {', '.join(repr(column) for column in missing)}; "
-            f"it has {', '.join(repr(column) for column in record)}. Choose another column for it."
-        )
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping) -> Row | Refusal:
-    text = record.get(mapping.text)
-    if not isinstance(text, str):
-        return Refusal(line, f"no text in {mapping.text!r}")
-    text = text.strip()
-    if not text:
-        return Refusal(line, "the text is empty")
-    if len(text) > MAX_TEXT_CHARACTERS:
-        return Refusal(line, f"the text has {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken")
-    if "\x00" in text:
-        return Refusal(line, "the text holds a NUL character, so it is probably not text")
-    labels = record.get(mapping.labels) if mapping.labels else None
-    if labels is None:
-        labels = []
-    elif isinstance(labels, str):
-        labels = labels.split(mapping.label_separator)
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        return Refusal(line, f"{mapping.labels!r} holds neither a list of label names nor a text of them")
-    names = tuple(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))
-    split = str(record.get(mapping.split) or "").strip().lower() if mapping.split else ""
-    if split not in _SPLITS:
-        return Refusal(line, f"the split {split!r} is none of train, dev, test")
-    identifier = record.get(mapping.id) if mapping.id else None
-    identifier = str(identifier).strip() if identifier is not None else ""
-    return Row(line, identifier or None, text, names, _SPLITS[split])

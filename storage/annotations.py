@@ -132,5 +132,5 @@ def _refuse_stale(session: Session, document: Document, expected_id: int | None)
     names = label_names(session, annotation_ids=[document.annotation_id]).get(document.annotation_id or 0, [])
     raise StaleWrite(
         f"{last.author} saved this document at {last.created_at:%Y-%m-%d %H:%M:%S} UTC; its labels are now: "
-        f"{', '.join(names) or 'none'}. Nothing of yours was written. Reload the document, then save again."
+        f"{', '.join(names) or 'none'}. Nothing of yours was written. Compare, then save again."
     )

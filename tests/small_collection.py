@@ -13,7 +13,7 @@ from app.services.labels import LabelService
 from app.services.models import ModelService
 from app.services.training import TrainingService
 from app.settings import Settings
-from lagamc.corpus import ColumnMapping
+from lagamc.readers import ColumnMapping
 from storage import projects, runs
 from storage.engine import Database
 from storage.models import RunStatus

@@ -18,6 +18,7 @@ from storage.errors import StorageError
 __all__ = ["INFERENCE", "guarded", "on"]
 
 INFERENCE = {"concurrency_id": "inference", "concurrency_limit": 1}  # one model answers at a time
+ERROR_SECONDS = 30  # long enough to come back to
 EXPECTED = (AppError, LagamcError, StorageError)
 
 P = ParamSpec("P")
@@ -39,7 +40,7 @@ def guarded(handler: Callable[P, R], *, escape: bool = True) -> Callable[P, R]:
             return handler(*args, **kwargs)
         except EXPECTED as error:
             text = html.escape(str(error)) if escape else str(error)
-            raise gr.Error(text, title="Not done", print_exception=False) from error
+            raise gr.Error(text, duration=ERROR_SECONDS, print_exception=False) from error
         except gr.Error:
             raise
         except Exception as error:

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from app.components import markup
-from lagamc.corpus import ColumnMapping, Preview
+from lagamc.readers import ColumnMapping, Preview
 
 __all__ = ["MappingForm", "mapping_form"]
 
-NOT_IN_FILE = "(not in the file)"
+NOT_IN_FILE = "(none)"
 MAX_CELL_CHARACTERS = 160
 
 
@@ -66,7 +66,7 @@ def mapping_form(*, with_labels: bool) -> MappingForm:
             labels = gr.Dropdown([], label="Labels column", min_width=130, visible=with_labels)
             key = gr.Dropdown([], label="Id column", min_width=130)
             split = gr.Dropdown([], label="Split column", min_width=130, visible=with_labels)
-            separator = gr.Textbox(label="Between two labels", value=";", min_width=130, visible=with_labels)
+            separator = gr.Textbox(label="Label separator", value=";", min_width=130, visible=with_labels)
     return MappingForm(panel, head, [text, labels, key, split, separator])
 
 

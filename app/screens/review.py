@@ -13,15 +13,18 @@ from app.components.hotkeys import hotkeys
 from app.components.project_bar import NO_PROJECT, ProjectBar, author_name
 from app.errors import AppError
 from app.screens.evidence import evidence, origin
+from storage.errors import StaleWrite
 
 if TYPE_CHECKING:
     from app.container import Services
-    from app.services.reviews import ReviewItem
+    from app.services.reviews import ReviewCounts, ReviewItem, SavedReview
 
 __all__ = ["build"]
 
 LEGEND = {"1 … 9, 0": "toggle a label", "Enter": "save and next", "s": "skip", "u": "undo"}
+TICKS_KEPT = "Ticked: your choice, not saved yet. Save replaces what is stored, Skip keeps it."
 KEYS = {"enter": "#review-save", "u": "#review-undo", "s": "#review-skip"}
+NO_DOCUMENTS = "There is no document to review yet. Import some on the Projects tab."
 ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
 
 
@@ -48,20 +51,22 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=2, min_width=300), gr.Column(visible=False, elem_classes="lg-panel") as decision:
             labels = gr.CheckboxGroup([], label="Labels of this document", elem_id="review-labels")
             with gr.Row():
-                save = gr.Button("Save and next", variant="primary", min_width=130, elem_id="review-save")
+                save = gr.Button("Save and next", variant="primary", scale=2, min_width=130, elem_id="review-save")
                 skip = gr.Button("Skip", min_width=80, elem_id="review-skip")
                 undo = gr.Button("Undo", min_width=80, elem_id="review-undo")
             hotkeys(KEYS, toggles="#review-labels", legend=LEGEND)
 
     shown = [session, counts, passage, last, decision, labels, answered, table]
 
-    def show(now: Session, remark: str = "") -> tuple[Any, ...]:
+    def show(now: Session, remark: str = "", ticks: list[str] | None = None) -> tuple[Any, ...]:
         item = now.item
-        head = now, _counts(services, now.project_id)
+        counts = services.reviews.counts(now.project_id)
+        head = now, _counts(counts)
         if item is None:
+            nothing = not counts.reviewed + counts.remaining
             return (
                 *head,
-                markup.note(ALL_DONE, "done"),
+                markup.note(NO_DOCUMENTS) if nothing else markup.note(ALL_DONE, "done"),
                 remark,
                 gr.Column(visible=bool(now.saved)),
                 [],
@@ -69,14 +74,18 @@ def build(services: Services, bar: ProjectBar) -> None:
                 "",
             )
         prediction = item.prediction
-        found = item.labels or (prediction.labels if prediction else [])
+        proposed, origin_of_ticks = _proposed(item)
         choices = [(f"{digit}  {name}" if digit else name, name) for _, name, digit in item.labels_all]
         return (
             *head,
-            markup.note(f"{item.external_id} · {item.split}", "plain") + markup.passage(item.text),
+            markup.note(_head(item), "plain") + markup.passage(item.text),
             remark,
             gr.Column(visible=True),
-            gr.CheckboxGroup(choices=choices, value=list(found)),
+            gr.CheckboxGroup(
+                choices=choices,
+                value=proposed if ticks is None else ticks,
+                info=origin_of_ticks if ticks is None else TICKS_KEPT,
+            ),
             origin(prediction.model_name, trained=prediction.trained)
             if prediction
             else markup.note(item.problem, "warning"),
@@ -98,15 +107,19 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def save_item(now: Session, chosen: list[str], author: str) -> tuple[Any, ...]:
         item = on_show(now)
-        done = services.reviews.save(
-            item.document_id,
-            chosen,
-            author_name(author),
-            item.annotation_id,
-            prediction_id=item.prediction.id if item.prediction else None,
-        )
+        try:
+            done = services.reviews.save(
+                item.document_id,
+                chosen,
+                author_name(author),
+                item.annotation_id,
+                prediction_id=item.prediction.id if item.prediction else None,
+            )
+        except StaleWrite as error:  # show the document as it is now, and keep what this person has ticked
+            now = replace(now, item=services.reviews.item(item.document_id))
+            return show(now, markup.note(error, "warning"), chosen)
         now = replace(now, saved=(*now.saved, (done.annotation_id, item.document_id)))
-        remark = f"{item.external_id} {done.action}: {', '.join(chosen) or 'no label'}."
+        remark = f"{item.external_id} {_by(done)}: {', '.join(chosen) or 'no label'}."
         return show(following(now), markup.note(remark, "done"))
 
     def skip_item(now: Session) -> tuple[Any, ...]:
@@ -140,7 +153,23 @@ def on_show(now: Session | None) -> ReviewItem:
     return now.item
 
 
-def _counts(services: Services, project_id: int) -> str:
-    counts = services.reviews.counts(project_id)
+def _by(saved: SavedReview) -> str:
+    return f"{saved.action} by {saved.author}, {saved.saved_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _head(item: ReviewItem) -> str:
+    return f"{item.external_id} · {item.split} · {_by(item.current) if item.current else 'nobody has labelled it'}"
+
+
+def _proposed(item: ReviewItem) -> tuple[list[str], str]:
+    """Return the labels to tick at first, and who says so."""
+    if item.current is not None and (item.labels or item.current.action != "imported"):
+        return item.labels, "Ticked: the labels that the document has."
+    if item.prediction is not None:
+        return item.prediction.labels, f"Ticked: what {item.prediction.model_name} proposes."
+    return [], "Nothing is ticked: no model could answer."
+
+
+def _counts(counts: ReviewCounts) -> str:
     figures = {"reviewed": counts.reviewed, "corrections": counts.corrections, "remaining": counts.remaining}
     return markup.facts({name: f"{number:,}" for name, number in figures.items()})

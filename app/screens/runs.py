@@ -54,12 +54,12 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         runs = markup.clickable("runs-table")
     with gr.Accordion("Model versions", open=True):
         models = markup.clickable("models-table")
-        with gr.Row(elem_classes="lg-bottom"):
+        with gr.Row(visible=False, elem_classes="lg-bottom") as choice:
             version = gr.Dropdown([], label="Version", min_width=160, elem_id="model-picker")
             activate = gr.Button("Make it the active model", size="sm", min_width=160, elem_id="model-activate")
     timer = gr.Timer(POLL_SECONDS, active=False)
 
-    live = [status, cancel, resume, curves, *plots, drawn, log, runs, models, version, timer, bar.model]
+    live = [status, cancel, resume, curves, *plots, drawn, log, runs, models, choice, version, timer, bar.model]
     inputs = [bar.project, chosen, drawn]
 
     def refresh(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
@@ -76,6 +76,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
             services.training.log(run.id) if run else "",
             _runs_table(listed, run),
             _models_table(versions),
+            gr.Row(visible=len(versions) > 1),
             gr.Dropdown(choices=[(model.name, model.id) for model in versions]),
             gr.Timer(active=any(run.status in LIVE for run in listed)),
             active_model(services.projects.get(project_id).active_model) if project_id else "",

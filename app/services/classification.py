@@ -13,7 +13,7 @@ from app.services.answering import Answer, Answering, Source
 from app.services.file_jobs import FileJobs, FileJobView
 from app.services.labels import LabelService
 from app.settings import Settings
-from lagamc.corpus import MAX_TEXT_CHARACTERS, ColumnMapping
+from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from storage import documents, predictions
 from storage.engine import Database
 from storage.models import PredictedSentence

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from app.errors import AppError
-from lagamc.corpus import ColumnMapping, Refusal, Row, read_rows
 from lagamc.errors import LagamcError
+from lagamc.readers import ColumnMapping, Refusal, Row, read_rows
 
 __all__ = ["FileJobView", "FileJobs", "neutralised"]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlmodel import Session
 
 from app.services.naming import MAX_NAME_CHARACTERS, unstorable
-from lagamc.corpus import ColumnMapping, Example, Preview, Refusal, Row, preview_file, read_rows
+from lagamc.corpus import Example
+from lagamc.readers import ColumnMapping, Preview, Refusal, Row, preview_file, read_rows
 from lagamc.splits import stratified_split
 from storage import annotations as annotation_log
 from storage import documents, labels, projects
@@ -92,6 +93,7 @@ class ImportService:
             report.taken, report.duplicates = report.taken + len(rows), sieve.duplicates
             if progress:
                 progress(done, total)
+        report.refused.sort(key=lambda refusal: refusal.line)  # repeated ids come out after the faults of their chunk
         return report
 
     def _create_labels(self, project_id: int, names: Sequence[str]) -> list[str]:

@@ -13,8 +13,8 @@ from app.errors import AppError
 from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.naming import checked_line
-from lagamc.corpus import ColumnMapping
 from lagamc.labels import LabelSet
+from lagamc.readers import ColumnMapping
 from storage import documents, labels, model_versions, projects
 from storage.engine import Database
 from storage.models import Project, Split

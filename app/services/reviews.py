@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from sqlmodel import Session
@@ -14,7 +15,7 @@ from lagamc.errors import LagamcError
 from storage import annotations as annotation_log
 from storage import documents, labels, model_versions, predictions
 from storage.engine import Database
-from storage.models import Action, Document, Prediction, name_key
+from storage.models import Action, Annotation, Document, Prediction, name_key
 
 __all__ = ["LabelChoice", "PredictionView", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
 
@@ -43,26 +44,39 @@ class PredictionView:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedReview:
+    """Labels as they are stored: who gave them, when, and whether a file or a person did.
+
+    `action` is "imported", "accepted" or "corrected".
+    """
+
+    annotation_id: int
+    action: str
+    author: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """A document to review. Without a `prediction`, `problem` says why; `save` takes `annotation_id` back."""
+    """A document to review, with its labels so far and where they are from.
+
+    Without a `prediction`, `problem` says why; `save` takes `annotation_id` back.
+    """
 
     document_id: int
     external_id: str
     text: str
     split: str
     labels: list[str]
-    annotation_id: int | None
+    current: SavedReview | None
     prediction: PredictionView | None
     problem: str
     labels_all: list[LabelChoice]
 
-
-@dataclass(frozen=True, slots=True)
-class SavedReview:
-    """A saved decision; `action` is "accepted" or "corrected"."""
-
-    annotation_id: int
-    action: str
+    @property
+    def annotation_id(self) -> int | None:
+        """The id of what is stored, or None for a document that nothing was said of."""
+        return self.current.annotation_id if self.current else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +118,16 @@ class ReviewService:
         prediction_id, problem = self._prediction(document_id)
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
-            names = annotation_log.label_names(session, annotation_ids=[document.annotation_id])
+            key = document.annotation_id
+            names = annotation_log.label_names(session, annotation_ids=[key])
             in_use = labels.described(session, project_id=document.project_id)
             return ReviewItem(
                 document_id=document.id,
                 external_id=document.external_id,
                 text=document.text,
                 split=document.split.value,
-                labels=names.get(document.annotation_id or 0, []),
-                annotation_id=document.annotation_id,
+                labels=names.get(key or 0, []),
+                current=None if key is None else _saved(annotation_log.get(session, annotation_id=key)),
                 prediction=_view(session, prediction_id) if prediction_id else None,
                 problem=problem,
                 labels_all=[
@@ -151,7 +166,7 @@ class ReviewService:
                 expected_id=expected_annotation_id,
                 prediction_id=prediction_id,
             )
-            return SavedReview(saved.id, saved.action.value)
+            return _saved(saved)
 
     def undo(self, annotation_id: int, author: str) -> None:
         """Take a decision back; the one before it holds again. Raises StaleWrite when a later one exists."""
@@ -179,6 +194,10 @@ class ReviewService:
             return self._classification.classify_document(document_id).prediction_id, ""
         except (AppError, LagamcError) as error:
             return None, str(error)
+
+
+def _saved(annotation: Annotation) -> SavedReview:
+    return SavedReview(annotation.id, annotation.action.value, annotation.author, annotation.created_at)
 
 
 def _fresh_prediction(session: Session, document: Document) -> Prediction | None:

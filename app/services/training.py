@@ -230,7 +230,10 @@ def _problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> li
     found = len(used & {label.id for label, _ in described})
     problems = []
     if found < 2:
-        problems.append(f"Training needs at least 2 labels that occur in training documents; found {found}.")
+        problems.append(
+            f"Training needs at least 2 labels that occur in training documents; found {found}. "
+            "Import documents with more labels, or label some on the Review tab."
+        )
     if not sizes["train"]:
         problems.append("There are no labelled training documents. Import some, or review some documents.")
     if not sizes["dev"]:

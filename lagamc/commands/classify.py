@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from lagamc.commands.terminal import add_model, progress
-from lagamc.corpus import Refusal, preview_file, read_rows
+from lagamc.readers import Refusal, preview_file, read_rows
 
 __all__ = ["register"]
 

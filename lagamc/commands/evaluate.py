@@ -9,6 +9,7 @@ from typing import Any
 
 from lagamc.commands.terminal import add_model, progress
 from lagamc.corpus import Corpus, read_corpus
+from lagamc.errors import DatasetError
 
 __all__ = ["register"]
 
@@ -25,6 +26,10 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.evaluation import evaluate_classifier
 
     corpus: Corpus = read_corpus(options.file)
+    if not corpus.label_counts():
+        raise DatasetError(
+            f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
+        )
     classifier = Classifier.load(options.model, device=options.device)
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,8 @@ def test_a_file_is_imported_once_and_its_documents_can_be_corrected(client: Clie
     again = client.predict(DEMO, handle_file(file), "Ada", mapping={"text": "text", "id": "id"}, api_name="/import")
     assert (again["taken"], again["duplicates"]) == (0, 1)
     saved = client.predict(DEMO, "api-1", ["praise", "water"], "Ada", api_name="/save_correction")
-    assert saved["action"] == "corrected"
+    assert (saved["action"], saved["author"]) == ("corrected", "Ada")
+    assert datetime.fromisoformat(saved["saved_at"]).tzinfo is not None
 
 
 def test_a_run_is_started_and_followed(client: Client, tiny_backbone: Path) -> None:
@@ -71,9 +73,13 @@ def test_a_run_is_started_and_followed(client: Client, tiny_backbone: Path) -> N
     [
         (["Nowhere", "text"], "/classify", "no project 'Nowhere'"),
         ([DEMO, " "], "/classify", "no text"),
+        ([DEMO, "x" * 100_000], "/classify", "100,000 characters; at most 50,000"),
+        ([DEMO, "text", 2], "/classify", "must lie between -1 and 1, got 2"),
         ([DEMO, {"path": "/etc/passwd"}, "Ada"], "/import", "not uploaded"),
         ([DEMO, "Ada", {"epoch": 3}], "/start_training", "Unknown settings: epoch"),
+        ([DEMO, "Ada", {"epochs": 0}], "/start_training", "epochs must lie between 1 and 1000, got 0"),
         ([4711], "/run_status", "no run 4711"),
+        ([DEMO, "hc-001", ["trees"], "Ada"], "/save_correction", "no label 'trees' in use. Add or restore it"),
         ([DEMO, "no such id", [], "Ada"], "/save_correction", "no such id"),
     ],
 )
@@ -83,3 +89,30 @@ def test_a_mistake_is_answered_with_what_was_found(
     """The text reaches the client as it is, not escaped for a page."""
     with pytest.raises(AppError, match=message):
         client.predict(*arguments, api_name=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "is empty"),
+        ("latin.csv", b"id,text\n1,caf\xe9\n", "not UTF-8"),
+        ("sheet.xlsx", b"PK", "not a type that can be read"),
+        ("columns.csv", b"id,labels\n1,noise\n", "no column with texts"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_as_a_whole(
+    client: Client, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    """The message names the file."""
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(AppError, match=f"{name} .*{message}"):
+        client.predict(DEMO, handle_file(file), "Ada", api_name="/import")
+
+
+def test_a_mapped_column_must_be_there(client: Client, tmp_path: Path) -> None:
+    """The message names the columns that there are."""
+    file = tmp_path / "more.csv"
+    file.write_text("id,text\n1,hello\n", encoding="utf-8")
+    with pytest.raises(AppError, match="no column 'body'; it has 'id', 'text'"):
+        client.predict(DEMO, handle_file(file), "Ada", mapping={"text": "body"}, api_name="/import")

@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc import corpus as corpus_module
-from lagamc.corpus import (
-    MAX_TEXT_CHARACTERS,
-    ColumnMapping,
-    Corpus,
-    Example,
-    Refusal,
-    Row,
-    preview_file,
-    read_corpus,
-    read_rows,
-)
+from lagamc import readers
+from lagamc.corpus import Corpus, Example, read_corpus
 from lagamc.errors import DatasetError
+from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping, Refusal, Row, preview_file, read_rows
 
 PLAIN = ColumnMapping(text="text", labels="labels", id="id")
 
@@ -103,7 +94,7 @@ def test_a_cut_gzip_file_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
 def test_files_over_the_limit_are_refused_packed_or_not(tmp_path, monkeypatch, name):
     """A small gzip file that unpacks without end is stopped at the limit."""
-    monkeypatch.setattr(corpus_module, "MAX_FILE_BYTES", 10_000)
+    monkeypatch.setattr(readers, "MAX_FILE_BYTES", 10_000)
     with pytest.raises(DatasetError, match="Split it into smaller files"):
         list(read_rows(write(tmp_path / name, '{"text": "a"}\n' * 2000), PLAIN))
 
@@ -125,6 +116,14 @@ def test_the_mapping_is_guessed_from_names_and_cells(tmp_path):
 def test_without_a_telling_name_the_longest_column_is_the_text(tmp_path):
     preview = preview_file(write(tmp_path / "f.csv", "a,b\n1,a long text of many words\n"))
     assert preview.mapping.text == "b"
+
+
+def test_a_file_without_a_column_of_texts_is_refused(tmp_path):
+    """Ids and labels are never taken for texts."""
+    with pytest.raises(DatasetError, match=r"no column with texts; it has 'id', 'tags'.*'text'"):
+        preview_file(write(tmp_path / "f.csv", "id,tags\n1,noise\n"))
+    guess = preview_file(write(tmp_path / "g.csv", "id,tags,said\n1,a very long label,hi\n")).mapping
+    assert (guess.text, guess.labels, guess.id) == ("said", "tags", "id")
 
 
 def test_an_unknown_split_is_refused(tmp_path):

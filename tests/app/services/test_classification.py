@@ -14,8 +14,8 @@ from tiny_models import build_tiny_embedded
 from app.errors import AppError
 from app.services import file_jobs
 from app.services.file_jobs import neutralised
-from lagamc.corpus import MAX_TEXT_CHARACTERS, ColumnMapping
 from lagamc.errors import CheckpointError, ConfigError, LabelError
+from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from storage import documents, predictions
 
 TEXT = "The loud noise of that bus again, please"

@@ -5,7 +5,7 @@ import pytest
 from app.errors import AppError
 from app.services.documents import DocumentService
 from app.services.imports import ImportService
-from lagamc.corpus import ColumnMapping
+from lagamc.readers import ColumnMapping
 from storage.errors import NotFound
 
 MAPPING = ColumnMapping(text="text", labels="labels", id="id", split="split")

@@ -11,8 +11,8 @@ from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.projects import ProjectService
-from lagamc.corpus import MAX_TEXT_CHARACTERS, ColumnMapping
 from lagamc.errors import DatasetError
+from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from storage.errors import NotFound
 
 MAPPING = ColumnMapping(text="text", labels="labels", id="id", split="split")
@@ -67,6 +67,12 @@ def test_repeated_texts_and_ids_inside_a_file(service, project_id, label_ids, wr
     assert [(refusal.line, refusal.reason) for refusal in report.refused] == [
         (4, "the id 'a' belongs to a document with another text")
     ]
+
+
+def test_refusals_are_listed_in_the_order_of_the_file(service, project_id, label_ids, write_jsonl):
+    """Repeated ids, found last, stand among the faults around them."""
+    path = write_jsonl({"id": "a", "text": "one"}, {"text": ""}, {"id": "a", "text": "two"}, {"text": " "})
+    assert [refusal.line for refusal in service.run(project_id, path, MAPPING, "ann").refused] == [2, 3, 4]
 
 
 def test_unknown_labels_are_named_and_created_on_demand(service, database, project_id, label_ids, write_jsonl):

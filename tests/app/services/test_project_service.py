@@ -9,7 +9,7 @@ from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.projects import DEMO_FOLDER, LabelCount, ProjectService
-from lagamc.corpus import ColumnMapping
+from lagamc.readers import ColumnMapping
 from storage.errors import NameTaken, NotFound
 
 MAPPING = ColumnMapping(text="text", labels="labels", split="split")

@@ -10,8 +10,8 @@ from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.reviews import ReviewCounts, ReviewService
-from lagamc.corpus import ColumnMapping
 from lagamc.errors import LabelError
+from lagamc.readers import ColumnMapping
 from storage import model_versions, predictions, runs
 from storage.errors import StaleWrite
 from storage.models import ModelVersion, PredictedSentence

@@ -1,0 +1,80 @@
+"""Review as a person with a keyboard and a colleague meets it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
+
+LABELS = "#review-labels input[type=checkbox]"
+
+
+def open_review(page: Page, name: str) -> None:
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Your name").blur()
+    page.get_by_role("tab", name="Review", exact=True).click()
+    expect(page.locator("#review-text .lg-passage")).to_be_visible()
+
+
+def test_a_project_without_documents_says_what_to_do(page: Page) -> None:
+    """It does not claim that everything has been reviewed."""
+    page.locator("#new-project-name textarea, #new-project-name input").fill("Empty")
+    page.locator("#create-project").click()
+    expect(page.locator("#project-picker input")).to_have_value("Empty")
+    page.get_by_role("tab", name="Review", exact=True).click()
+    expect(page.locator("#review-text")).to_contain_text("no document to review yet. Import some")
+
+
+def test_two_pages_save_one_document(page: Page) -> None:
+    """The later one learns who was first and what the labels are, keeps its ticks, and may save again."""
+    page.locator("#load-demo").click()
+    expect(page.locator("#label-counts tbody tr")).to_have_count(10)
+    open_review(page, "Ada")
+    expect(page.locator("#review-text")).to_contain_text("imported by")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_label("Your name")).to_have_value("Ada")  # restored from the browser's memory
+    open_review(other, "Bob")
+    text = page.locator("#review-text .lg-passage").inner_text()
+    expect(other.locator("#review-text .lg-passage")).to_have_text(text)
+
+    page.locator(LABELS).nth(1).check()
+    page.locator("#review-save").click()
+    saved = re.compile(r"(accepted|corrected) by Ada, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: .*noise")
+    expect(page.locator("#review-last")).to_contain_text(saved)
+
+    other.locator(LABELS).nth(2).check()
+    other.locator("#review-save").click()
+    expect(other.locator("#review-last")).to_contain_text(re.compile(r"Ada saved this document at .*noise.*Nothing of"))
+    expect(other.locator("#review-text .lg-passage")).to_have_text(text)
+    expect(other.locator(LABELS).nth(2)).to_be_checked()
+    expect(other.locator(LABELS).nth(1)).not_to_be_checked()
+    expect(other.locator("#review-labels")).to_contain_text("your choice, not saved yet")
+    other.locator("#review-save").click()
+    expect(other.locator("#review-last")).to_contain_text(re.compile("by Bob, .*waste collection"))
+    expect(other.locator("#review-text .lg-passage")).not_to_have_text(text)
+
+
+def test_enter_belongs_to_the_button_that_tab_has_reached(page: Page) -> None:
+    """After a mouse click on it, Enter saves all the same."""
+    page.locator("#load-demo").click()
+    expect(page.locator("#label-counts tbody tr")).to_have_count(10)
+    open_review(page, "Ada")
+    text = page.locator("#review-text .lg-passage")
+    last = page.locator("#review-last")
+    first = text.inner_text()
+    page.locator("#review-save").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#review-skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(last).to_contain_text("skipped")
+    expect(page.locator("#review-counts dd").first).to_have_text("0")
+    expect(text).not_to_have_text(first)
+    second = text.inner_text()
+    page.locator("#review-skip").click()
+    expect(text).not_to_have_text(second)
+    page.keyboard.press("Enter")
+    expect(page.locator("#review-counts dd").first).to_have_text("1")
