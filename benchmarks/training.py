@@ -27,8 +27,8 @@ import torch
 from accuracy import DEMO, demo_corpora, read_split
 from torch import Tensor, nn
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
+from transformers.modeling_outputs import BaseModelOutput
 
-from lagamc.backbone import Backbone
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batch
 from lagamc.config import TrainingConfig
@@ -95,15 +95,20 @@ def torch_sample(corpus: Corpus, count: int) -> list[Any]:
 
 def plain(backbone: Any) -> None:
     """The forward passes of transformers, padding and all, in place of lagamc's."""
-    transformer = backbone.encoder.transformer
+    transformer, generator = backbone.encoder.transformer, backbone.generator
 
     def read(mask: Tensor, *, ids: Tensor | None = None, embeds: Tensor | None = None) -> Tensor:
         states: Tensor = transformer(input_ids=ids, inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         return states
 
-    backbone.encoder.read = read
-    backbone.read = lambda ids, mask: Backbone.read(backbone, ids, mask)
-    backbone.write = lambda *inputs: Backbone.write(backbone, *inputs)
+    def write(states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
+        logits: Tensor = generator(
+            encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
+            decoder_input_ids=decoder_ids, use_cache=False,
+        ).logits  # fmt: skip
+        return logits
+
+    backbone.encoder.read, backbone.write = read, write
 
 
 class Learner(nn.Module):

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, Cache
 
 from lagamc.backbone import Backbone
 from lagamc.bridge import text_bridge
 from lagamc.config import BACKBONES, TrainingConfig, backbone_source
+from lagamc.decoder import RewindingDecoder
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
@@ -48,6 +49,25 @@ class AdapterBackbone(Backbone):
     @abstractmethod
     def _check(cls, generator: Any, source: str) -> None:
         """Raise BackboneError where the family cannot work with this generator."""
+
+    @abstractmethod
+    def new_cache(self, mask: Tensor) -> tuple[Cache, list[int]]:
+        """An empty cache, and how many of its places the prompt of each row will take: (B, T') -> B."""
+
+    @abstractmethod
+    def extend(self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: Cache) -> Tensor:
+        """Logits (B, U, V) of slots (B, U) that follow P cached places; the cache grows by them.
+
+        Args:
+            states: (B, T', H), from `recall`.
+            mask: (B, T'), from `recall`.
+            decoder_ids: (B, U).
+            decoder_mask: (B, P + U), zero at padding: on the left of cached places, on the right of new ones.
+            cache: from `new_cache`; where prompts have their places in it, the first call fills them.
+        """
+
+    def decoder(self, states: Tensor, mask: Tensor) -> RewindingDecoder:
+        return RewindingDecoder(self, states, mask)
 
     def _end_token(self) -> int:
         return int(self.tokenizer.eos_token_id)

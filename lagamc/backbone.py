@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import torch
 from safetensors.torch import save_model
 from torch import Tensor, nn
-from transformers import Cache
 
 from lagamc.config import Family, TrainingConfig
+from lagamc.decoder import Decoder
 from lagamc.encoder import DescriptionScorer, SentenceEmbedder, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
@@ -32,7 +32,7 @@ class Backbone(nn.Module):
 
     Output slot v stands for token `output_ids[v]` of the tokenizer; `bridge[v]` is its soft-token
     embedding for the encoder. A document goes through `read`, `recall` and then `write` (training) or
-    `extend` (generation); what the first two return belongs to the family, in hidden size H.
+    `decoder` (generation); what the first two return belongs to the family, in hidden size H.
     """
 
     family: ClassVar[Family]
@@ -115,20 +115,8 @@ class Backbone(nn.Module):
         """Teacher forcing. (B, T', H), (B, T'), (B, U) -> logits (B, U, V)."""
 
     @abstractmethod
-    def new_cache(self, mask: Tensor) -> tuple[Cache, list[int]]:
-        """An empty cache, and how many of its places the prompt of each row will take: (B, T') -> B."""
-
-    @abstractmethod
-    def extend(self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: Cache) -> Tensor:
-        """Logits (B, U, V) of slots (B, U) that follow P cached places; the cache grows by them.
-
-        Args:
-            states: (B, T', H), from `recall`.
-            mask: (B, T'), from `recall`.
-            decoder_ids: (B, U).
-            decoder_mask: (B, P + U), zero at padding: on the left of cached places, on the right of new ones.
-            cache: from `new_cache`; where prompts have their places in it, the first call fills them.
-        """
+    def decoder(self, states: Tensor, mask: Tensor) -> Decoder:  # (B, T', H), (B, T')
+        """What writes for B documents at once, from what `recall` gave."""
 
     @property
     def bridge(self) -> Tensor:  # (V, D)

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 from transformers import EncoderDecoderCache
 
-from lagamc.backbone import Backbone
+if TYPE_CHECKING:
+    from lagamc.adapters import AdapterBackbone
 
-__all__ = ["RewindingDecoder"]
+__all__ = ["Decoder", "RewindingDecoder"]
+
+
+class Decoder(Protocol):
+    """What generation asks of every family: slots fed to B rows, and as many of each kept as turn out to stand."""
+
+    def feed(self, rows: Sequence[Sequence[int]], asked: Sequence[Sequence[int]]) -> Tensor:
+        """One forward pass.
+
+        Args:
+            rows: slots for each row, which follow those kept before.
+            asked: places among them, for each row, whose following slot is in question.
+
+        Returns:
+            (Q, V) logits of the slot that follows each asked place, row by row, float32.
+        """
+        ...
+
+    def keep(self, rows: Sequence[int], counts: Sequence[int]) -> None:
+        """After a pass: go on with these rows alone, and with this many of the slots that each was fed."""
+        ...
 
 
 class RewindingDecoder:
-    """Feeds slots to B rows and keeps their keys and values, as many of each row as turn out to stand.
+    """Any model of transformers with its own cache.
 
     In the cache every row ends at the last slot and is padded on the left; the prompts of a causal model
     stand there too, before the slots. So the distance between two places in the cache is the distance between
@@ -22,13 +44,12 @@ class RewindingDecoder:
     (learnt and rotary positions). Going back shifts a row to the right.
     """
 
-    def __init__(self, backbone: Backbone, states: Tensor, mask: Tensor) -> None:  # (B, T', H), (B, T')
+    def __init__(self, backbone: AdapterBackbone, states: Tensor, mask: Tensor) -> None:  # (B, T', H), (B, T')
         self._backbone = backbone
         self._states, self._mask = states, mask
         self._cache, self._lengths = backbone.new_cache(mask)  # places in use of each row, once it was fed
 
-    def feed(self, rows: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[list[float]]]:
-        """One forward pass. The slot chosen greedily after every slot of every row, and its log-probability."""
+    def feed(self, rows: Sequence[Sequence[int]], asked: Sequence[Sequence[int]]) -> Tensor:
         past, width = max(self._lengths), max(map(len, rows))
         ids, seen = [], []
         for length, row in zip(self._lengths, rows, strict=True):
@@ -38,12 +59,11 @@ class RewindingDecoder:
         device = self._states.device
         logits = self._backbone.extend(
             self._states, self._mask, torch.tensor(ids, device=device), torch.tensor(seen, device=device), self._cache
-        ).float()  # (B, U, V)
-        best = logits.max(dim=-1)
-        return best.indices.tolist(), (best.values - logits.logsumexp(dim=-1)).tolist()
+        )  # (B, U, V)
+        places = [row * width + place for row, own in enumerate(asked) for place in own]
+        return logits.flatten(0, 1)[torch.tensor(places, device=device)].float()
 
     def keep(self, rows: Sequence[int], counts: Sequence[int]) -> None:
-        """After a pass: go on with these rows alone, and with this many of the slots that each was fed."""
         past, device = max(self._lengths), self._states.device
         leaving = len(rows) < len(self._lengths)
         self._lengths = [self._lengths[row] + count for row, count in zip(rows, counts, strict=True)]

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lagamc.trie import DescriptionTrie
+from lagamc.trie import DescriptionTrie, Node
 
-__all__ = ["Draft"]
+__all__ = ["ConstrainedDraft", "Draft", "Question"]
+
+
+class Question(NamedTuple):
+    """Which slot follows a place of what the model is shown: one of `choices`, or any where that is None."""
+
+    place: int  # 0 is the last slot written, 1 the first one guessed
+    choices: NDArray[np.int64] | None
 
 
 class Draft:
-    """The text of one document. Guesses cost time where they are wrong; they never change the text.
+    """The text of one document, free-running. Guesses cost time where they are wrong; they never change the text.
 
     Args:
         trie: of the descriptions that the model was trained to write.
@@ -39,39 +47,43 @@ class Draft:
         """Whether the text ended or is as long as it may be."""
         return len(self.slots) >= self._max_slots or self.slots[-1:] == [self._end]
 
-    def guess(self, enough: int) -> list[int]:
+    def guess(self) -> list[int]:
         """What the model will say before its next end.
 
         The rest of the sentence in hand, then the further labels that the document probably carries in
-        target order, until there are `enough` slots. Nothing where the model has left the trie.
+        target order. Nothing where the model has left the trie.
         """
         if not self._node.on_path:
             return []
         label = self._next_label()
         slots = list(self._trie.rest(self._node, label))
         for following in self._to_come(label):
-            if len(slots) >= enough:
-                break
             slots += [self._separator, *self._trie.rest(self._trie.root, following)]
         return slots[: self._max_slots - len(self.slots) - 1]
 
-    def accept(self, guess: Sequence[int], chosen: Sequence[int], scores: Sequence[float]) -> int:
+    def questions(self, guess: Sequence[int]) -> list[Question]:
+        """What has to be asked of the model to check a guess: every slot."""
+        return [Question(place, None) for place in range(len(guess) + 1)]
+
+    def accept(self, guess: Sequence[int], answers: Sequence[tuple[int, int, float]]) -> int:
         """Write down what the model chose, as far as it saw its own words.
 
         Args:
             guess: what it was shown.
-            chosen: its choice after the last slot written and after every guessed one.
-            scores: log-probabilities of the choices.
+            answers: place, slot and log-probability of each question, by place. Slots in no question are certain.
 
         Returns:
-            how many guessed slots it would have said itself.
+            how many guessed slots stand.
         """
         self.passes += 1
-        for agreed, (slot, score) in enumerate(zip(chosen, scores, strict=False)):
+        chosen = {place: (slot, score) for place, slot, score in answers}
+        place = 0
+        while True:
+            slot, score = chosen[place] if place in chosen else (guess[place], 0.0)
             self._say(slot, score)
-            if self.finished or agreed == len(guess) or slot != guess[agreed]:
-                return agreed
-        raise ValueError(f"{len(chosen)} choices after {len(guess)} guessed slots; there must be one more.")
+            if self.finished or place == len(guess) or slot != guess[place]:
+                return place
+            place += 1
 
     def _say(self, slot: int, score: float) -> None:
         self.slots.append(slot)
@@ -97,3 +109,35 @@ class Draft:
     def _to_come(self, label: int) -> list[int]:
         after = label + 1 + np.flatnonzero(self._likely[label + 1 :])
         return [int(following) for following in after if following not in self._said]
+
+
+class ConstrainedDraft(Draft):
+    """The text of one document that says descriptions alone, each once.
+
+    The model is asked only where descriptions branch or end, and only about slots that may follow there; the
+    others are certain.
+    """
+
+    def questions(self, guess: Sequence[int]) -> list[Question]:
+        found = []
+        node, said, begun = self._node, list(self._said), bool(self.slots)
+        for place, slot in enumerate([*guess, self._end]):
+            choices = self._choices(node, said, begun=begun)
+            if len(choices) > 1 or place == len(guess):
+                found.append(Question(place, choices))
+            begun = True
+            if slot == self._separator:
+                said += [label] if (label := self._trie.label(node)) is not None else []
+                node = self._trie.root
+            else:
+                node = self._trie.step(node, slot)
+        return found
+
+    def _choices(self, node: Node, said: Sequence[int], *, begun: bool) -> NDArray[np.int64]:
+        """Slots that may follow: on to a label not said yet, and after a new one to the next or to the end."""
+        slots = self._trie.following(node, without=said)
+        label = self._trie.label(node)
+        over = [self._end] if not begun else []
+        if label is not None and label not in said:
+            over = [self._end] if len(said) + 1 == len(self._trie) else [self._separator, self._end]
+        return np.append(slots, over).astype(np.int64) if over else slots

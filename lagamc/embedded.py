@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel
 
 from lagamc import packed
-from lagamc.backbone import plain_tokens, single_token
+from lagamc.backbone import Backbone, plain_tokens, single_token
 from lagamc.config import TrainingConfig, backbone_source
 from lagamc.encoder import SentenceEncoder
-from lagamc.encoder_decoder import EncoderDecoderBackbone
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
+from lagamc.packed_decoder import PackedDecoder
 from lagamc.prompts import Prompt, Target
 
 __all__ = ["EmbeddedBackbone"]
 
 
-class EmbeddedBackbone(EncoderDecoderBackbone):
+class EmbeddedBackbone(Backbone):
     """A BERT-style sentence encoder with a shallow decoder, warm-started from the encoder's layers.
 
     The output vocabulary holds only what descriptions are made of; word embeddings are shared and frozen,
@@ -91,8 +91,8 @@ class EmbeddedBackbone(EncoderDecoderBackbone):
         seen = mask.new_ones(top.indices.shape)
         return torch.cat([states, slots.to(states.dtype)], dim=1), torch.cat([mask, seen], dim=1), log_odds
 
-    def _positions(self, decoder_mask: Tensor, count: int) -> dict[str, Tensor]:
-        return {"decoder_position_ids": (decoder_mask.cumsum(dim=1) - 1)[:, -count:]}
+    def decoder(self, states: Tensor, mask: Tensor) -> PackedDecoder:
+        return PackedDecoder(self.generator.decoder, states, mask)
 
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)

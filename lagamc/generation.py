@@ -1,8 +1,9 @@
 """Free-running generation: the model sees its own output, never the target.
 
-Nearly every token that a trained model writes follows from the label set, so the text is guessed and then
-checked: whole descriptions in one decoder pass each, or several of them. The model's own greedy choices
-decide; the output is the one that writing token by token gives.
+Nearly every token that a trained model writes follows from the label set, so a whole target is guessed and then
+checked in one decoder pass. The model's own greedy choices decide; the output is the one that writing token by
+token gives. *Constrained* generation asks the model only where descriptions branch: less work, another output
+wherever the model would have said something else than a description.
 """
 
 from __future__ import annotations
@@ -14,15 +15,12 @@ import torch
 from torch import Tensor
 
 from lagamc.backbone import Backbone
-from lagamc.decoder import RewindingDecoder
-from lagamc.draft import Draft
+from lagamc.draft import ConstrainedDraft, Draft, Question
 from lagamc.errors import Cancelled
 
 __all__ = ["Generated", "GeneratedSentence", "generate"]
 
 Progress = Callable[[int, int], None]  # (documents done, documents in all)
-
-FREE_SLOTS = 256  # up to about so many slots, a decoder pass takes hardly longer than for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,7 @@ def generate(
     *,
     max_new_tokens: int,
     batch_size: int = 32,
+    constrained: bool = False,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Generated]:
@@ -60,6 +59,7 @@ def generate(
         descriptions: (L, D) embeddings of the label set's descriptions by the backbone's encoder.
         max_new_tokens: where a text that does not end is cut.
         batch_size: documents generated for at a time.
+        constrained: whether the output is made of descriptions alone, each at most once.
         progress: told of documents done and in all, after each batch.
         cancelled: asked before each batch.
 
@@ -77,8 +77,9 @@ def generate(
                 raise Cancelled(f"Stopped after {len(results):,} of {len(texts):,} documents.")
             rows = order[start : start + batch_size]
             batch = _generate_batch(
-                backbone, [texts[row] for row in rows], [prompts[row] for row in rows], descriptions, max_new_tokens
-            )
+                backbone, [texts[row] for row in rows], [prompts[row] for row in rows], descriptions, max_new_tokens,
+                kind=ConstrainedDraft if constrained else Draft,
+            )  # fmt: skip
             results.update(zip(rows, batch, strict=True))
             if progress is not None:
                 progress(len(results), len(texts))
@@ -94,11 +95,13 @@ def _generate_batch(
     prompts: Sequence[Sequence[int]],
     descriptions: Tensor,
     max_new_tokens: int,
+    *,
+    kind: type[Draft],
 ) -> list[Generated]:
     states, mask, log_odds = _read(backbone, texts, prompts, descriptions)
-    decoder = RewindingDecoder(backbone, states, mask)
+    decoder = backbone.decoder(states, mask)
     drafts = [
-        Draft(
+        kind(
             backbone.trie, odds, separator=backbone.separator_slot, end=backbone.end_slot,
             max_slots=min(max_new_tokens, backbone.max_positions),
         )
@@ -106,15 +109,37 @@ def _generate_batch(
     ]  # fmt: skip
     writing = drafts
     while writing:
-        guesses = [draft.guess(FREE_SLOTS // len(writing)) for draft in writing]
+        guesses = [draft.guess() for draft in writing]
+        questions = [draft.questions(guess) for draft, guess in zip(writing, guesses, strict=True)]
         last = [draft.slots[-1] if draft.slots else backbone.start_slot for draft in writing]
-        chosen, scores = decoder.feed([[slot, *guess] for slot, guess in zip(last, guesses, strict=True)])
-        agreed = list(map(Draft.accept, writing, guesses, chosen, scores))
+        logits = decoder.feed(
+            [[slot, *guess] for slot, guess in zip(last, guesses, strict=True)],
+            [[question.place for question in own] for own in questions],
+        )
+        agreed = list(map(Draft.accept, writing, guesses, _answers(questions, logits)))
         going = [row for row, draft in enumerate(writing) if not draft.finished]
         if going:
             decoder.keep(going, [1 + agreed[row] for row in going])
         writing = [writing[row] for row in going]
     return [Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes) for draft in drafts]
+
+
+def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterator[list[tuple[int, int, float]]]:
+    """Place, slot and log-probability of the likeliest choice for each question of each row; logits are (Q, V)."""
+    best = logits.max(dim=-1)
+    slots, scores = best.indices.tolist(), (best.values - logits.logsumexp(dim=-1)).tolist()
+    position = 0
+    for own in questions:
+        answers = []
+        for place, choices in own:
+            if choices is None:
+                answers.append((place, slots[position], scores[position]))
+            else:
+                among = logits[position, torch.from_numpy(choices).to(logits.device)]
+                pick = int(among.argmax())
+                answers.append((place, int(choices[pick]), float(among[pick] - among.logsumexp(dim=0))))
+            position += 1
+        yield answers
 
 
 def _read(

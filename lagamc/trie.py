@@ -38,6 +38,7 @@ class DescriptionTrie:
         self._labels = np.array(order, dtype=np.int64)
         self._sorted = [self._descriptions[label] for label in order]
         self.root = Node(0, len(order), 0)
+        self._tokens: dict[Node, NDArray[np.int64]] = {}  # that follow a node, once they were asked for
 
     def __len__(self) -> int:
         return len(self._descriptions)
@@ -51,6 +52,25 @@ class DescriptionTrie:
         first = bisect_left(self._sorted, token, node.first, node.last, key=following)
         last = bisect_left(self._sorted, token + 1, first, node.last, key=following)
         return Node(first, last, node.depth + 1)
+
+    def following(self, node: Node, *, without: Sequence[int] = ()) -> NDArray[np.int64]:
+        """Tokens that lead from a node towards a label that is not among `without`."""
+        tokens = self._following(node)
+        spent = set()
+        for label in without:
+            description = self._descriptions[label]
+            if node.depth < len(description) and self.step(node, description[node.depth]).on_path:
+                child = self.step(node, description[node.depth])
+                if {int(name) for name in self.labels(child)} <= set(without):
+                    spent.add(description[node.depth])
+        return tokens[~np.isin(tokens, list(spent))] if spent else tokens
+
+    def _following(self, node: Node) -> NDArray[np.int64]:
+        if node not in self._tokens:
+            stretch = self._sorted[node.first : node.last]
+            after = sorted({tokens[node.depth] for tokens in stretch if node.depth < len(tokens)})
+            self._tokens[node] = np.array(after, dtype=np.int64)
+        return self._tokens[node]
 
     def labels(self, node: Node) -> NDArray[np.int64]:
         """Labels whose description begins with the tokens that led here."""

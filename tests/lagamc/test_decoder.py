@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from lagamc.backbones import build_backbone
 from lagamc.config import TrainingConfig
-from lagamc.decoder import RewindingDecoder
 
 FED = st.tuples(st.lists(st.integers(4, 20), min_size=1, max_size=9), st.integers(1, 9))  # slots, how many to keep
 ROUNDS = st.lists(st.lists(FED, min_size=4, max_size=4), min_size=1, max_size=5)
@@ -23,23 +22,24 @@ def backbone(request, tiny, label_set):
 @given(rounds=ROUNDS, data=st.data())
 @torch.inference_mode()
 def test_what_is_kept_decides_what_is_chosen_next(backbone, rounds, data):
-    """Choices and scores equal those of teacher forcing on each row's kept slots, while rows leave."""
+    """Logits at the asked places equal those of teacher forcing on each row's kept slots, while rows leave."""
     texts = ["hole in the road", "loud drum again please", "bin", "party"]
     ids = backbone.tokenizer.pad({"input_ids": backbone.tokenize(texts)}, padding_side="right", return_tensors="pt")
     descriptions = torch.nn.functional.normalize(torch.randn(3, backbone.bridge.shape[1], dtype=torch.double), dim=-1)
     states = backbone.read(ids["input_ids"], ids["attention_mask"])
     states, mask, _ = backbone.recall(states, ids["attention_mask"], texts, descriptions)
-    decoder = RewindingDecoder(backbone, states, mask)
+    decoder = backbone.decoder(states, mask)
     kept, alive = [[] for _ in texts], list(range(len(texts)))
     for fed in rounds:
-        chosen, scores = decoder.feed([fed[row][0] for row in alive])
-        for position, row in enumerate(alive):
-            slots, count = fed[row][0], len(kept[row]) + len(fed[row][0])
-            logits = backbone.write(states[[row]], mask[[row]], torch.tensor([kept[row] + slots]))[0]
-            best = logits.log_softmax(dim=-1).max(dim=-1)
-            expected = slice(len(kept[row]), count)
-            assert chosen[position][: len(slots)] == best.indices[expected].tolist()
-            assert scores[position][: len(slots)] == pytest.approx(best.values[expected].tolist(), abs=1e-5)
+        asked = [
+            sorted(data.draw(st.sets(st.sampled_from(range(len(fed[row][0]))), min_size=1), "asked")) for row in alive
+        ]
+        logits = iter(decoder.feed([fed[row][0] for row in alive], asked))
+        for row, places in zip(alive, asked, strict=True):
+            taught = backbone.write(states[[row]], mask[[row]], torch.tensor([kept[row] + fed[row][0]]))[0]
+            for place in places:
+                torch.testing.assert_close(next(logits), taught[len(kept[row]) + place].float(), atol=1e-5, rtol=1e-5)
+        assert next(logits, None) is None
         going = sorted(data.draw(st.sets(st.sampled_from(range(len(alive))), min_size=1)))
         counts = [min(fed[alive[position]][1], len(fed[alive[position]][0])) for position in going]
         decoder.keep(going, counts)

@@ -1,62 +1,68 @@
-"""Guesses follow the descriptions; what is written is what the model chose."""
+"""Guesses follow the descriptions; what is written is what the model chose, among what is asked."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc.draft import Draft
+from lagamc.draft import ConstrainedDraft, Draft
 from lagamc.trie import DescriptionTrie
 
 SEPARATOR, END = 1, 2
 TRIE = DescriptionTrie([(10, 11, 12), (10, 11), (20, 21), (30,)])
 
 
-def draft(log_odds, max_slots=50):
-    return Draft(TRIE, np.array(log_odds, dtype=np.float32), separator=SEPARATOR, end=END, max_slots=max_slots)
+def draft(log_odds, max_slots=50, kind=Draft):
+    return kind(TRIE, np.array(log_odds, dtype=np.float32), separator=SEPARATOR, end=END, max_slots=max_slots)
 
 
 def write(text, slots):
     """Let the model say this, one slot at a time."""
     for slot in slots:
-        assert text.accept([], [slot], [-0.5]) == 0
+        assert text.accept([], [(0, slot, -0.5)]) == 0
     return text
 
 
+def answers(slots):
+    """One for every place, each less likely than the one before."""
+    return [(place, slot, -1.0 - place) for place, slot in enumerate(slots)]
+
+
+def asked(text, guess):
+    return {place: sorted(choices.tolist()) for place, choices in text.questions(guess)}
+
+
 def test_the_first_guess_is_the_likely_labels_in_target_order():
-    assert draft([3, -1, -1, 9]).guess(50) == [10, 11, 12, SEPARATOR, 30]
-    assert draft([3, -1, -1, 9]).guess(2) == [10, 11, 12]
+    assert draft([3, -1, -1, 9]).guess() == [10, 11, 12, SEPARATOR, 30]
 
 
 def test_without_a_likely_label_the_most_probable_one_is_guessed():
-    assert draft([-3, -2, -1, -9]).guess(50) == [20, 21]
+    assert draft([-3, -2, -1, -9]).guess() == [20, 21]
 
 
 def test_a_guess_starts_from_what_is_written():
     """A shared beginning leaves the labels that fit; after a separator the next label in order comes."""
-    assert write(draft([-2, -3, 5, 5]), [10]).guess(50) == [11, 12, SEPARATOR, 20, 21, SEPARATOR, 30]
-    assert write(draft([-3, -2, 5, 5]), [10]).guess(2) == [11, SEPARATOR, 20, 21]
-    assert write(draft([5, -1, 5, -2]), [20, 21, SEPARATOR]).guess(1) == [10, 11, 12]
-    assert write(draft([5, -1, 5, 2]), [20, 21, SEPARATOR]).guess(1) == [30]
+    assert write(draft([-2, -3, 5, 5]), [10]).guess() == [11, 12, SEPARATOR, 20, 21, SEPARATOR, 30]
+    assert write(draft([5, -1, 5, -2]), [20, 21, SEPARATOR]).guess() == [10, 11, 12]
+    assert write(draft([5, -1, 5, 2]), [20, 21, SEPARATOR]).guess() == [30]
 
 
 def test_off_the_trie_nothing_is_guessed_until_the_next_separator():
     text = write(draft([1, 1, 1, 1]), [10, 99])
-    assert text.guess(50) == []
-    assert write(text, [SEPARATOR]).guess(1) == [10, 11, 12]
+    assert text.guess() == []
+    assert write(text, [SEPARATOR]).guess()[:3] == [10, 11, 12]
 
 
 def test_a_guess_leaves_room_for_the_slot_after_it():
-    assert draft([1, 1, 1, 1], max_slots=3).guess(50) == [10, 11]
-    assert draft([1, 1, 1, 1], max_slots=1).guess(50) == []
+    assert draft([1, 1, 1, 1], max_slots=3).guess() == [10, 11]
+    assert draft([1, 1, 1, 1], max_slots=1).guess() == []
 
 
 def test_the_model_is_followed_as_far_as_it_saw_its_own_words():
     text = draft([0] * 4)
-    assert text.accept([10, 11, 12], [10, 20, 77, 77], [-1.0, -2.0, -9.0, -9.0]) == 1
+    assert text.accept([10, 11, 12], answers([10, 20, 77, 77])) == 1
     assert text.slots == [10, 20]
     assert text.scores == [-1.0, -2.0]
-    assert text.accept([30], [30, END], [-1.0, -1.0]) == 1
+    assert text.accept([30], answers([30, END])) == 1
     assert text.finished
     assert text.slots == [10, 20, 30, END]
 
@@ -64,20 +70,63 @@ def test_the_model_is_followed_as_far_as_it_saw_its_own_words():
 def test_nothing_is_written_after_the_end():
     """Even where a description held the end, as no real one does."""
     text = draft([0] * 4)
-    assert text.accept([10, END, 11], [10, END, 11, 12], [0.0] * 4) == 1
+    assert text.accept([10, END, 11], answers([10, END, 11, 12])) == 1
     assert text.finished
     assert text.slots == [10, END]
 
 
-def test_a_guess_needs_one_choice_more_than_it_has_slots():
-    with pytest.raises(ValueError, match="one more"):
-        draft([0] * 4).accept([10, 11], [10, 11], [0.0, 0.0])
+def test_what_nobody_asked_is_certain():
+    text = draft([1, -1, -1, -1])
+    assert text.accept([10, 11, 12], [(0, 10, -1.0), (3, END, -2.0)]) == 3
+    assert text.slots == [10, 11, 12, END]
+    assert text.scores == [-1.0, 0.0, 0.0, -2.0]
 
 
 @given(st.lists(st.sampled_from([10, 11, 12, 20, 21, 30, 99, SEPARATOR]), max_size=12), st.integers(1, 20))
 def test_whatever_was_said_a_guess_fits_and_never_ends_the_text(said, max_slots):
     text = draft([1, -1, 1, -2], max_slots=max_slots)
     write(text, said[: max_slots - 1])
-    guess = text.guess(50)
+    guess = text.guess()
     assert END not in guess
     assert len(text.slots) + len(guess) < max_slots
+
+
+def test_free_running_text_is_asked_for_every_slot():
+    assert draft([1, 1, 1, 1]).questions([20, 21]) == [(0, None), (1, None), (2, None)]
+
+
+def test_constrained_text_is_asked_where_descriptions_branch_or_end():
+    text = draft([3, -1, -1, 9], kind=ConstrainedDraft)
+    assert asked(text, [10, 11, 12, SEPARATOR, 30]) == {
+        0: [END, 10, 20, 30],  # any label, or none at all
+        2: [SEPARATOR, END, 12],  # "10 11" is a description and begins another
+        3: [SEPARATOR, END],
+        4: [10, 20, 30],  # after a separator comes a label
+        5: [SEPARATOR, END],
+    }
+
+
+def test_constrained_text_says_no_label_twice():
+    text = write(draft([1, 1, 1, 1], kind=ConstrainedDraft), [10, 11, SEPARATOR, 30, SEPARATOR])
+    assert asked(text, [10, 11, 12, SEPARATOR, 20, 21]) == {0: [10, 20], 3: [SEPARATOR, END], 6: [END]}
+
+
+@given(st.data())
+def test_constrained_text_is_made_of_descriptions(data):
+    """Whatever is chosen of the choices, the text splits into different descriptions."""
+    text = draft(data.draw(st.lists(st.integers(-2, 2), min_size=4, max_size=4)), kind=ConstrainedDraft)
+    while not text.finished:
+        guess = text.guess()
+        chosen = [
+            (place, data.draw(st.sampled_from(choices.tolist())), -1.0) for place, choices in text.questions(guess)
+        ]
+        text.accept(guess, chosen)
+    said, sentence = [], []
+    for slot in text.slots:
+        if slot in (SEPARATOR, END):
+            said.append(tuple(sentence))
+            sentence = []
+        else:
+            sentence.append(slot)
+    described = [(10, 11, 12), (10, 11), (20, 21), (30,)]
+    assert said == [()] or (set(said) <= set(described) and len(set(said)) == len(said))
