@@ -104,10 +104,11 @@ class TrainingService:
     def counted(self, run_id: int) -> ParameterCount | None:
         """What a run trains, as it said when it started; None before that."""
         with self._database.read() as session:
-            first = next(iter(runs.events(session, run_id=run_id, limit=1)), None)
-        if first is None or first.type != "started":
+            early = runs.events(session, run_id=run_id, limit=10)  # it stands behind the mark of the launch
+        started = next((event for event in early if event.type == "started"), None)
+        if started is None:
             return None
-        trained, total = first.payload.get("trainable_parameters"), first.payload.get("parameters")
+        trained, total = started.payload.get("trainable_parameters"), started.payload.get("parameters")
         return ParameterCount(int(trained), int(total)) if trained and total else None
 
     def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
