@@ -153,5 +153,6 @@ class CausalBackbone(AdapterBackbone):
 
     @classmethod
     def _weight_format(cls, config: TrainingConfig) -> torch.dtype:
-        precision = chosen_precision(config.precision, chosen_device(config.device))
-        return torch.bfloat16 if precision == "bfloat16" else torch.float32
+        device = chosen_device(config.device)
+        halved = device.type == "cuda" and chosen_precision(config.precision, device) == "bfloat16"
+        return torch.bfloat16 if halved else torch.float32

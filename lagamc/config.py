@@ -74,6 +74,9 @@ def backbone_family(name: str) -> Family:
 
     A folder's own files tell: that of a sentence transformer is embedded, and config.json says whether there
     is an encoder. A hub name is asked nothing: T5 has its name in it, and other models are causal.
+
+    Raises:
+        ConfigError: a folder's config.json is damaged.
     """
     if name in BACKBONES:
         return BACKBONES[name].family
@@ -81,7 +84,10 @@ def backbone_family(name: str) -> Family:
         return "embedded"
     config = Path(name) / "config.json"
     if config.exists():
-        return "seq2seq" if json.loads(config.read_bytes()).get("is_encoder_decoder") else "causal"
+        try:
+            return "seq2seq" if json.loads(config.read_bytes()).get("is_encoder_decoder") else "causal"
+        except (OSError, ValueError, AttributeError) as error:
+            raise ConfigError(f"{config} cannot be read: {error}. Choose a folder that holds a model.") from error
     return "seq2seq" if "t5" in Path(name).name.lower() else "causal"
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from app.container import Services
     from app.services.models import ModelView
     from app.services.training import RunView
+    from lagamc.parameters import ParameterCount
 
-__all__ = ["RunsView", "build"]
+__all__ = ["RunsView", "build", "trained"]
 
 POLL_SECONDS = 2.0
 LIVE = ("queued", "running")
@@ -68,7 +69,9 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         run = _on_show(listed, run_id)
         metrics = services.training.metrics(run.id) if run else {}
         return (
-            _status(run, metrics) if run else markup.note(NO_RUNS if project_id else NO_PROJECT),
+            _status(run, metrics, services.training.counted(run.id))
+            if run
+            else markup.note(NO_RUNS if project_id else NO_PROJECT),
             gr.Button(visible=run is not None and run.status in LIVE),
             gr.Button(visible=run is not None and run.status in RESUMABLE),
             gr.Column(visible=any(metrics.values())),
@@ -137,7 +140,18 @@ def _drawn(metrics: Mapping[str, Sequence[tuple[int, float]]], run: RunView | No
     return [plotted(curve, metrics) for curve in CURVES] + [now]
 
 
-def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]]) -> str:
+def trained(count: ParameterCount) -> str:
+    """How much of a model learns."""
+    return (
+        f"Trains {_millions(count.trained)} of {_millions(count.total)} parameters ({count.trained / count.total:.1%})."
+    )
+
+
+def _millions(number: int) -> str:
+    return f"{number / 1e6:,.1f} M" if number >= 1e5 else f"{number:,}"
+
+
+def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], count: ParameterCount | None) -> str:
     title = Markup("<p><b>Run {}</b> · {} · {}</p>").format(run.id, run.status, run.backbone)
     times = [f"{_minutes(run.elapsed)} elapsed"] if run.elapsed is not None else []
     if run.status == "running" and run.remaining is not None:
@@ -155,6 +169,8 @@ def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]]) ->
         parts.append(markup.note("Waiting for its turn; one run trains at a time."))
     elif run.status == "running":
         parts.append(markup.note("Starting: loading the backbone and the documents."))
+    if count:
+        parts.append(markup.note(trained(count), "plain"))
     if run.error:
         parts.append(markup.note(run.error, "error"))
     return "".join(parts)

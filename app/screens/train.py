@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 OWN_BACKBONE = "A folder on the server, or a hub name."
+COUNTED_LATER = "How many parameters it trains shows once the run has started."
 
 
 def build(services: Services, bar: ProjectBar) -> None:
@@ -28,7 +29,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=2, min_width=300):
             gr.HTML("<h3>Next run</h3>", elem_classes="lg-heading")
             material = gr.HTML(markup.note(NO_PROJECT), elem_id="training-material")
-            settings, backbone_help, lora = _settings()
+            settings, backbone_help, lora = _settings(_about(services, TrainingConfig().backbone, None))
             start = gr.Button("Start training", variant="primary", elem_id="train-start")
         with gr.Column(scale=3, min_width=320):
             view = runs.build(services, bar)
@@ -39,18 +40,18 @@ def build(services: Services, bar: ProjectBar) -> None:
     def recommend(project_id: int) -> Any:
         return services.training.preview(project_id).recommended_epochs if project_id else gr.skip()
 
-    def backbone_changed(name: str | None) -> tuple[Any, Any]:
+    def backbone_changed(name: str | None, rank: int | None) -> tuple[Any, Any]:
         name = (name or "").strip()
-        text = BACKBONES[name].help if name in BACKBONES else OWN_BACKBONE
-        return markup.note(text, "plain"), gr.Column(visible=bool(name) and backbone_uses_lora(name))
+        return _about(services, name, rank), gr.Column(visible=bool(name) and backbone_uses_lora(name))
 
     def start_run(project_id: int, author: str, *values: Any) -> int:
         run_id = services.training.start(require_project(project_id), _config(*values), author_name(author))
         gr.Info(f"Run {run_id} is queued. It goes on when this page is closed.")
         return run_id
 
-    backbone, epochs = settings[0], settings[1]
-    on(backbone.change, backbone_changed, backbone, [backbone_help, lora], show_progress="hidden")
+    backbone, epochs, rank = settings[0], settings[1], settings[4]
+    for event in (backbone.change, rank.change):
+        on(event, backbone_changed, [backbone, rank], [backbone_help, lora], show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, preview, bar.project, material, show_progress="hidden")
     on(bar.project.change, recommend, bar.project, epochs, show_progress="hidden")
@@ -58,7 +59,16 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(started.success, view.refresh, view.inputs, view.outputs, show_progress="hidden")
 
 
-def _settings() -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Column]:
+def _about(services: Services, backbone: str, rank: int | None) -> str:
+    """What a backbone is, and how much of it would be trained."""
+    text = BACKBONES[backbone].help if backbone in BACKBONES else OWN_BACKBONE
+    if not backbone:
+        return markup.note(text, "plain")
+    count = services.training.countable({"backbone": backbone, **({"lora_rank": rank} if rank else {})})
+    return markup.note(text, "plain") + markup.note(runs.trained(count) if count else COUNTED_LATER, "plain")
+
+
+def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Column]:
     default = TrainingConfig()
     with gr.Column(elem_classes="lg-panel"):
         backbone = gr.Dropdown(
@@ -69,7 +79,7 @@ def _settings() -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Column]:
             info="The pretrained model to start from; a folder or hub name can be typed in.",
             elem_id="backbone",
         )
-        backbone_help = gr.HTML(markup.note(BACKBONES[default.backbone].help, "plain"), padding=True)
+        backbone_help = gr.HTML(about, padding=True, elem_id="backbone-help")
         with gr.Row():
             epochs = gr.Number(
                 EPOCH_RANGE[0],

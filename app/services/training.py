@@ -17,9 +17,10 @@ from app.jobs.outcome import tail
 from app.jobs.supervisor import Supervisor
 from app.settings import Settings
 from lagamc.checkpoint import write_run_folder
-from lagamc.config import TrainingConfig, backbone_uses_lora, recommended_epochs
+from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.corpus import Corpus, Example
 from lagamc.labels import Label, LabelSet
+from lagamc.parameters import ParameterCount, count_parameters
 from storage import annotations as annotation_log
 from storage import documents, labels, model_versions, projects, runs
 from storage.engine import Database
@@ -92,6 +93,24 @@ class TrainingService:
                 recommended_epochs=recommended_epochs(sizes["train"]),
             )
 
+    def countable(self, config: Mapping[str, Any]) -> ParameterCount | None:
+        """What a run with these settings would train; None where the weights are not on this machine.
+
+        Raises:
+            ConfigError: a setting is unknown or out of range.
+        """
+        return count_parameters(TrainingConfig.from_dict(config))
+
+    def counted(self, run_id: int) -> ParameterCount | None:
+        """What a run trains, as it said when it started; None before that."""
+        with self._database.read() as session:
+            early = runs.events(session, run_id=run_id, limit=10)  # it stands behind the mark of the launch
+        started = next((event for event in early if event.type == "started"), None)
+        if started is None:
+            return None
+        trained, total = started.payload.get("trainable_parameters"), started.payload.get("parameters")
+        return ParameterCount(int(trained), int(total)) if trained and total else None
+
     def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
         """Queue a run and return its id.
 
@@ -107,7 +126,7 @@ class TrainingService:
             corpora = {part: _corpus(session, project_id, PARTS[part]) for part in PARTS}
             corrections = _corrections(session, project_id)
         settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
-        if task and backbone_uses_lora(settings.backbone):  # a sentence encoder reads no instructions
+        if task and settings.resolved_family != "embedded":  # a sentence encoder reads no instructions
             settings = replace(settings, task_description=task)
         pinned = [
             {"label_id": label.id, "name": label.name, "description_version_id": version.id}

@@ -98,10 +98,10 @@ def test_descriptions_that_would_melt_into_the_separator_come_back(folders, kind
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_sees_what_one_plain_pass_sees(folders, kind, label_set, corpora):
     """Logits of a padded batch are those of the unpadded question and target in one sequence."""
-    backbone = build(folders[kind, True], label_set).double().eval()
+    backbone = build(folders[kind, True], label_set).eval()
     batch = next(Batches(backbone, corpora["train"], label_set, batch_size=6, seed=1).epoch(0))
     states = backbone.read(batch.input_ids, batch.attention_mask)
-    descriptions = torch.zeros(3, 32, dtype=torch.double)
+    descriptions = torch.zeros(3, 32)
     states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
     logits = backbone.write(states, mask, batch.decoder_ids)
     assert log_odds.shape == (6, 3)
@@ -111,7 +111,7 @@ def test_training_sees_what_one_plain_pass_sees(folders, kind, label_set, corpor
         question = backbone.tokenize([text])[0]
         whole = torch.tensor([[*question, backbone.start_slot, *target[:-1]]])
         expected = backbone.generator(input_ids=whole).logits[0, len(question) :]
-        torch.testing.assert_close(logits[row, : len(target)], expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(logits[row, : len(target)], expected, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

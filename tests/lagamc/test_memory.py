@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("small_encoder")
 
 def step(tiny, family, label_set, corpora, folder, *, training, **options):
     """Figures and gradients of the first step on one batch."""
-    settings = {"lora_dropout": 0.0, "lambda_mode": "one", "batch_size": 7, **options}
+    settings = {"precision": "float32", "lora_dropout": 0.0, "lambda_mode": "one", "batch_size": 7, **options}
     config = TrainingConfig(backbone=str(tiny[family]), **settings)
     backbone = build_backbone(config, label_set)
     trainer = Trainer(backbone, config, label_set, corpora["train"], corpora["dev"], folder=folder)

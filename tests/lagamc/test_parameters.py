@@ -1,0 +1,38 @@
+"""What is counted from file headers is what a built backbone has, but for what depends on the label set."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lagamc.backbones import build_backbone
+from lagamc.config import TrainingConfig
+from lagamc.parameters import count_parameters
+
+
+@pytest.mark.parametrize("kind", ["embedded", "seq2seq", "llama", "mistral", "minilm"])
+def test_counts_are_those_of_the_built_backbone(tiny, label_set, kind):
+    """Left out: the embeddings and the bias of the decoder's own vocabulary, and the two of the scorer."""
+    config = TrainingConfig(backbone=str(tiny.get(kind, kind)), lora_rank=3, decoder_layers=1)
+    backbone = build_backbone(config, label_set)
+    count = count_parameters(config)
+    trained = sum(parameter.numel() for parameter in backbone.trained_parameters().values())
+    total = sum(parameter.numel() for parameter in backbone.parameters())
+    own = len(backbone.output_ids) if backbone.family == "embedded" else 0
+    width = backbone.encoder.word_embeddings.shape[1]
+    assert count.trained == trained - 2 - own
+    assert count.total == total - 2 - own - own * width
+
+
+def test_what_is_not_here_is_not_counted(tmp_path):
+    for name in ("flan-t5-base", "someone/some-model", str(tmp_path), str(tmp_path / "model.gguf")):
+        assert count_parameters(TrainingConfig(backbone=name)) is None
+
+
+def test_counting_imports_no_torch():
+    """The Train screen counts before the first run, where torch would cost seconds."""
+    code = (
+        "import sys; from lagamc.config import TrainingConfig; from lagamc.parameters import count_parameters;"
+        "assert count_parameters(TrainingConfig()).trained > 10_000_000; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
