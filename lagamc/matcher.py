@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lagamc.approximate import ApproximateIndex
 from lagamc.errors import ConfigError
 
-__all__ = ["Match", "Matcher", "Nearest", "check_threshold"]
+__all__ = ["Match", "Matcher", "Matching", "Nearest", "check_threshold"]
 
+Matching = Literal["exact", "approximate"]
 Matrix = NDArray[np.float32]
 
 SENTENCE_BLOCK = 512
@@ -67,17 +70,25 @@ class Matcher:
     Args:
         names: L label names.
         embeddings: (L, D); rows need not be normalised.
+        matching: `approximate` searches an index instead, which pays from some ten thousand labels on.
+
+    Raises:
+        ConfigError: there is no such `matching`, or the package behind it is missing.
     """
 
     def __init__(
-        self, names: Sequence[str], embeddings: NDArray[np.floating], *,
+        self, names: Sequence[str], embeddings: NDArray[np.floating], *, matching: Matching = "exact",
         sentence_block: int = SENTENCE_BLOCK, label_block: int = LABEL_BLOCK,
     ) -> None:  # fmt: skip
         if len(names) != len(embeddings) or not len(names):
             raise ValueError(f"{len(names)} names for {len(embeddings)} embeddings; one each, and at least one")
+        if matching not in get_args(Matching):
+            raise ConfigError(f"matching must be exact or approximate, got {matching!r}.")
         self.names = tuple(names)
         rows = np.asarray(embeddings, dtype=np.float32)
-        self._labels = np.ascontiguousarray((rows / _norms(rows)[:, None]).T)  # (D, L)
+        unit = rows / _norms(rows)[:, None]
+        self._index = ApproximateIndex(unit) if matching == "approximate" and len(names) > 1 else None
+        self._labels = np.ascontiguousarray(unit.T) if self._index is None else np.empty((0, 0), np.float32)  # (D, L)
         self._sentence_block = sentence_block
         self._label_block = label_block
 
@@ -89,12 +100,19 @@ class Matcher:
         for start in range(0, count, self._sentence_block):
             block = slice(start, start + self._sentence_block)
             rows = np.ascontiguousarray(sentences[block], dtype=np.float32)
-            for first in range(0, len(self.names), self._label_block):
-                products = rows @ self._labels[:, first : first + self._label_block]
-                _keep_best(products, first, labels[block], cosines[block])
+            if self._index is not None:
+                labels[block], cosines[block] = self._index.search(rows)
+            else:
+                self._compare(rows, labels[block], cosines[block])
             cosines[block] /= _norms(rows)[:, None]
         np.clip(cosines, -1.0, 1.0, out=cosines)
         return Nearest(labels[:, 0], cosines[:, 0], labels[:, 1], cosines[:, 1])
+
+    def _compare(self, rows: Matrix, labels: NDArray[np.int64], best: Matrix) -> None:
+        """The two largest products of (S', D) rows with all labels, and where they are, into (S', 2) each."""
+        for first in range(0, len(self.names), self._label_block):
+            products = rows @ self._labels[:, first : first + self._label_block]
+            _keep_best(products, first, labels, best)
 
     def match(self, sentences: NDArray[np.floating]) -> list[Match]:
         """Match (S, D) sentence embeddings, in order, into one object each."""

@@ -1,5 +1,6 @@
 """The matcher finds what a plain cosine matrix finds."""
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -68,6 +69,31 @@ def test_no_array_holds_a_cosine_of_every_pair():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * 2**20
+
+
+@given(st.integers(1, 300), st.integers(0, 99))
+def test_small_label_sets_lose_nothing_to_the_approximate_index(labels, seed):
+    """Most cells are searched, so it finds what the exact matcher finds."""
+    random = np.random.default_rng(seed)
+    names, embeddings = [str(i) for i in range(labels)], random.normal(size=(labels, 6))
+    sentences = embeddings[random.integers(0, labels, 20)] + 0.1 * random.normal(size=(20, 6))
+    exact = Matcher(names, embeddings).nearest(sentences)
+    found = Matcher(names, embeddings, matching="approximate").nearest(sentences)
+    assert (exact.labels == found.labels).mean() > 0.9
+    assert found.cosines == pytest.approx(exact.cosines, abs=0.2)
+    assert (found.runners_up >= 0).all()
+
+
+def test_an_unknown_way_of_matching_is_refused():
+    with pytest.raises(ConfigError, match="exact or approximate"):
+        Matcher(["a"], np.ones((1, 2)), matching="fast")
+
+
+def test_a_missing_index_package_is_named(monkeypatch):
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ConfigError, match=r"pip install 'lagamc-workbench\[approximate\]'"):
+        Matcher(["a", "b"], np.eye(2), matching="approximate")
 
 
 @pytest.mark.parametrize("threshold", [-1.1, 1.5, float("nan")])
