@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
@@ -22,7 +22,7 @@ from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
 from lagamc.streaming import CHUNK, Advance, answered
 
-__all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier"]
+__all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier", "megabytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ class Classifier:
         )  # fmt: skip
 
     @property
-    def megabytes(self) -> float:
-        """Memory of the weights and of the descriptions' embeddings, in MB."""
-        return _megabytes(self.backbone, self._descriptions)
+    def tensors(self) -> list[Tensor]:
+        """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
+        return [*self.backbone.parameters(), *self.backbone.buffers(), self._descriptions]
 
     def classify(
         self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
@@ -185,9 +185,9 @@ class UntrainedClassifier:
         self._descriptions = self.encoder.encode(label_set.descriptions)  # (L, D)
 
     @property
-    def megabytes(self) -> float:
-        """Memory of the weights and of the descriptions' embeddings, in MB."""
-        return _megabytes(self.encoder, self._descriptions)
+    def tensors(self) -> list[Tensor]:
+        """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
+        return [*self.encoder.parameters(), *self.encoder.buffers(), self._descriptions]
 
     def classify(self, texts: Sequence[str], *, threshold: float | None = None) -> list[DocumentResult]:
         """Classify documents, in order; labels are the descriptions above the threshold.
@@ -228,6 +228,7 @@ class UntrainedClassifier:
         return ranked
 
 
-def _megabytes(model: nn.Module, descriptions: Tensor) -> float:
-    tensors = {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers(), descriptions)}
-    return sum(tensors.values()) / 1024 / 1024
+def megabytes(classifiers: Iterable[Classifier | UntrainedClassifier]) -> float:
+    """Memory of loaded classifiers in MB; what several of them share counts once."""
+    sizes = {tensor.data_ptr(): tensor.nbytes for classifier in classifiers for tensor in classifier.tensors}
+    return sum(sizes.values()) / 1024 / 1024
