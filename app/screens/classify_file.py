@@ -113,7 +113,7 @@ def _status(job: FileJob) -> str:
     text = markup.progress_bar(share, f"{job.name} · {job.status} · {job.done:,} of {job.total:,} documents")
     if job.refused:
         rows = (markup.Row([refusal.line, refusal.reason]) for refusal in job.refusals)
-        text += markup.note(f"{job.refused:,} lines were not classified; the first are listed.", "warning")
+        text += markup.note(f"Lines that were not classified: {job.refused:,}. The first are listed.", "warning")
         text += markup.table(("Line", "Why"), rows, empty="")
     return text
 
