@@ -172,22 +172,27 @@ class UntrainedClassifier:
 
     Args:
         label_set: what is compared with.
-        encoder: the frozen encoder, which several of these may share; loaded if it is left out.
-        device: where a loaded encoder goes.
+        like: one of another label set, whose encoder is shared and whose embeddings are used again.
+        device: where the encoder goes if it has to be loaded.
     """
 
     SHOWN = 5
 
-    def __init__(self, label_set: LabelSet, *, encoder: SentenceEncoder | None = None, device: str = "auto") -> None:
+    def __init__(self, label_set: LabelSet, *, like: UntrainedClassifier | None = None, device: str = "auto") -> None:
         self.label_set = label_set
         self.threshold = 0.25
-        self.encoder = encoder or SentenceEncoder.load().to(chosen_device(device)).eval()
-        self._descriptions = self.encoder.encode(label_set.descriptions)  # (L, D)
+        self.encoder: SentenceEncoder = (
+            like.encoder if like else SentenceEncoder.load().to(chosen_device(device)).eval()
+        )
+        known = {} if like is None else dict(zip(like.label_set.descriptions, like.embeddings, strict=True))
+        if new := [text for text in label_set.descriptions if text not in known]:
+            known.update(zip(new, self.encoder.encode(new), strict=True))
+        self.embeddings: Tensor = torch.stack([known[text] for text in label_set.descriptions])  # (L, D)
 
     @property
     def tensors(self) -> list[Tensor]:
         """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
-        return [*self.encoder.parameters(), *self.encoder.buffers(), self._descriptions]
+        return [*self.encoder.parameters(), *self.encoder.buffers(), self.embeddings]
 
     def classify(self, texts: Sequence[str], *, threshold: float | None = None) -> list[DocumentResult]:
         """Classify documents, in order; labels are the descriptions above the threshold.
@@ -210,7 +215,7 @@ class UntrainedClassifier:
         )  # fmt: skip
 
     def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
-        cosines = (self.encoder.encode(texts) @ self._descriptions.T).clamp(-1, 1)  # (N, L)
+        cosines = (self.encoder.encode(texts) @ self.embeddings.T).clamp(-1, 1)  # (N, L)
         best = cosines.topk(min(self.SHOWN + 1, cosines.shape[1]), dim=1)
         return [
             _decided(text, self._ranked(labels, values), threshold)

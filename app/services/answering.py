@@ -179,8 +179,8 @@ class Answering:
         from lagamc.classifier import Classifier, UntrainedClassifier
 
         if isinstance(source.content, LabelSet):
-            frozen = (warm.encoder for warm in self._warm.values() if isinstance(warm, UntrainedClassifier))
-            return UntrainedClassifier(source.content, encoder=next(frozen, None), device=self._settings.device)
+            like = (warm for warm in reversed(self._warm.values()) if isinstance(warm, UntrainedClassifier))
+            return UntrainedClassifier(source.content, like=next(like, None), device=self._settings.device)
         trained = Classifier.load(source.content, device=self._settings.device)
         if trained.label_set.hash != source.label_set_hash:
             raise AppError(

@@ -13,7 +13,10 @@ from small_collection import DESCRIPTIONS, Collection
 from tiny_models import build_tiny_embedded
 
 from app.errors import AppError
+from lagamc.classifier import UntrainedClassifier
+from lagamc.encoder import SentenceEncoder
 from lagamc.errors import CheckpointError, ConfigError, LabelError
+from lagamc.labels import LabelSet
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from storage import documents, predictions
 
@@ -36,7 +39,7 @@ def trained(tmp_path_factory):
     backbone = build_tiny_embedded(folder / "encoder", DESCRIPTIONS.values())
     collection = Collection(folder / "data")
     collection.add_documents()
-    config = {"backbone": str(backbone), "epochs": 2, "batch_size": 4}
+    config = {"backbone": str(backbone), "epochs": 4, "batch_size": 4, "learning_rate": 2e-3}
     run = collection.finish(collection.training.start(collection.project_id, config, "ann"))
     assert run.status == "completed", run.error
     yield collection
@@ -197,6 +200,25 @@ def test_a_model_that_classifies_a_file_is_not_let_go(untrained):
     answering.answer(replace(source, model_id=8), [TEXT], None)
     assert set(answering._warm) == {(8, source.label_set_hash)}
     fresh.close()
+
+
+def test_an_edited_description_alone_is_embedded_again(untrained, monkeypatch):
+    """The others keep their embeddings, in whatever order the labels come."""
+    embedded = []
+    original = SentenceEncoder.encode
+
+    def encode(self, texts, **options):
+        embedded.extend(texts)
+        return original(self, texts, **options)
+
+    monkeypatch.setattr(SentenceEncoder, "encode", encode)
+    first = UntrainedClassifier(LabelSet.from_mapping(DESCRIPTIONS), device="cpu")
+    edited = {"water": "A pipe.", "bins": DESCRIPTIONS["bins"], "noise": DESCRIPTIONS["noise"]}
+    embedded.clear()
+    second = UntrainedClassifier(LabelSet.from_mapping(edited), like=first)
+    assert embedded == ["A pipe."]
+    alone = UntrainedClassifier(LabelSet.from_mapping(edited), device="cpu")
+    assert second.embeddings.numpy() == pytest.approx(alone.embeddings.numpy(), abs=1e-5)
 
 
 def test_a_model_is_loaded_ahead_where_one_can_answer(untrained):
