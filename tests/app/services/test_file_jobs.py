@@ -10,8 +10,8 @@ import pytest
 from app.errors import AppError
 from app.services.file_jobs import FileJobs
 from app.services.spreadsheet import neutralised
-from lagamc.readers import ColumnMapping
 from lagamc.errors import Cancelled
+from lagamc.readers import ColumnMapping
 
 
 class Stream:
