@@ -95,7 +95,9 @@ class Classifier:
     @property
     def tensors(self) -> list[Tensor]:
         """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
-        return [*self.backbone.parameters(), *self.backbone.buffers(), self._descriptions]
+        models = (self.backbone, self.backbone.matching_encoder)
+        weights = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
+        return [*weights, self._descriptions, self._compared]
 
     def classify(
         self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
