@@ -153,7 +153,7 @@ def exported(classifier: Classifier) -> Iterator[Path]:
         ids = torch.ones(2, 7, dtype=torch.long)
         axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", min=2, max=512)}
         torch.onnx.export(
-            Encoder(classifier).eval(), (ids, ids), path, input_names=["input_ids", "mask"],
+            Encoder(classifier).eval(), (ids, ids.clone()), path, input_names=["input_ids", "mask"],
             dynamic_shapes={"input_ids": axes, "mask": axes}, dynamo=True, external_data=False,
         )  # fmt: skip
         yield path
