@@ -73,6 +73,7 @@ class Answering:
         self._lock = threading.Lock()
         self._warm: OrderedDict[Key, Classifier | UntrainedClassifier] = OrderedDict()
         self._busy: Counter[Key] = Counter()  # streams that go on, by classifier
+        self._counting = threading.RLock()  # of those; a forgotten stream may end in any thread, at any point
 
     def source(self, project_id: int) -> Source:
         """The active version, or the untrained encoder. Raises LabelError where that has no label set."""
@@ -123,7 +124,8 @@ class Answering:
         key = _key(source)
         with self._lock:
             classifier = self._classifier(source)
-            self._busy[key] += 1
+            with self._counting:
+                self._busy[key] += 1
         try:
             yield from classifier.stream(
                 texts,
@@ -135,7 +137,7 @@ class Answering:
                 turn=_GivingWay(self._lock),
             )
         finally:
-            with self._lock:
+            with self._counting:
                 self._busy[key] -= 1
 
     def prepare(self, project_id: int) -> None:
