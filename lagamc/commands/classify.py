@@ -44,6 +44,7 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from lagamc.classifier import Classifier
+    from lagamc.matcher import check_threshold
 
     mapping = preview_file(options.file, max_bytes=math.inf).mapping
     cancel = CancelRequest()
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     lines = _Lines(json=options.json)
     with cancel.listening(), progress("classified") as advance:
         classifier = Classifier.load(options.model, device=options.device, matching=options.matching)
-        threshold = classifier.threshold if options.threshold is None else options.threshold
+        threshold = classifier.threshold if options.threshold is None else check_threshold(options.threshold)
         total = _count(options.file, mapping) if advance is not None else 0  # on a terminal, for the bar
         with _opened(options, threshold) as output:
             rows = output.remaining(_good_rows(options.file, mapping, refused), same=lines.same, name=_identifier)

@@ -147,6 +147,15 @@ def test_a_stopped_classification_goes_on_where_it_was(model, tmp_path, monkeypa
     assert "exists already" in capsys.readouterr().err
 
 
+def test_a_mistaken_threshold_leaves_no_file_behind(model, tmp_path, capsys):
+    """So the corrected command need not clean up first."""
+    file, output = tmp_path / "documents.csv", tmp_path / "out.txt"
+    file.write_text("text\nloud drum\n", encoding="utf-8")
+    assert main(["classify", str(model), str(file), "--output", str(output), "--threshold", "4"]) == 1
+    assert "between -1 and 1" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["documents.csv"]
+
+
 def test_a_signal_stops_a_classification(model, tmp_path):
     """SIGTERM ends it with exit code 3; nothing but whole lines is in the file."""
     file, output = tmp_path / "documents.jsonl", tmp_path / "out.txt"
