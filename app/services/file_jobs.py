@@ -155,7 +155,9 @@ class FileJobs:
         try:
             if status in {"cancelled", "completed"}:
                 write_csv(self._jobs[job_id].jsonl_path, self._jobs[job_id].csv_path)
-            self._update(job_id, status=status, error=error).write()
+            ended = replace(self._jobs[job_id], status=status, error=error)
+            ended.write()
+            self._jobs[job_id] = ended  # last of all: from here on another thread may go on with the job
         except OSError as found:
             self._update(job_id, status="failed", error=_disk(found))
 
