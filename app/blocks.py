@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -23,11 +24,16 @@ SCREENS = {
     "classify": ("Classify", classify.build),
     "review": ("Review", review.build),
 }
+# Gradio sums up all events so far after each event, for a monitoring page that is switched off: a third of the time
+# of an answer, and more the longer the server runs.
+UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000", "GRADIO_ANALYTICS_MAX_EVENTS": "100"}
 CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
 
 
 def build_blocks(services: Services) -> gr.Blocks:
     """Build the page; nothing heavy is imported and no model is loaded."""
+    for name, value in UNCOUNTED.items():
+        os.environ.setdefault(name, value)
     with gr.Blocks(title="lagamc workbench", analytics_enabled=False, fill_width=True) as page:
         bar = project_bar()
         with gr.Tabs(elem_id="screens", overflow_behavior="wrap") as tabs:

@@ -24,7 +24,7 @@ def register(services: Services) -> None:
 
     def classify(project: str, text: str, threshold: float | None = None) -> dict[str, Any]:
         """Classify one text: its labels, every sentence with its cosines, and which model answered."""
-        view = services.classification.classify_text(_project(services, project), text, threshold=threshold)
+        view = services.classification.classify_text(services.projects.find(project), text, threshold=threshold)
         return {
             "labels": view.labels,
             "threshold": view.threshold,
@@ -43,7 +43,7 @@ def register(services: Services) -> None:
         """Import an uploaded file; the mapping of roles to columns is guessed if it is left out."""
         path = _uploaded(file)
         columns = _mapping(mapping) if mapping else services.imports.preview(path).mapping
-        project_id = _project(services, project)
+        project_id = services.projects.find(project)
         return asdict(services.imports.run(project_id, path, columns, author, create_labels=create_labels))
 
     def start_training(
@@ -52,7 +52,7 @@ def register(services: Services) -> None:
         config: dict | None = None,  # type: ignore[type-arg]
     ) -> int:
         """Queue a training run, with defaults for the settings left out, and return its id."""
-        return services.training.start(_project(services, project), config or {}, author)
+        return services.training.start(services.projects.find(project), config or {}, author)
 
     def run_status(run_id: int) -> dict[str, Any]:
         """Return the state of a run: status, progress in [0, 1], seconds elapsed and remaining, error."""
@@ -60,7 +60,7 @@ def register(services: Services) -> None:
 
     def save_correction(project: str, document: str, labels: list[str], author: str) -> dict[str, Any]:
         """Save the labels of a document as a person sees them, in answer to what the model says now."""
-        found = services.documents.find(_project(services, project), document)
+        found = services.documents.find(services.projects.find(project), document)
         item = services.reviews.item(found.id)
         prediction_id = item.prediction.id if item.prediction else None
         saved = services.reviews.save(found.id, labels, author, item.annotation_id, prediction_id)
@@ -71,13 +71,6 @@ def register(services: Services) -> None:
     gr.api(guarded(start_training, escape=False), api_name="start_training")
     gr.api(guarded(run_status, escape=False), api_name="run_status")
     gr.api(guarded(save_correction, escape=False), api_name="save_correction", **INFERENCE)
-
-
-def _project(services: Services, name: str) -> int:
-    names = {project.name: project.id for project in services.projects.list()}
-    if name not in names:
-        raise AppError(f"There is no project {name!r}. There are: {', '.join(map(repr, names)) or 'none'}.")
-    return names[name]
 
 
 def _uploaded(file: Any) -> Path:

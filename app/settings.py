@@ -15,7 +15,7 @@ class Settings:
     """Everything that `launch.py` can be told. A missing `database_url` means SQLite in the data folder.
 
     Raises:
-        AppError: the port is out of range, or the data folder is a file.
+        AppError: the port or the memory is out of range, or the data folder is a file.
     """
 
     data_folder: Path
@@ -23,10 +23,13 @@ class Settings:
     port: int = 7860
     device: str = "auto"
     database_url: str = ""
+    model_megabytes: int = 2048  # loaded models; the one in use stays, however large
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65536:
             raise AppError(f"The port must lie between 1 and 65535, got {self.port}.")
+        if self.model_megabytes <= 0:
+            raise AppError(f"The memory for loaded models must be at least 1 MB, got {self.model_megabytes}.")
         folder = self.data_folder.expanduser().resolve()
         if folder.exists() and not folder.is_dir():
             raise AppError(f"The data folder {folder} is a file. Name a folder with --data-folder.")

@@ -77,7 +77,51 @@ def precision(content: Mapping[str, Any]) -> str:
     )
 
 
-SENTENCES = {"workbench": workbench, "decoding": decoding, "precision": precision}
+def matching(content: Mapping[str, Any]) -> str:
+    index = content["approximate"]
+    return (
+        f"**Matching**, `{content['command']}` on {content['machine']}: {content['sentences']:,} sentences against "
+        f"{content['labels']:,} labels of dimension {content['dimension']:,}, label, runner-up and threshold decided, "
+        f"at {content['rate_of_the_product']:.2f} of the rate of the bare product `A @ B.T`, "
+        f"{content['times_sentence_by_sentence']:.1f} times as fast as sentence by sentence and "
+        f"{content['times_pair_by_pair']:.0f} times as fast as pair by pair, in {content['extra_mb']:.0f} MB of extra "
+        f"memory. The approximate index on {index['labels']:,} labels: {index['times_exact']:.1f} times as fast, "
+        f"recall {index['recall']:.3f} (runner-up {index['recall_of_the_runner_up']:.3f}).\n"
+    )
+
+
+def streaming(content: Mapping[str, Any]) -> str:
+    few, many = content["sizes"]
+    return (
+        f"**Files of any size**, `{content['command']}` on {content['machine']}: {many['documents']:,} documents take "
+        f"{content['times_the_time']:.1f} times the time of {few['documents']:,} and {content['times_the_memory']:.2f} "
+        f"times their memory ({many['peak_mb']:,} MB), {many['documents'] / many['seconds']:.0f} documents/s.\n"
+    )
+
+
+def app_latency(content: Mapping[str, Any]) -> str:
+    return (
+        f"**One pasted text**, `{content['command']}` on {content['machine']}, through gradio_client, warm: "
+        f"{content['p50_ms']} ms (median), {content['p95_ms']} ms (95th percentile).\n"
+    )
+
+
+def inference(content: Mapping[str, Any]) -> str:
+    variants = "; ".join(
+        f"{row['variant']} {row['times_float32_32']:.2f} / {row['times_float32_1']:.2f} "
+        f"({row['micro_f1']:.3f} / {row['macro_f1']:.3f})"
+        for row in content["variants"]
+    )
+    return (
+        f"**Engines**, `{content['command']}` on {content['machine']}: times the rate of float32 at batch size 32 / 1, "
+        f"with dev micro / macro-F1: {variants}.\n"
+    )
+
+
+SENTENCES = {
+    "workbench": workbench, "decoding": decoding, "precision": precision, "matching": matching,
+    "streaming": streaming, "app_latency": app_latency, "inference": inference,
+}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -36,14 +36,14 @@ class EventLog:
 
 
 class CancelRequest:
-    """True once the file `cancel` appears in the run folder or the process is asked to end."""
+    """True once the process is asked to end, or a file appears: `cancel` in a run folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._signalled = threading.Event()
 
     def __call__(self) -> bool:
-        return self._signalled.is_set() or self._path.exists()
+        return self._signalled.is_set() or (self._path is not None and self._path.exists())
 
     @contextmanager
     def listening(self) -> Iterator[None]:

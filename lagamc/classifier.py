@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
@@ -14,10 +18,11 @@ from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
 from lagamc.generation import Progress, generate
 from lagamc.labels import LabelSet
-from lagamc.matcher import Match, Matcher, check_threshold
+from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
+from lagamc.streaming import CHUNK, Advance, answered
 
-__all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier"]
+__all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier", "megabytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +56,48 @@ def _decided(text: str, sentences: Iterable[SentenceResult], threshold: float) -
 
 
 class Classifier:
-    """A trained model with its label set."""
+    """A trained model with its label set. It is not to be used by two threads at a time."""
 
-    def __init__(self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4) -> None:
+    REMEMBERED = 10_000  # sentences whose match is kept; a model writes the same ones again and again
+
+    def __init__(
+        self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
+        matching: Matching = "exact",
+    ) -> None:  # fmt: skip
         self.backbone = backbone
         self.label_set = label_set
         self.threshold = check_threshold(threshold)
         self._max_new_tokens = max_new_tokens
         self._descriptions = backbone.encoder.encode(label_set.descriptions)  # (L, D)
         own = backbone.matching_encoder is backbone.encoder
-        compared = self._descriptions if own else backbone.matching_encoder.encode(label_set.descriptions)
-        self._matcher = Matcher(label_set.names, compared.numpy())
+        self._compared = self._descriptions if own else backbone.matching_encoder.encode(label_set.descriptions)
+        self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
+        self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
+        self._matches: dict[str, Match] = {}
 
     @classmethod
-    def load(cls, model_folder: Path, *, device: str = "auto") -> Classifier:
+    def load(cls, model_folder: Path, *, device: str = "auto", matching: Matching = "exact") -> Classifier:
         """Load a model folder that a training run wrote.
 
         Raises:
             CheckpointError: a file is missing, changed, or of another label set.
             BackboneError: the pretrained model underneath cannot be found.
+            ConfigError: the package that approximate matching needs is missing.
         """
         manifest, label_set = verify_model_folder(model_folder)
         backbone = load_backbone(model_folder, TrainingConfig.from_dict(manifest.config), label_set)
         backbone.to(chosen_device(device)).eval()
-        return cls(backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold)
+        return cls(
+            backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
+            matching=matching,
+        )  # fmt: skip
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
+        models = (self.backbone, self.backbone.matching_encoder)
+        weights = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
+        return [*weights, self._descriptions, self._compared]
 
     def classify(
         self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
@@ -86,13 +109,34 @@ class Classifier:
             ConfigError: the threshold is no cosine.
             Cancelled: `cancelled` returned true.
         """
-        threshold = self.threshold if threshold is None else check_threshold(threshold)
-        written = generate(
-            self.backbone, texts, self._descriptions, max_new_tokens=self._max_new_tokens, batch_size=batch_size,
-            progress=progress, cancelled=cancelled,
+        stream = self.stream(
+            texts, threshold=threshold, batch_size=batch_size, chunk=max(CHUNK, len(texts)), cancelled=cancelled,
+            progress=None if progress is None else lambda done: progress(done, len(texts)),
         )  # fmt: skip
-        unique = sorted({sentence.text for document in written for sentence in document.sentences})
-        matches = dict(zip(unique, self._match(unique), strict=True))
+        return list(stream)
+
+    def stream(
+        self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
+        progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
+        turn: contextlib.AbstractContextManager[object] | None = None,
+    ) -> Iterator[DocumentResult]:  # fmt: skip
+        """Classify any number of documents, in order, in memory for a chunk of them; see `answered`.
+
+        Raises:
+            ConfigError: the threshold is no cosine.
+            Cancelled: `cancelled` returned true, while the iterator was advanced.
+        """
+        decided = self.threshold if threshold is None else check_threshold(threshold)
+        return answered(
+            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
+            progress=progress, cancelled=cancelled, turn=turn,
+        )  # fmt: skip
+
+    def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
+        written = generate(
+            self.backbone, texts, self._descriptions, max_new_tokens=self._max_new_tokens, batch_size=len(texts)
+        )
+        matches = self._matched(sentence.text for document in written for sentence in document.sentences)
         return [
             _decided(
                 text,
@@ -102,8 +146,24 @@ class Classifier:
             for text, document in zip(texts, written, strict=True)
         ]
 
-    def _match(self, sentences: Sequence[str]) -> list[Match]:
-        return self._matcher.match(self.backbone.matching_encoder.encode(sentences).numpy()) if sentences else []
+    def _matched(self, sentences: Iterable[str]) -> dict[str, Match]:
+        """{sentence: match} with at least these sentences."""
+        if len(self._matches) > self.REMEMBERED:
+            self._matches.clear()
+        if new := sorted(set(sentences) - self._matches.keys()):
+            self._matches.update(zip(new, self._matcher.match(self._embedded(new).numpy()), strict=True))
+        return self._matches
+
+    def _embedded(self, sentences: Sequence[str]) -> Tensor:
+        """Embeddings (S, D); a sentence that is a stored description has been embedded already."""
+        rows = [self._rows.get(sentence) for sentence in sentences]
+        embeddings = torch.empty(len(sentences), self._compared.shape[1])
+        stored = [place for place, row in enumerate(rows) if row is not None]
+        other = [place for place, row in enumerate(rows) if row is None]
+        embeddings[stored] = self._compared[[row for row in rows if row is not None]]
+        if other:
+            embeddings[other] = self.backbone.matching_encoder.encode([sentences[place] for place in other])
+        return embeddings
 
 
 class UntrainedClassifier:
@@ -111,44 +171,71 @@ class UntrainedClassifier:
 
     Each sentence of a result is a stored description, nearest first, and its match says how near the
     document lies; the runner-up is the next one.
+
+    Args:
+        label_set: what is compared with.
+        like: one of another label set, whose encoder is shared and whose embeddings are used again.
+        device: where the encoder goes if it has to be loaded.
     """
 
     SHOWN = 5
 
-    def __init__(self, label_set: LabelSet, *, device: str = "auto") -> None:
+    def __init__(self, label_set: LabelSet, *, like: UntrainedClassifier | None = None, device: str = "auto") -> None:
         self.label_set = label_set
         self.threshold = 0.25
-        self._encoder = SentenceEncoder.load().to(chosen_device(device)).eval()
-        self._descriptions = self._encoder.encode(label_set.descriptions)  # (L, D)
+        self.encoder: SentenceEncoder = (
+            like.encoder if like else SentenceEncoder.load().to(chosen_device(device)).eval()
+        )
+        known = {} if like is None else dict(zip(like.label_set.descriptions, like.embeddings, strict=True))
+        if new := [text for text in label_set.descriptions if text not in known]:
+            known.update(zip(new, self.encoder.encode(new), strict=True))
+        self.embeddings: Tensor = torch.stack([known[text] for text in label_set.descriptions])  # (L, D)
 
-    def classify(
-        self, texts: Sequence[str], *, threshold: float | None = None,
-        progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
-    ) -> list[DocumentResult]:  # fmt: skip
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
+        return [*self.encoder.parameters(), *self.encoder.buffers(), self.embeddings]
+
+    def classify(self, texts: Sequence[str], *, threshold: float | None = None) -> list[DocumentResult]:
         """Classify documents, in order; labels are the descriptions above the threshold.
 
         Raises:
             ConfigError: the threshold is no cosine.
         """
-        threshold = self.threshold if threshold is None else check_threshold(threshold)
-        if not texts:
-            return []
-        cosines = (self._encoder.encode(texts) @ self._descriptions.T).clamp(-1, 1)  # (N, L)
-        results = [
-            _decided(text, self._ranked(row.tolist()), threshold) for text, row in zip(texts, cosines, strict=True)
-        ]
-        if progress is not None:
-            progress(len(texts), len(texts))
-        return results
+        return list(self.stream(texts, threshold=threshold))
 
-    def _ranked(self, cosines: Sequence[float]) -> list[SentenceResult]:
-        order = sorted(range(len(cosines)), key=lambda label: -cosines[label])
-        ranked = []
-        for label, following in zip(order[: self.SHOWN], [*order[1:], None], strict=False):
-            name, cosine = self.label_set.names[label], cosines[label]
-            match = Match(name, cosine, None, None, None)
-            if following is not None:
-                runner_up = cosines[following]
-                match = Match(name, cosine, self.label_set.names[following], runner_up, cosine - runner_up)
+    def stream(
+        self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
+        progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
+        turn: contextlib.AbstractContextManager[object] | None = None,
+    ) -> Iterator[DocumentResult]:  # fmt: skip
+        """Classify any number of documents as `Classifier.stream` does. Raises ConfigError and Cancelled."""
+        decided = self.threshold if threshold is None else check_threshold(threshold)
+        return answered(
+            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
+            progress=progress, cancelled=cancelled, turn=turn,
+        )  # fmt: skip
+
+    def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
+        cosines = (self.encoder.encode(texts) @ self.embeddings.T).clamp(-1, 1)  # (N, L)
+        best = cosines.topk(min(self.SHOWN + 1, cosines.shape[1]), dim=1)
+        return [
+            _decided(text, self._ranked(labels, values), threshold)
+            for text, labels, values in zip(texts, best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+
+    def _ranked(self, labels: Sequence[int], cosines: Sequence[float]) -> list[SentenceResult]:
+        names, ranked = self.label_set.names, []
+        for rank, (label, cosine) in enumerate(zip(labels[: self.SHOWN], cosines, strict=False)):
+            match = Match(names[label], cosine, None, None, None)
+            if rank + 1 < len(labels):
+                runner_up = cosines[rank + 1]
+                match = Match(names[label], cosine, names[labels[rank + 1]], runner_up, cosine - runner_up)
             ranked.append(SentenceResult(self.label_set.descriptions[label], match, None, False))
         return ranked
+
+
+def megabytes(classifiers: Iterable[Classifier | UntrainedClassifier]) -> float:
+    """Memory of loaded classifiers in MB; what several of them share counts once."""
+    sizes = {tensor.data_ptr(): tensor.nbytes for classifier in classifiers for tensor in classifier.tensors}
+    return sum(sizes.values()) / 1024 / 1024

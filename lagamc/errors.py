@@ -10,6 +10,7 @@ __all__ = [
     "DatasetError",
     "LabelError",
     "LagamcError",
+    "OutputError",
     "TrainingError",
 ]
 
@@ -36,6 +37,10 @@ class BackboneError(LagamcError):
 
 class CheckpointError(LagamcError):
     """A run folder or model folder is incomplete, damaged, or belongs to another label set."""
+
+
+class OutputError(LagamcError):
+    """A file of results exists already, or does not go on from where its input and settings say."""
 
 
 class TrainingError(LagamcError):

@@ -92,13 +92,13 @@ class Preview:
     format: str
 
 
-def preview_file(path: Path, *, rows: int = 5) -> Preview:
-    """Read the first rows of a file and guess its mapping.
+def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES) -> Preview:
+    """Read the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
 
     Raises:
         DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
     """
-    records = [record for _, record in itertools.islice(_records(path), rows) if isinstance(record, dict)]
+    records = [record for _, record in itertools.islice(_records(path, max_bytes), rows) if isinstance(record, dict)]
     if not records:
         raise DatasetError(f"{path.name} has no rows that can be read. Expected a header and rows, or JSON objects.")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
@@ -116,14 +116,19 @@ def preview_file(path: Path, *, rows: int = 5) -> Preview:
     return Preview(columns, first, mapping, _format(path))
 
 
-def read_rows(path: Path, mapping: ColumnMapping) -> Iterator[Row | Refusal]:
+def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES) -> Iterator[Row | Refusal]:
     """Stream a file: a Row for every good line, a Refusal for every other, in order.
+
+    Args:
+        path: the file.
+        mapping: its columns.
+        max_bytes: the size, unpacked, that is refused when it is exceeded; math.inf for no limit.
 
     Raises:
         DatasetError: the file as a whole cannot be read, or lacks a mapped column.
     """
     checked = False
-    for line, record in _records(path):
+    for line, record in _records(path, max_bytes):
         if isinstance(record, str):
             yield Refusal(line, record)
             continue
@@ -146,8 +151,8 @@ def _format(path: Path) -> str:
 class _Limited(io.RawIOBase):
     """Counts unpacked bytes, so that a small gzip file cannot unpack without end."""
 
-    def __init__(self, raw: Any, name: str) -> None:
-        self._raw, self._name, self._count = raw, name, 0
+    def __init__(self, raw: Any, name: str, max_bytes: float) -> None:
+        self._raw, self._name, self._max_bytes, self._count = raw, name, max_bytes, 0
 
     def readable(self) -> bool:
         return True
@@ -155,9 +160,9 @@ class _Limited(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         data = self._raw.read(len(buffer))
         self._count += len(data)
-        if self._count > MAX_FILE_BYTES:
+        if self._count > self._max_bytes:
             raise DatasetError(
-                f"{self._name} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB unpacked. "
+                f"{self._name} is larger than {self._max_bytes / 1024 / 1024:,.0f} MB unpacked. "
                 "Split it into smaller files and import them one after another."
             )
         buffer[: len(data)] = data
@@ -177,21 +182,20 @@ def _longest(path: Path, rows: Iterable[Mapping[str, str]], *, taken: Collection
     return lengths.most_common(1)[0][0]
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _records(path: Path, max_bytes: float) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """(line number, record) for each record; a str in its place is the reason it cannot be one."""
     form = _format(path)
     try:
         if path.stat().st_size == 0:
             raise DatasetError(f"{path.name} is empty. Export it again, with at least one document.")
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if path.stat().st_size > max_bytes:
             raise DatasetError(
                 f"{path.name} has {path.stat().st_size / 1024 / 1024:,.0f} MB; at most "
-                f"{MAX_FILE_BYTES // 1024 // 1024} MB are read at a time. Split it into smaller files."
+                f"{max_bytes / 1024 / 1024:,.0f} MB are read at a time. Split it into smaller files."
             )
-        with (
-            gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as raw,
-            io.TextIOWrapper(io.BufferedReader(_Limited(raw, path.name)), encoding="utf-8-sig", newline="") as file,
-        ):
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as raw:
+            limited = io.BufferedReader(_Limited(raw, path.name, max_bytes))
+            file = io.TextIOWrapper(limited, encoding="utf-8-sig", newline="")
             yield from _csv_records(file, path) if form == "csv" else _json_records(file)
     except UnicodeDecodeError as error:
         raise DatasetError(

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
 from storage.errors import NotFound
@@ -19,11 +18,11 @@ __all__ = [
     "annotated",
     "existing",
     "find",
+    "following",
     "get",
     "label_counts",
     "labelled",
     "next_unreviewed",
-    "page",
     "tally",
     "text_hash",
     "total",
@@ -73,32 +72,30 @@ def existing(
     return found | dict(session.exec(query.where(col(Document.text_hash).in_(hashes))).all())
 
 
-def page(
-    session: Session, *, project_id: int, offset: int, limit: int, split: Split | None = None, query: str = ""
-) -> Sequence[Document]:
-    """Return documents in order of import; `query` is looked for in texts and external ids."""
-    rows = select(Document).where(*_conditions(project_id, split, query))
-    return session.exec(rows.order_by(col(Document.id)).offset(offset).limit(limit)).all()
+def following(
+    session: Session, *, project_id: int, after_id: int, limit: int, query: str = "", reach: int = 10_000
+) -> tuple[Sequence[Document], int | None]:
+    """Return documents behind an id in order of import, and the id to go on from, None at the end.
 
-
-def total(session: Session, *, project_id: int, split: Split | None = None, query: str = "") -> int:
-    """Return how many documents `page` can reach."""
-    rows = select(func.count()).select_from(Document).where(*_conditions(project_id, split, query))
-    return session.exec(rows).one()
-
-
-def _conditions(project_id: int, split: Split | None, query: str) -> list[ColumnElement[bool]]:
-    conditions = [col(Document.project_id) == project_id]
-    if split is not None:
-        conditions.append(col(Document.split) == split)
+    `query` is looked for in texts and external ids, in the next `reach` documents and no further: a page
+    takes as long at the end of a large project as at its beginning, and may hold nothing and yet go on.
+    """
+    behind = select(Document.id).where(Document.project_id == project_id, Document.id > after_id)
+    last = session.exec(behind.order_by(col(Document.id)).offset(reach - 1).limit(1)).first()
+    rows = select(Document).where(Document.project_id == project_id, Document.id > after_id)
+    if last is not None:
+        rows = rows.where(Document.id <= last)
     if query:
-        conditions.append(
-            or_(
-                col(Document.text).icontains(query, autoescape=True),
-                col(Document.external_id).icontains(query, autoescape=True),
-            )
-        )
-    return conditions
+        held = (column.icontains(query, autoescape=True) for column in (col(Document.text), col(Document.external_id)))
+        rows = rows.where(or_(*held))
+    found = session.exec(rows.order_by(col(Document.id)).limit(limit + 1)).all()
+    return (found[:limit], found[limit - 1].id) if len(found) > limit else (found, last)
+
+
+def total(session: Session, *, project_id: int) -> int:
+    """Return how many documents a project has."""
+    rows = select(func.count()).select_from(Document).where(Document.project_id == project_id)
+    return session.exec(rows).one()
 
 
 def annotated(

@@ -47,7 +47,7 @@ class Row:
 
     cells: Sequence[object]
     kind: str = ""
-    key: int | None = None
+    key: int | str | None = None
 
 
 def clickable(elem_id: str) -> gr.HTML:

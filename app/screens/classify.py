@@ -13,6 +13,7 @@ from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
 from app.errors import AppError
 from app.screens import classify_file
 from app.screens.evidence import evidence, origin
+from app.services.documents import SEARCH_REACH
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -23,14 +24,18 @@ __all__ = ["build"]
 NOTHING_YET = (
     "Paste a text and press 'Classify'. The sentences that the model generates appear here, with their labels."
 )
+NOWHERE = "No document from here on holds these words."
+NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
 MAX_EXCERPT_CHARACTERS = 110
+FIRST_PAGE = ((0,), None)
 
 
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Classify screen."""
     result = gr.State(None)  # the ClassificationView on show
     own_threshold = gr.State(None)  # as set by hand in this session; None for the model's
+    pages = gr.State(FIRST_PAGE)  # ids behind which the pages so far begin, and the next one if there is any
     with gr.Row():
         with gr.Column(scale=2, min_width=300), gr.Tabs():
             with gr.Tab("Text"):
@@ -49,6 +54,9 @@ def build(services: Services, bar: ProjectBar) -> None:
                     elem_id="document-query",
                 )
                 documents = markup.clickable("documents-table")
+                with gr.Row():
+                    previous = gr.Button("Previous", size="sm", interactive=False, elem_id="documents-previous")
+                    following = gr.Button("Next", size="sm", interactive=False, elem_id="documents-next")
             with gr.Tab("File"):
                 classify_file.build(services, bar, own_threshold)
         with gr.Column(scale=3, min_width=320):
@@ -88,14 +96,34 @@ def build(services: Services, bar: ProjectBar) -> None:
         view = services.classification.decide(view, value)
         return view, _decided(view), evidence(view.rows, trained=view.trained), value
 
-    def find(project_id: int, words: str) -> str:
+    def listed(project_id: int, words: str, begins: tuple[int, ...]) -> tuple[Any, ...]:
         if not project_id:
-            return markup.note(NO_PROJECT)
-        found = services.documents.page(project_id, 0, PAGE_SIZE, query=words.strip() or None)
-        rows = (markup.Row([row.external_id, _excerpt(row.text), row.split], key=row.id) for row in found.rows)
-        listed = markup.table(("Id", "Text", "Split"), rows, empty="No document of the project holds these words.")
-        more = f"{found.total:,} documents; the first {PAGE_SIZE} are listed. Select one to classify it."
-        return listed + markup.note(more, "plain")
+            return markup.note(NO_PROJECT), FIRST_PAGE, gr.Button(interactive=False), gr.Button(interactive=False)
+        page = services.documents.page(project_id, PAGE_SIZE, begins[-1], words.strip())
+        rows = (markup.Row([row.external_id, _excerpt(row.text), row.split], key=row.id) for row in page.rows)
+        table = markup.table(("Id", "Text", "Split"), rows, empty=NOT_HERE if page.next_after else NOWHERE)
+        number = f"Page {len(begins):,} · {page.total:,} documents in the project. Select one to classify it."
+        return (
+            table + markup.note(number, "plain"),
+            (begins, page.next_after),
+            gr.Button(interactive=len(begins) > 1),
+            gr.Button(interactive=page.next_after is not None),
+        )
+
+    def first(project_id: int, words: str) -> tuple[Any, ...]:
+        return listed(project_id, words, FIRST_PAGE[0])
+
+    def forward(project_id: int, words: str, pages: tuple[tuple[int, ...], int | None]) -> tuple[Any, ...]:
+        begins, next_after = pages
+        return listed(project_id, words, begins if next_after is None else (*begins, next_after))
+
+    def back(project_id: int, words: str, pages: tuple[tuple[int, ...], int | None]) -> tuple[Any, ...]:
+        begins, _ = pages
+        return listed(project_id, words, begins[:-1] or FIRST_PAGE[0])
+
+    def prepare(project_id: int, tab: str) -> None:
+        if project_id and tab == "classify":
+            services.classification.prepare(project_id)
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
@@ -119,8 +147,13 @@ def build(services: Services, bar: ProjectBar) -> None:
         trigger_mode="always_last",
         show_progress="hidden",
     )
+    paged = [documents, pages, previous, following]
     for event in (documents_tab.select, query.submit):
-        on(event, find, [bar.project, query], documents, show_progress="hidden")
+        on(event, first, [bar.project, query], paged, show_progress="hidden")
+    on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
+    on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
 
 
 def _answer(view: ClassificationView) -> tuple[Any, ...]:

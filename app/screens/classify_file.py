@@ -1,7 +1,8 @@
-"""The file part of the Classify screen: a background job with progress and two downloads."""
+"""The file part of the Classify screen: background jobs that outlive the page, with progress and downloads."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from app.errors import AppError
 
 if TYPE_CHECKING:
     from app.container import Services
-    from app.services.classification import FileJobView
+    from app.services.classification import FileJob
 
 __all__ = ["build"]
 
@@ -23,8 +24,8 @@ POLL_SECONDS = 1.0
 
 
 def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
-    """Lay out the upload, the column mapping, the job's progress and its downloads."""
-    job = gr.State(None)
+    """Lay out the upload, the column mapping, the job on show, and the jobs so far."""
+    job = gr.State(None)  # id of the job on show
     file = gr.File(
         label="CSV or JSON lines, plain or gzipped, UTF-8, at most 200 MB",
         height=150,
@@ -33,13 +34,15 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
     form = mapping_form(with_labels=False)
     with gr.Row():
         start = gr.Button("Classify the file", variant="primary", interactive=False, elem_id="file-start")
-        cancel = gr.Button("Cancel", visible=False)
+        cancel = gr.Button("Cancel", visible=False, elem_id="file-cancel")
+        resume = gr.Button("Resume", visible=False, elem_id="file-resume")
     status = gr.HTML(elem_id="file-status")
     with gr.Row(visible=False) as downloads:
         as_csv = gr.DownloadButton("Download CSV", size="sm", elem_id="download-csv")
         as_jsonl = gr.DownloadButton("Download JSONL", size="sm", elem_id="download-jsonl")
+    jobs = markup.clickable("file-jobs")
     timer = gr.Timer(POLL_SECONDS, active=False)
-    live = [status, cancel, downloads, as_csv, as_jsonl, timer]
+    live = [status, cancel, resume, downloads, as_csv, as_jsonl, timer, jobs]
 
     def preview(path: str | None) -> list[Any]:
         if path is None:
@@ -52,23 +55,38 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         job_id = services.classification.classify_file(
             require_project(project_id), Path(path), form.read(*columns), threshold=own
         )
-        return job_id, *poll(job_id)
+        return job_id, *show(job_id)
 
-    def poll(job_id: str) -> tuple[Any, ...]:
-        view = services.classification.file_job(job_id)
-        running = view.status == "running"
+    def show(job_id: str) -> tuple[Any, ...]:
+        found = services.classification.file_job(job_id)
         return (
-            _status(view),
-            gr.Button(visible=running),
-            gr.Row(visible=view.csv_path is not None),
-            gr.DownloadButton(value=view.csv_path),
-            gr.DownloadButton(value=view.jsonl_path),
-            gr.Timer(active=running),
+            _status(found),
+            gr.Button(visible=found.status == "running"),
+            gr.Button(visible=found.resumable),
+            gr.Row(visible=found.downloadable),
+            gr.DownloadButton(value=found.csv_path if found.downloadable else None),
+            gr.DownloadButton(value=found.jsonl_path if found.downloadable else None),
+            gr.Timer(active=found.status == "running"),
+            _jobs(services.classification.file_jobs(found.project_id), job_id),
         )
+
+    def enter(project_id: int) -> tuple[Any, ...]:
+        found = services.classification.file_jobs(project_id) if project_id else []
+        if not found:
+            hidden = gr.Button(visible=False)
+            return None, "", hidden, hidden, gr.Row(visible=False), gr.skip(), gr.skip(), gr.Timer(active=False), ""
+        return found[0].id, *show(found[0].id)
+
+    def select(event: gr.EventData) -> tuple[Any, ...]:
+        return event.key, *show(event.key)
 
     def stop(job_id: str) -> tuple[Any, ...]:
         services.classification.cancel_file_job(job_id)
-        return poll(job_id)
+        return show(job_id)
+
+    def go_on(job_id: str) -> tuple[Any, ...]:
+        services.classification.resume_file_job(job_id)
+        return show(job_id)
 
     for event in (file.upload, file.clear):
         on(event, preview, file, [*form.outputs, start])
@@ -79,19 +97,34 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         [job, *live],
         show_progress_on=status,
     )
-    on(timer.tick, poll, job, live, queue=False, show_progress="hidden")
+    on(bar.project.change, enter, bar.project, [job, *live], show_progress="hidden")
+    on(jobs.select, select, None, [job, *live], show_progress="hidden")
+    on(timer.tick, show, job, live, queue=False, show_progress="hidden")
     on(cancel.click, stop, job, live)
+    on(resume.click, go_on, job, live)
 
 
-def _status(view: FileJobView) -> str:
-    if view.error:
-        return markup.note(view.error, "error")
-    if view.total is None:
+def _status(job: FileJob) -> str:
+    if job.error:
+        return markup.note(job.error, "error")
+    if job.total is None:
         return markup.note("Reading the file.")
-    share = view.done / view.total if view.total else 1.0
-    text = markup.progress_bar(share, f"{view.status} · {view.done:,} of {view.total:,} documents")
-    if refused := len(view.refused):
-        rows = (markup.Row([refusal.line, refusal.reason]) for refusal in view.refused[:20])
-        text += markup.note(f"{refused:,} lines were not classified; the first are listed.", "warning")
+    share = job.done / job.total if job.total else 1.0
+    text = markup.progress_bar(share, f"{job.name} · {job.status} · {job.done:,} of {job.total:,} documents")
+    if job.refused:
+        rows = (markup.Row([refusal.line, refusal.reason]) for refusal in job.refusals)
+        text += markup.note(f"Lines that were not classified: {job.refused:,}. The first are listed.", "warning")
         text += markup.table(("Line", "Why"), rows, empty="")
     return text
+
+
+def _jobs(jobs: Sequence[FileJob], shown: str) -> str:
+    rows = (
+        markup.Row(
+            [job.name, job.status, f"{job.done:,}", job.model_name, markup.moment(job.started_at)],
+            kind="lg-chosen" if job.id == shown else "",
+            key=job.id,
+        )
+        for job in jobs
+    )
+    return markup.table(("File", "Status", "Done", "Model", "When (UTC)"), rows, empty="", numeric=(2,))

@@ -1,10 +1,13 @@
-"""Who answers in a project, and the few loaded classifiers that do it, one inference at a time."""
+"""Who answers in a project, and the loaded classifiers that do it, one batch at a time."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +15,25 @@ from typing import TYPE_CHECKING
 from app.errors import AppError
 from app.services.labels import LabelService
 from app.settings import Settings
+from lagamc.errors import LagamcError
 from lagamc.labels import LabelSet
 from storage import labels, model_versions
 from storage.engine import Database
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from lagamc.classifier import Classifier, DocumentResult, UntrainedClassifier
 
 __all__ = ["Answer", "Answering", "Source"]
 
-WARM_CLASSIFIERS = 2
+logger = logging.getLogger(__name__)
+
 UNTRAINED = "untrained encoder"
+STREAM_BATCH = 16  # documents of a file between which a person who waits gets an answer
+STREAM_CHUNK = 256  # documents of a file in memory; as many are done again after a stop
+BREATHER_SECONDS = 0.005
+
+Key = tuple[int | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,12 @@ class Source:
     label_set_hash: str
     label_ids: tuple[int, ...]  # by position in the label set
     names: tuple[str, ...]  # the present ones, likewise
+    trained_names: tuple[str, ...]  # the ones that the model learnt
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """{name that the model learnt: name now}."""
+        return dict(zip(self.trained_names, self.names, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +64,16 @@ class Answer:
 
 
 class Answering:
-    """Keeps at most two classifiers in memory, the last used ones."""
+    """Keeps classifiers in memory, the last used ones, as many as `settings.model_megabytes` holds."""
 
     def __init__(self, database: Database, settings: Settings, label_service: LabelService) -> None:
         self._database = database
         self._settings = settings
         self._labels = label_service
         self._lock = threading.Lock()
-        self._warm: OrderedDict[tuple[int | None, str], Classifier | UntrainedClassifier] = OrderedDict()
+        self._warm: OrderedDict[Key, Classifier | UntrainedClassifier] = OrderedDict()
+        self._busy: Counter[Key] = Counter()  # streams that go on, by classifier
+        self._counting = threading.RLock()  # of those; a forgotten stream may end in any thread, at any point
 
     def source(self, project_id: int) -> Source:
         """The active version, or the untrained encoder. Raises LabelError where that has no label set."""
@@ -70,10 +89,12 @@ class Answering:
                     label_set_hash=version.label_set_hash,
                     label_ids=ids,
                     names=tuple(now[label_id] for label_id in ids),
+                    trained_names=tuple(entry["name"] for entry in version.labels),
                 )
         current = self._labels.label_set(project_id)
         label_set = current.label_set
-        return Source(None, UNTRAINED, label_set, label_set.hash, current.label_ids, label_set.names)
+        names = label_set.names
+        return Source(None, UNTRAINED, label_set, label_set.hash, current.label_ids, names, names)
 
     def answer(self, source: Source, texts: Sequence[str], threshold: float | None) -> Answer:
         """Classify texts, loading the classifier where it is not warm; a second caller waits for the first.
@@ -83,33 +104,114 @@ class Answering:
             LagamcError: the folder is damaged, or the threshold is no cosine.
         """
         with self._lock:
-            classifier = self._classifier(source)
-            results = classifier.classify(texts, threshold=threshold)
-        trained_names = classifier.label_set.names
+            results = self._classifier(source).classify(texts, threshold=threshold)
         return Answer(
             results,
-            label_ids=dict(zip(trained_names, source.label_ids, strict=True)),
-            names=dict(zip(trained_names, source.names, strict=True)),
+            label_ids=dict(zip(source.trained_names, source.label_ids, strict=True)),
+            names=source.renamed,
         )
 
+    def stream(
+        self,
+        source: Source,
+        texts: Iterable[str],
+        threshold: float | None,
+        *,
+        progress: Callable[[int], None],
+        cancelled: Callable[[], bool],
+    ) -> Iterator[DocumentResult]:
+        """Classify any number of texts, giving way to `answer` between batches. Raises what that does."""
+        key = _key(source)
+        with self._lock:
+            classifier = self._classifier(source)
+            with self._counting:
+                self._busy[key] += 1
+        try:
+            yield from classifier.stream(
+                texts,
+                threshold=threshold,
+                batch_size=STREAM_BATCH,
+                chunk=STREAM_CHUNK,
+                progress=progress,
+                cancelled=cancelled,
+                turn=_GivingWay(self._lock),
+            )
+        finally:
+            with self._counting:
+                self._busy[key] -= 1
+
+    def prepare(self, project_id: int) -> None:
+        """Load what answers in a project, so that the first text need not wait for it; runs in a thread."""
+
+        def load() -> None:
+            try:
+                source = self.source(project_id)
+                with self._lock:
+                    self._classifier(source)
+            except (AppError, LagamcError, StorageError) as error:
+                logger.info("Nothing is loaded ahead: %s", error)  # who classifies is told
+
+        threading.Thread(target=load, name=f"load-{project_id}", daemon=True).start()
+
+    @property
+    def megabytes(self) -> float:
+        """Memory of the loaded models, in MB."""
+        from lagamc.classifier import megabytes
+
+        return megabytes(self._warm.values())
+
     def _classifier(self, source: Source) -> Classifier | UntrainedClassifier:
-        key = (source.model_id, source.label_set_hash)
+        key = _key(source)
         if key not in self._warm:
-            while len(self._warm) >= WARM_CLASSIFIERS:
-                self._warm.popitem(last=False)
+            self._make_room(_file_megabytes(source.content), keep=key)
             self._warm[key] = self._loaded(source)
+            self._make_room(0.0, keep=key)
         self._warm.move_to_end(key)
         return self._warm[key]
+
+    def _make_room(self, coming: float, *, keep: Key) -> None:
+        """Let go of the classifiers that were used longest ago until `coming` MB more have room."""
+        for key in list(self._warm):
+            if self.megabytes + coming <= self._settings.model_megabytes:
+                return
+            if key != keep and not self._busy[key]:
+                del self._warm[key]
 
     def _loaded(self, source: Source) -> Classifier | UntrainedClassifier:
         from lagamc.classifier import Classifier, UntrainedClassifier
 
         if isinstance(source.content, LabelSet):
-            return UntrainedClassifier(source.content, device=self._settings.device)
-        classifier = Classifier.load(source.content, device=self._settings.device)
-        if classifier.label_set.hash != source.label_set_hash:
+            like = (warm for warm in reversed(self._warm.values()) if isinstance(warm, UntrainedClassifier))
+            return UntrainedClassifier(source.content, like=next(like, None), device=self._settings.device)
+        trained = Classifier.load(source.content, device=self._settings.device)
+        if trained.label_set.hash != source.label_set_hash:
             raise AppError(
                 f"The model in {source.content} was trained on another label set than {source.model_name}. "
                 "Put the right folder back, or train again."
             )
-        return classifier
+        return trained
+
+
+class _GivingWay(contextlib.AbstractContextManager[None]):
+    """A lock that rests after each use, so that whoever waits for it gets it next."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        time.sleep(BREATHER_SECONDS)
+
+
+def _key(source: Source) -> Key:
+    return source.model_id, source.label_set_hash
+
+
+def _file_megabytes(content: Path | LabelSet) -> float:
+    """What the weights of a model folder take on disk, which is about what they take in memory."""
+    if isinstance(content, LabelSet):
+        return 0.0  # the encoder is small, and shared
+    return sum(path.stat().st_size for path in content.rglob("*.safetensors")) / 1024 / 1024

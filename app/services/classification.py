@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import AppError
 from app.services.answering import Answer, Answering, Source
-from app.services.file_jobs import FileJobs, FileJobView
+from app.services.file_job_record import FileJob
+from app.services.file_jobs import ClassifyStream, FileJobs
 from app.services.labels import LabelService
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
@@ -21,7 +22,7 @@ from storage.models import PredictedSentence
 if TYPE_CHECKING:
     from lagamc.classifier import DocumentResult
 
-__all__ = ["ClassificationService", "ClassificationView", "FileJobView", "SentenceRow"]
+__all__ = ["ClassificationService", "ClassificationView", "FileJob", "SentenceRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +92,69 @@ class ClassificationService:
         """The same answer decided at another threshold; nothing is generated, nothing stored."""
         return _decided(view, view.result.decide(threshold))
 
-    def classify_file(self, project_id: int, path: Path, mapping: ColumnMapping, threshold: float | None = None) -> str:
-        """Begin to classify a file in the background, with what answers now, and return the job's id."""
+    def prepare(self, project_id: int) -> None:
+        """Load what answers in a project in the background, because somebody is about to ask it."""
+        self._answering.prepare(project_id)
+
+    def classify_file(
+        self,
+        project_id: int,
+        path: Path,
+        mapping: ColumnMapping,
+        threshold: float | None = None,
+        name: str | None = None,
+    ) -> str:
+        """Begin to classify a file in the background, with what answers now, and return the job's id.
+
+        `name` is what people call the file. Raises AppError when the disk is full, ConfigError for a
+        threshold that is no cosine, LabelError where there is nothing to answer with.
+        """
         from lagamc.matcher import check_threshold
 
         if threshold is not None:
             check_threshold(threshold)
         source = self._answering.source(project_id)
+        return self._jobs.start(
+            path,
+            mapping,
+            self._stream(source, threshold),
+            project_id=project_id,
+            name=name or path.name,
+            model_name=source.model_name,
+            origin=_origin(source, threshold),
+        )
 
-        def classify(texts: Sequence[str]) -> list[tuple[list[str], list[dict[str, Any]]]]:
-            answer = self._answering.answer(source, texts, threshold)
-            return [
-                (_labels(result, answer.names), [asdict(row) for row in _rows(result, answer.names)])
-                for result in answer.results
-            ]
-
-        return self._jobs.start(path, mapping, classify)
-
-    def file_job(self, job_id: str) -> FileJobView:
+    def file_job(self, job_id: str) -> FileJob:
         """How far a job is. Raises AppError for an unknown id."""
         return self._jobs.view(job_id)
+
+    def file_jobs(self, project_id: int) -> list[FileJob]:
+        """The last jobs of a project, newest first, those of earlier days included."""
+        return self._jobs.listed(project_id)
 
     def cancel_file_job(self, job_id: str) -> None:
         """Stop a job; what is done stays, and can be downloaded."""
         self._jobs.cancel(job_id)
 
+    def resume_file_job(self, job_id: str) -> None:
+        """Go on with a job that was stopped. Raises AppError when something else would answer now."""
+        job = self._jobs.view(job_id)
+        source, threshold = self._answering.source(job.project_id), job.origin["threshold"]
+        self._jobs.resume(job_id, self._stream(source, threshold), _origin(source, threshold))
+
     def close(self) -> None:
-        """Stop every job."""
+        """Interrupt every job."""
         self._jobs.close()
+
+    def _stream(self, source: Source, threshold: float | None) -> ClassifyStream:
+        def stream(
+            texts: Iterable[str], progress: Callable[[int], None], cancelled: Callable[[], bool]
+        ) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
+            names = source.renamed
+            results = self._answering.stream(source, texts, threshold, progress=progress, cancelled=cancelled)
+            return ((_labels(result, names), [asdict(row) for row in _rows(result, names)]) for result in results)
+
+        return stream
 
     def _classify(self, source: Source, text: str, threshold: float | None) -> tuple[ClassificationView, Answer]:
         text = text.strip()
@@ -143,6 +179,11 @@ class ClassificationService:
             names=answer.names,
         )
         return _decided(view, result), answer
+
+
+def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
+    """What decides the results of a file, as it is kept with them."""
+    return {"model": source.model_id, "label_set": source.label_set_hash, "threshold": threshold}
 
 
 def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:

@@ -11,11 +11,12 @@ from app.errors import AppError
 from storage import annotations as annotation_log
 from storage import documents, projects
 from storage.engine import Database
-from storage.models import Document, Split
+from storage.models import Document
 
-__all__ = ["DocumentPage", "DocumentRow", "DocumentService"]
+__all__ = ["SEARCH_REACH", "DocumentPage", "DocumentRow", "DocumentService"]
 
 MAX_PAGE = 500
+SEARCH_REACH = 10_000  # documents that a search looks through for one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class DocumentRow:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """Some documents, and how many there are in all."""
+    """Some documents, how many the project has, and the id to go on from, None at the end."""
 
     rows: list[DocumentRow]
     total: int
+    next_after: int | None
 
 
 class DocumentService:
@@ -43,20 +45,20 @@ class DocumentService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(
-        self, project_id: int, offset: int, limit: int, split: str | None = None, query: str | None = None
-    ) -> DocumentPage:
-        """Return documents in order of import, `query` looked for in texts and ids. Raises AppError."""
-        if offset < 0 or not 1 <= limit <= MAX_PAGE:
-            raise AppError(f"A page holds 1 to {MAX_PAGE} documents from 0 on; got {limit} from {offset}.")
-        if split is not None and split not in list(Split):
-            raise AppError(f"The split {split!r} is none of {', '.join(Split)}.")
-        part, words = Split(split) if split else None, query or ""
+    def page(self, project_id: int, limit: int, after: int = 0, query: str = "") -> DocumentPage:
+        """Return documents behind an id, in order of import, `query` looked for in texts and ids.
+
+        A search looks through the next SEARCH_REACH documents; a page may hold nothing and yet go on.
+        Raises AppError.
+        """
+        if after < 0 or not 1 <= limit <= MAX_PAGE:
+            raise AppError(f"A page holds 1 to {MAX_PAGE} documents behind the id 0 or higher; got {limit}, {after}.")
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
-            found = documents.page(session, project_id=project_id, offset=offset, limit=limit, split=part, query=words)
-            total = documents.total(session, project_id=project_id, split=part, query=words)
-            return DocumentPage(_rows(session, found), total)
+            found, next_after = documents.following(
+                session, project_id=project_id, after_id=after, limit=limit, query=query, reach=SEARCH_REACH
+            )
+            return DocumentPage(_rows(session, found), documents.total(session, project_id=project_id), next_after)
 
     def get(self, document_id: int) -> DocumentRow:
         """Return one document. Raises NotFound."""

@@ -1,149 +1,206 @@
-"""A file of documents classified in the background, with its results as CSV and JSON lines."""
+"""A file of documents classified in the background; a job is a folder, and can be stopped and gone on with."""
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import logging
+import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from app.errors import AppError
-from lagamc.errors import LagamcError
+from app.services.file_job_record import FileJob, read_jobs
+from app.services.spreadsheet import write_csv
+from lagamc.errors import Cancelled, LagamcError
+from lagamc.output import ResumableOutput
 from lagamc.readers import ColumnMapping, Refusal, Row, read_rows
 
-__all__ = ["FileJobView", "FileJobs", "neutralised"]
+__all__ = ["ClassifyStream", "FileJobs"]
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 32
-BREATHER_SECONDS = 0.01  # between chunks, so that a person who waits for the model gets it next
-FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = ("line", "id", "text", "labels", "evidence")
+SHOWN_REFUSALS = 20
+FORMATS = {".csv", ".jsonl", ".ndjson", ".gz"}
 
-ClassifyChunk = Callable[[Sequence[str]], Sequence[tuple[list[str], list[dict[str, Any]]]]]
-"""Texts in, and for each its labels and its sentences out."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileJobView:
-    """How far a job is. The paths are there once it is completed or cancelled; a cancelled one holds what was done."""
-
-    id: str
-    status: Literal["running", "completed", "cancelled", "failed"]
-    done: int
-    total: int | None
-    error: str | None
-    csv_path: Path | None
-    jsonl_path: Path | None
-    refused: tuple[Refusal, ...]
+ClassifyStream = Callable[
+    [Iterable[str], Callable[[int], None], Callable[[], bool]], Iterator[tuple[list[str], list[dict[str, Any]]]]
+]
+"""(texts, told of documents done, asked whether to stop) > for each text its labels and its sentences."""
 
 
 class FileJobs:
-    """Jobs of this process, one thread each; they end with it, the files they wrote stay."""
+    """The jobs of a data folder, one thread each while they run. One that ends with the app can be resumed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._views: dict[str, FileJobView] = {}
+        self._jobs = {job.id: job for job in read_jobs(folder)}
         self._cancelled: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
+        self._closing = False
 
-    def start(self, path: Path, mapping: ColumnMapping, classify: ClassifyChunk) -> str:
-        """Begin to classify a file and return the job's id."""
-        job_id = uuid4().hex[:12]
-        self._views[job_id] = FileJobView(job_id, "running", 0, None, None, None, None, ())
-        self._cancelled[job_id] = threading.Event()
-        thread = threading.Thread(
-            target=self._guarded,
-            args=(job_id, path, mapping, classify),
-            name=f"classify-{job_id}",
-            daemon=True,
+    def start(
+        self,
+        path: Path,
+        mapping: ColumnMapping,
+        stream: ClassifyStream,
+        *,
+        project_id: int,
+        name: str,
+        model_name: str,
+        origin: Mapping[str, Any],
+    ) -> str:
+        """Begin to classify a copy of a file and return the job's id. Raises AppError when the disk is full.
+
+        Args:
+            path: the file, which may go away afterwards.
+            mapping: its columns.
+            stream: what classifies.
+            project_id: whose job it is.
+            name: what the file is called.
+            model_name: what the model is called.
+            origin: what decides the results; a job is resumed with the same only.
+        """
+        folder = self._folder / uuid4().hex[:12]
+        suffixes = [suffix for suffix in map(str.lower, path.suffixes[-2:]) if suffix in FORMATS]
+        job = FileJob(
+            folder=folder,
+            name=name,
+            input_name="".join(["input", *suffixes]),
+            mapping=mapping,
+            project_id=project_id,
+            model_name=model_name,
+            origin=dict(origin),
         )
-        self._threads.append(thread)
-        thread.start()
-        return job_id
+        try:
+            folder.mkdir(parents=True)
+            shutil.copyfile(path, job.input_path)
+            job.write()
+        except OSError as error:
+            raise AppError(_disk(error)) from error
+        self._jobs[job.id] = job
+        self._run_in_thread(job.id, stream)
+        return job.id
 
-    def view(self, job_id: str) -> FileJobView:
+    def resume(self, job_id: str, stream: ClassifyStream, origin: Mapping[str, Any]) -> None:
+        """Go on with a job that was cancelled, interrupted or failed.
+
+        Raises:
+            AppError: it runs or is completed, or something else would answer now.
+        """
+        job = self.view(job_id)
+        if not job.resumable:
+            raise AppError(f"The classification of {job.name} is {job.status}; there is nothing to go on with.")
+        if dict(origin) != job.origin:
+            raise AppError(
+                f"The classification of {job.name} was begun by {job.model_name}, and the model, the labels or the "
+                "threshold are not the same any more. Start it again, so that one model answers for the whole file."
+            )
+        self._run_in_thread(job_id, stream)
+
+    def listed(self, project_id: int, *, limit: int = 20) -> list[FileJob]:
+        """The last jobs of a project, newest first."""
+        jobs = [job for job in self._jobs.values() if job.project_id == project_id]
+        return sorted(jobs, key=lambda job: job.started_at, reverse=True)[:limit]
+
+    def view(self, job_id: str) -> FileJob:
         """How far a job is. Raises AppError when there is none of that id."""
-        if job_id not in self._views:
-            raise AppError(f"There is no classification job {job_id}; it ended with the app. Start it again.")
-        return self._views[job_id]
+        if job_id not in self._jobs:
+            raise AppError(f"There is no classification job {job_id}. Its folder is gone; start it again.")
+        return self._jobs[job_id]
 
     def cancel(self, job_id: str) -> None:
         """Stop a job after the documents in hand; what is done stays."""
-        self.view(job_id)
-        self._cancelled[job_id].set()
+        if self.view(job_id).status == "running":
+            self._cancelled[job_id].set()
 
     def close(self) -> None:
-        """Cancel every job and wait for its end."""
+        """Interrupt every job and wait for that; they can be resumed."""
+        self._closing = True
         for cancelled in self._cancelled.values():
             cancelled.set()
         for thread in self._threads:
             thread.join()
 
-    def _update(self, job_id: str, **changes: Any) -> None:
-        self._views[job_id] = replace(self._views[job_id], **changes)
+    def _run_in_thread(self, job_id: str, stream: ClassifyStream) -> None:
+        self._jobs[job_id] = replace(self._jobs[job_id], status="running", error=None)
+        self._cancelled[job_id] = threading.Event()
+        thread = threading.Thread(target=self._guarded, args=(job_id, stream), name=f"classify-{job_id}", daemon=True)
+        self._threads = [other for other in self._threads if other.is_alive()] + [thread]
+        thread.start()
 
-    def _guarded(self, job_id: str, path: Path, mapping: ColumnMapping, classify: ClassifyChunk) -> None:
+    def _update(self, job_id: str, **changes: Any) -> FileJob:
+        self._jobs[job_id] = replace(self._jobs[job_id], **changes)
+        return self._jobs[job_id]
+
+    def _guarded(self, job_id: str, stream: ClassifyStream) -> None:
+        """Run a job to its end, and write down which end that was."""
+        status, error = "failed", None
         try:
-            self._run(job_id, path, mapping, classify)
-        except (LagamcError, AppError) as error:
-            self._update(job_id, status="failed", error=str(error))
-        except OSError as error:
-            advice = "Free some space, or check the data folder, and start again."
-            self._update(job_id, status="failed", error=f"The results cannot be written: {error}. {advice}")
+            self._run(job_id, stream)
+            status = "completed"
+        except Cancelled:
+            status = "interrupted" if self._closing else "cancelled"
+        except (LagamcError, AppError) as found:
+            error = str(found)
+        except OSError as found:
+            error = _disk(found)
         except Exception:
             logger.exception("Classification job %s failed.", job_id)
-            self._update(job_id, status="failed", error="Unexpected error; the app's log has the details.")
+            error = "Unexpected error; the app's log has the details."
+        try:
+            if status in {"cancelled", "completed"}:
+                write_csv(self._jobs[job_id].jsonl_path, self._jobs[job_id].csv_path)
+            ended = replace(self._jobs[job_id], status=status, error=error)
+            ended.write()
+            self._jobs[job_id] = ended  # last of all: from here on another thread may go on with the job
+        except OSError as found:
+            self._update(job_id, status="failed", error=_disk(found))
 
-    def _run(self, job_id: str, path: Path, mapping: ColumnMapping, classify: ClassifyChunk) -> None:
-        refused = tuple(row for row in read_rows(path, mapping) if isinstance(row, Refusal))
-        total = sum(isinstance(row, Row) for row in read_rows(path, mapping))
-        self._update(job_id, refused=refused, total=total)
-        folder = self._folder / job_id
-        folder.mkdir(parents=True)
-        csv_path, jsonl_path = folder / "classified.csv", folder / "classified.jsonl"
-        with (
-            csv_path.open("w", encoding="utf-8-sig", newline="") as csv_file,  # spreadsheets need the mark
-            jsonl_path.open("w", encoding="utf-8") as jsonl_file,
-        ):
-            writer = csv.writer(csv_file)
-            writer.writerow(COLUMNS)
-            for rows in _chunks(path, mapping):
-                if self._cancelled[job_id].is_set():
-                    break
-                answers = classify([row.text for row in rows])
-                for row, (labels, sentences) in zip(rows, answers, strict=True):
-                    cells = (str(row.line), row.id or "", row.text, "; ".join(labels), _evidence(sentences))
-                    writer.writerow([neutralised(cell) for cell in cells])
+    def _run(self, job_id: str, stream: ClassifyStream) -> None:
+        job, cancelled = self._jobs[job_id], self._cancelled[job_id]
+        total, refused, refusals = _counted(job.input_path, job.mapping)
+        job = self._update(job_id, total=total, refused=refused, refusals=refusals)
+        job.write()
+        with ResumableOutput(job.jsonl_path, job.origin) as output:
+            good = (row for row in read_rows(job.input_path, job.mapping) if isinstance(row, Row))
+            rows = output.remaining(good, same=_same, name=lambda row: f"in line {row.line}")
+            ahead, behind = itertools.tee(rows)  # holds the rows of the chunk in hand
+
+            def progress(done: int) -> None:
+                self._update(job_id, done=output.kept + done)
+
+            try:
+                answers = stream((row.text for row in ahead), progress, cancelled.is_set)
+                for row, (labels, sentences) in zip(behind, answers, strict=True):
                     record = {"line": row.line, "id": row.id, "text": row.text, "labels": labels}
-                    jsonl_file.write(json.dumps({**record, "sentences": sentences}, ensure_ascii=False) + "\n")
-                self._update(job_id, done=self._views[job_id].done + len(rows))
-                time.sleep(BREATHER_SECONDS)
-        done = self._views[job_id].done
-        status = "completed" if done == total else "cancelled"
-        self._update(job_id, status=status, csv_path=csv_path, jsonl_path=jsonl_path)
+                    output.write(json.dumps({**record, "sentences": sentences}, ensure_ascii=False))
+            finally:
+                self._update(job_id, done=output.kept + output.written)
+            output.complete()
 
 
-def neutralised(cell: str) -> str:
-    """The cell with a leading apostrophe where a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA_MARKS) else cell
+def _counted(path: Path, mapping: ColumnMapping) -> tuple[int, int, tuple[Refusal, ...]]:
+    """How many lines are documents, how many are not, and the first of those."""
+    total, refused, first = 0, 0, []
+    for row in read_rows(path, mapping):
+        if isinstance(row, Row):
+            total += 1
+        else:
+            refused += 1
+            if len(first) < SHOWN_REFUSALS:
+                first.append(row)
+    return total, refused, tuple(first)
 
 
-def _chunks(path: Path, mapping: ColumnMapping) -> Iterator[list[Row]]:
-    rows = (row for row in read_rows(path, mapping) if isinstance(row, Row))
-    while chunk := list(itertools.islice(rows, CHUNK)):
-        yield chunk
+def _same(line: str, row: Row) -> bool:
+    record = json.loads(line)
+    return bool((record["line"], record["id"]) == (row.line, row.id))
 
 
-def _evidence(sentences: Sequence[dict[str, Any]]) -> str:
-    return " | ".join(
-        f"{row['sentence']} ({'abstained, nearest ' if row['abstained'] else ''}{row['label']} {row['cosine']:.3f})"
-        for row in sentences
-    )
+def _disk(error: OSError) -> str:
+    return f"The results cannot be written: {error}. Free some space, or check the data folder, and go on."

@@ -66,6 +66,15 @@ class ProjectService:
             tally = _tally(session, project_id=project_id)[project_id]
             return _view(session, project, tally, labels.counts(session))
 
+    def find(self, name: str) -> int:
+        """Return the id of the project of that name in use; nothing is counted. Raises AppError."""
+        with self._database.read() as session:
+            project = projects.find(session, name=name)
+            if project is not None and project.retired_at is None:
+                return project.id
+            names = [repr(other.name) for other in projects.listed(session)]
+        raise AppError(f"There is no project {name!r}. There are: {', '.join(names) or 'none'}.")
+
     def create(self, name: str, task: str = "") -> int:
         """Add a project and return its id. Raises AppError for a blank name, NameTaken for a used one."""
         with self._database.write() as session:

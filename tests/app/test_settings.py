@@ -30,6 +30,12 @@ def test_ports_out_of_range_are_refused(tmp_path, port):
         Settings(data_folder=tmp_path, port=port)
 
 
+def test_memory_for_models_must_be_some(tmp_path):
+    """The message says what was given."""
+    with pytest.raises(AppError, match="at least 1 MB, got 0"):
+        Settings(data_folder=tmp_path, model_megabytes=0)
+
+
 def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
     """The file stays as it is."""
     path = tmp_path / "notes"

@@ -2,15 +2,27 @@
 
 import contextlib
 import json
+import math
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
+import time
+from functools import partialmethod
+from itertools import count
+from pathlib import Path
 
 import pytest
 
+from lagamc.checkpoint import write_run_folder
+from lagamc.classifier import Classifier
 from lagamc.cli import main
+from lagamc.commands import classify
+from lagamc.config import TrainingConfig
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_help_of_every_command(capsys):
@@ -96,3 +108,85 @@ def test_importing_the_package_loads_no_deep_learning_library():
     code = "import sys, lagamc.config, lagamc.corpus, lagamc.labels, lagamc.checkpoint, lagamc.cli; "
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'gradio', 'sqlmodel')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def model(tiny, corpora, label_set, tmp_path_factory):
+    """The model folder of a short training run."""
+    run = tmp_path_factory.mktemp("cli") / "run"
+    config = TrainingConfig(backbone=str(tiny["embedded"]), epochs=1, learning_rate=2e-3)
+    write_run_folder(run, config=config, labels=label_set, **corpora)
+    assert main(["train", str(run)]) == 0
+    return run / "model"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_stopped_classification_goes_on_where_it_was(model, tmp_path, monkeypatch, capsys, arguments):
+    """The file becomes the one that a single go writes; only what was missing is classified."""
+    monkeypatch.setattr("lagamc.classifier.Classifier.stream", partialmethod(Classifier.stream, chunk=4, batch_size=2))
+    file = tmp_path / "documents.jsonl"
+    rows = [{"id": f"d {n}", "text": f"a hole in the road {n}"} for n in range(10)]
+    file.write_text("\n".join(map(json.dumps, rows)) + '\n{"text": ""}\n', encoding="utf-8")
+    whole, output = tmp_path / "whole.txt", tmp_path / "out.txt"
+    assert main(["classify", str(model), str(file), "--output", str(whole), *arguments]) == 0
+    assert "10 documents classified, 1 lines refused" in capsys.readouterr().err
+
+    calls = count()
+    with monkeypatch.context() as patch:
+        patch.setattr("lagamc.callbacks.CancelRequest.__call__", lambda _: next(calls) == 3)
+        assert main(["classify", str(model), str(file), "--output", str(output), *arguments]) == 3
+    assert "holds 4 documents; the same command goes on" in capsys.readouterr().err
+    assert output.read_text().splitlines() == whole.read_text().splitlines()[:4]
+
+    assert main(["classify", str(model), str(file), "--output", str(output), "--threshold", "0.9", *arguments]) == 1
+    assert "threshold was 0.4, is 0.9" in capsys.readouterr().err
+    assert main(["classify", str(model), str(file), "--output", str(output), *arguments]) == 0
+    assert "6 documents classified" in capsys.readouterr().err
+    assert output.read_text() == whole.read_text()
+    assert main(["classify", str(model), str(file), "--output", str(output), *arguments]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_mistaken_threshold_leaves_no_file_behind(model, tmp_path, capsys):
+    """So the corrected command need not clean up first."""
+    file, output = tmp_path / "documents.csv", tmp_path / "out.txt"
+    file.write_text("text\nloud drum\n", encoding="utf-8")
+    assert main(["classify", str(model), str(file), "--output", str(output), "--threshold", "4"]) == 1
+    assert "between -1 and 1" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["documents.csv"]
+
+
+def test_a_signal_stops_a_classification(model, tmp_path):
+    """SIGTERM ends it with exit code 3; nothing but whole lines is in the file."""
+    file, output = tmp_path / "documents.jsonl", tmp_path / "out.txt"
+    with file.open("w", encoding="utf-8") as documents:
+        for number in range(200_000):
+            documents.write(json.dumps({"id": number, "text": f"a hole in the road {number}"}) + "\n")
+    command = [sys.executable, "-m", "lagamc", "classify", str(model), str(file), "--output", str(output)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (output.exists() and output.stat().st_size):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 3, printed
+    assert "the same command goes on" in printed
+    lines = output.read_text().splitlines(keepends=True)
+    assert 0 < len(lines) < 200_000
+    assert all(line.startswith(f"{number}\t") and line.endswith("\n") for number, line in enumerate(lines))
+
+
+def test_the_command_line_reads_files_of_any_size(model, tmp_path, monkeypatch):
+    """The limit of imports is lifted, in the guess of the columns and in the reading."""
+    limits = []
+    file = tmp_path / "documents.csv"
+    file.write_text("text\nloud drum\n", encoding="utf-8")
+    for name in ("preview_file", "read_rows"):
+        original = getattr(classify, name)
+
+        def watched(*arguments, original=original, **options):
+            limits.append(options["max_bytes"])
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(classify, name, watched)
+    assert main(["classify", str(model), str(file)]) == 0
+    assert limits == [math.inf, math.inf]

@@ -2,12 +2,12 @@
 
 import gzip
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc import readers
 from lagamc.corpus import Corpus, Example, read_corpus
 from lagamc.errors import DatasetError
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping, Refusal, Row, preview_file, read_rows
@@ -92,11 +92,12 @@ def test_a_cut_gzip_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["f.jsonl", "f.jsonl.gz"])
-def test_files_over_the_limit_are_refused_packed_or_not(tmp_path, monkeypatch, name):
-    """A small gzip file that unpacks without end is stopped at the limit."""
-    monkeypatch.setattr(readers, "MAX_FILE_BYTES", 10_000)
+def test_files_over_the_limit_are_refused_packed_or_not(tmp_path, name):
+    """A small gzip file that unpacks without end is stopped at the limit; without a limit all is read."""
+    path = write(tmp_path / name, '{"text": "a"}\n' * 2000)
     with pytest.raises(DatasetError, match="Split it into smaller files"):
-        list(read_rows(write(tmp_path / name, '{"text": "a"}\n' * 2000), PLAIN))
+        list(read_rows(path, PLAIN, max_bytes=10_000))
+    assert len(list(read_rows(path, PLAIN, max_bytes=math.inf))) == 2000
 
 
 def test_a_missing_column_names_those_there_are(tmp_path):

@@ -6,7 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from storage import annotations, documents, labels
+from storage import annotations, documents, labels, model_versions, predictions, projects, runs
 from storage.models import Action, Document, Split, metadata
 
 
@@ -59,18 +59,25 @@ def test_the_queue_goes_on_behind_a_document_and_begins_again(database, project_
     assert following == [third, first]
 
 
+def pages(session, project_id, **options):
+    """The ids on each page, one page after another to the end."""
+    after, found = 0, []
+    while after is not None:
+        rows, after = documents.following(session, project_id=project_id, after_id=after, **options)
+        found.append([row.id for row in rows])
+    return found
+
+
 def test_pages_hold_every_document_once(database, project_id, add_documents):
-    """Pages of any size, one after another, are the whole list in order."""
+    """Pages of any size, one after another, are the whole list in order, with no empty page at the end."""
     ids = add_documents(*[Split.TRAIN] * 7, *[Split.DEV] * 3)
     with database.read() as session:
-        for size in (1, 3, 10, 11):
-            seen = [
-                row.id
-                for offset in range(0, 12, size)
-                for row in documents.page(session, project_id=project_id, offset=offset, limit=size)
-            ]
-            assert seen == ids
-        assert documents.total(session, project_id=project_id, split=Split.DEV) == 3
+        for size in (1, 3, 5, 10, 11):
+            found = pages(session, project_id, limit=size)
+            assert [key for page in found for key in page] == ids
+            assert [len(page) for page in found[:-1]] == [size] * (len(found) - 1)
+            assert found[-1]
+        assert documents.total(session, project_id=project_id) == 10
 
 
 def test_words_are_looked_for_literally(database, project_id, add_documents):
@@ -78,10 +85,19 @@ def test_words_are_looked_for_literally(database, project_id, add_documents):
     add_documents(Split.TRAIN, Split.TRAIN)
     with database.read() as session:
         found = {
-            words: documents.total(session, project_id=project_id, query=words)
+            words: len(pages(session, project_id, limit=5, query=words)[0])
             for words in ("MESSAGE", "%", "message_1", "d2")
         }
     assert found == {"MESSAGE": 2, "%": 0, "message_1": 0, "d2": 1}
+
+
+def test_a_search_looks_no_further_than_it_says(database, project_id, add_documents):
+    """Behind as many documents as it reaches it stops, with what it has found, and tells where to go on."""
+    ids = add_documents(*[Split.TRAIN] * 10)
+    with database.read() as session:
+        found = pages(session, project_id, limit=5, query="d10", reach=3)
+        assert found == [[], [], [], [ids[9]]]
+        assert pages(session, project_id, limit=2, query="d", reach=4) == [ids[n : n + 2] for n in range(0, 10, 2)]
 
 
 def test_labelled_documents_are_those_with_a_label_in_use(database, project_id, add_labels, add_documents):
@@ -107,7 +123,22 @@ def test_counts_queue_and_pages_use_indexes(database, project_id, add_documents,
         documents.tally(session, project_id=project_id)
         documents.label_counts(session, project_id=project_id)
         documents.next_unreviewed(session, project_id=project_id)
-        documents.page(session, project_id=project_id, offset=0, limit=5)
+        documents.following(session, project_id=project_id, after_id=1, limit=5)
+        documents.following(session, project_id=project_id, after_id=1, limit=5, query="words")
+        documents.total(session, project_id=project_id)
+        documents.find(session, project_id=project_id, external_id="d1")
+        documents.labelled(session, project_id=project_id)
+        documents.annotated(session, project_id=project_id, splits=[Split.TRAIN])
+        annotations.label_names(session, annotation_ids=[1])
+        predictions.latest(session, document_id=1, model_version_id=None)
+        predictions.sentences(session, prediction_id=1)
+        model_versions.active(session, project_id=project_id)
+        model_versions.listed(session, project_id=project_id)
+        projects.find(session, name="messages")
+        labels.names(session, label_ids=[1])
+        labels.versions(session, label_id=1, limit=5)
+        labels.last_changed_at(session, project_id=project_id)
+        runs.listed(session, project_id=project_id)
         documents.existing(session, project_id=project_id, external_ids=["d1"], hashes=["h"])
         labels.described(session, project_id=project_id)
         asked = list(statements)
@@ -116,7 +147,7 @@ def test_counts_queue_and_pages_use_indexes(database, project_id, add_documents,
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             scans = [table for table in metadata.tables if any(row.detail == f"SCAN {table}" for row in plan)]
             assert scans == [], statement
-        assert len(asked) >= 6
+        assert len(asked) >= 20
 
 
 def test_white_space_does_not_make_another_document():

@@ -21,25 +21,25 @@ def service(database, project_id, label_ids, write_jsonl):
     return DocumentService(database)
 
 
-def test_a_page_knows_the_total(service, project_id):
-    """A page behind the end is empty, and still says how many there are."""
-    page = service.page(project_id, 2, 3)
-    assert ([row.external_id for row in page.rows], page.total) == (["d2", "d3", "d4"], 8)
-    assert (service.page(project_id, 8, 3).rows, service.page(project_id, 8, 3).total) == ([], 8)
-    assert [row.labels for row in page.rows] == [[], ["noise"], []]
+def test_a_page_knows_the_total_and_where_the_next_one_begins(service, project_id):
+    """The last page has no next one."""
+    first = service.page(project_id, 3)
+    assert ([row.external_id for row in first.rows], first.total) == (["d0", "d1", "d2"], 8)
+    assert [row.labels for row in first.rows] == [[], ["noise"], []]
+    last = service.page(project_id, 5, first.next_after)
+    assert ([row.external_id for row in last.rows], last.next_after) == (["d3", "d4", "d5", "d6", "d7"], None)
 
 
-def test_pages_are_narrowed_by_split_and_words(service, project_id):
-    """Both together narrow further; no words means all."""
-    assert [row.external_id for row in service.page(project_id, 0, 9, split="dev").rows] == ["d6", "d7"]
-    assert service.page(project_id, 0, 9, query="text 7").total == 1
-    assert service.page(project_id, 0, 9, split="train", query="text 7").total == 0
-    assert service.page(project_id, 0, 9, query="").total == 8
+def test_pages_are_narrowed_by_words(service, project_id):
+    """In texts and ids; no words means all."""
+    assert [row.external_id for row in service.page(project_id, 9, query="text 7").rows] == ["d7"]
+    assert service.page(project_id, 9, query="nowhere").rows == []
+    assert len(service.page(project_id, 9).rows) == 8
 
 
 def test_one_document_by_id(service, project_id):
     """A document is found by its id; an unknown id says so."""
-    row = service.page(project_id, 0, 1).rows[0]
+    row = service.page(project_id, 1).rows[0]
     assert service.get(row.id) == row
     with pytest.raises(NotFound, match="no document 99"):
         service.get(99)
@@ -53,8 +53,8 @@ def test_one_document_by_its_own_id(service, project_id):
             service.find(place, key)
 
 
-@pytest.mark.parametrize(("offset", "limit", "split"), [(-1, 5, None), (0, 0, None), (0, 501, None), (0, 5, "holdout")])
-def test_pages_out_of_range_are_refused(service, project_id, offset, limit, split):
+@pytest.mark.parametrize(("after", "limit"), [(-1, 5), (0, 0), (0, 501)])
+def test_pages_out_of_range_are_refused(service, project_id, after, limit):
     """The message says what a page may be."""
-    with pytest.raises(AppError, match=r"1 to 500|none of train"):
-        service.page(project_id, offset, limit, split=split)
+    with pytest.raises(AppError, match="1 to 500"):
+        service.page(project_id, limit, after)

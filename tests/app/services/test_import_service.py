@@ -27,7 +27,7 @@ def service(database):
 @pytest.fixture
 def documents(database, project_id):
     """All documents of the project, as rows."""
-    return lambda: DocumentService(database).page(project_id, 0, 500).rows
+    return lambda: DocumentService(database).page(project_id, 500).rows
 
 
 def messages(number, **fields):

@@ -68,7 +68,7 @@ def documents(database, project_id, label_ids, write_jsonl):
         {"id": "4", "text": "d", "labels": []},
     ]
     ImportService(database).run(project_id, write_jsonl(*rows), MAPPING, "ann")
-    ids = [row.id for row in DocumentService(database).page(project_id, 0, 10).rows]
+    ids = [row.id for row in DocumentService(database).page(project_id, 10).rows]
     return dict(zip(("test", "dev", "first", "second"), ids, strict=True))
 
 

@@ -36,8 +36,7 @@ def backbone(tmp_path_factory):
 def review(collection, external_id, names):
     """Annotate a document as a person would."""
     with collection.database.write() as session:
-        rows = documents.page(session, project_id=collection.project_id, offset=0, limit=100, query=external_id)
-        document = next(row for row in rows if row.external_id == external_id)
+        document = documents.find(session, project_id=collection.project_id, external_id=external_id)
         annotations.record(
             session,
             document_id=document.id,

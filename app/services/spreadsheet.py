@@ -1,0 +1,40 @@
+"""Classified documents as CSV for spreadsheets, in which no cell is a formula."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["neutralised", "write_csv"]
+
+FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = ("line", "id", "text", "labels", "evidence")
+
+
+def write_csv(source: Path, target: Path) -> None:
+    """Write the lines of a job's JSON file as rows, one at a time."""
+    with (
+        source.open(encoding="utf-8") as lines,
+        target.open("w", encoding="utf-8-sig", newline="") as file,  # spreadsheets need the mark
+    ):
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for line in lines:
+            row = json.loads(line)
+            cells = (str(row["line"]), row["id"] or "", row["text"], "; ".join(row["labels"]))
+            writer.writerow([neutralised(cell) for cell in (*cells, _evidence(row["sentences"]))])
+
+
+def neutralised(cell: str) -> str:
+    """The cell with a leading apostrophe where a spreadsheet would take it for a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA_MARKS) else cell
+
+
+def _evidence(sentences: Sequence[dict[str, Any]]) -> str:
+    return " | ".join(
+        f"{row['sentence']} ({'abstained, nearest ' if row['abstained'] else ''}{row['label']} {row['cosine']:.3f})"
+        for row in sentences
+    )

@@ -1,0 +1,108 @@
+"""Classification jobs: stopped, gone on with, and found again after a restart."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from app.errors import AppError
+from app.services.file_jobs import FileJobs
+from app.services.spreadsheet import neutralised
+from lagamc.errors import Cancelled
+from lagamc.readers import ColumnMapping
+
+
+class Stream:
+    """Answers texts one by one; stops for good before the text number `hold` until it is let go."""
+
+    def __init__(self, hold=None):
+        self.hold, self.entered, self.go_on, self.answered = hold, threading.Event(), threading.Event(), 0
+
+    def __call__(self, texts, progress, cancelled):
+        for number, text in enumerate(texts):
+            if number == self.hold:
+                self.entered.set()
+                assert self.go_on.wait(10)
+            if cancelled():
+                raise Cancelled("stopped")
+            self.answered += 1
+            progress(number + 1)
+            yield [text], []
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Start a job on ten texts in a folder of its own, and return the jobs and its id."""
+    path = tmp_path / "texts.csv"
+    path.write_text("text\n" + "".join(f"x{number}\n" for number in range(10)))
+
+    def start(stream):
+        jobs = FileJobs(tmp_path / "classified")
+        options = {"project_id": 1, "name": "texts.csv", "model_name": "v1", "origin": {"model": 1}}
+        return jobs, jobs.start(path, ColumnMapping(text="text"), stream, **options)
+
+    return start
+
+
+def test_a_cancelled_job_keeps_what_was_done_and_goes_on(begin):
+    """Both files hold the documents before the stop; after the rest they hold each document once."""
+    stream = Stream(hold=2)
+    jobs, job_id = begin(stream)
+    assert stream.entered.wait(10)
+    jobs.cancel(job_id)
+    stream.go_on.set()
+    jobs._threads[0].join()
+    view = jobs.view(job_id)
+    assert (view.status, view.done, view.total, view.downloadable) == ("cancelled", 2, 10, True)
+    assert len(view.jsonl_path.read_text().splitlines()) == 2
+    assert len(view.csv_path.read_text().splitlines()) == 3
+    with pytest.raises(AppError, match="begun by v1"):
+        jobs.resume(job_id, Stream(), {"model": 2})
+
+    rest = Stream()
+    jobs.resume(job_id, rest, {"model": 1})
+    jobs._threads[-1].join()
+    view = jobs.view(job_id)
+    assert (view.status, view.done, rest.answered) == ("completed", 10, 8)
+    records = [json.loads(line) for line in view.jsonl_path.read_text().splitlines()]
+    assert [record["labels"] for record in records] == [[f"x{number}"] for number in range(10)]
+
+
+def test_a_job_that_ended_with_the_app_is_interrupted_and_can_be_resumed(begin, tmp_path):
+    """Whether the app was closed in order or killed; its copy of the file is still there."""
+    stream = Stream(hold=3)
+    jobs, job_id = begin(stream)
+    assert stream.entered.wait(10)
+    threading.Timer(0.1, stream.go_on.set).start()
+    jobs.close()
+    assert jobs.view(job_id).status == "interrupted"
+    record = tmp_path / "classified" / job_id / "job.json"
+    record.write_text(record.read_text().replace('"interrupted"', '"running"'))
+    (tmp_path / "texts.csv").unlink()
+
+    again = FileJobs(tmp_path / "classified")
+    [found] = again.listed(1)
+    assert (found.id, found.status, found.done, found.resumable) == (job_id, "interrupted", 3, True)
+    again.resume(job_id, Stream(), {"model": 1})
+    again._threads[-1].join()
+    assert again.view(job_id).status == "completed"
+    assert len(again.view(job_id).jsonl_path.read_text().splitlines()) == 10
+
+
+def test_a_damaged_job_record_hides_no_other_job(begin, tmp_path, caplog):
+    """The log names it."""
+    jobs, job_id = begin(Stream())
+    jobs.close()
+    (tmp_path / "classified" / "torn").mkdir()
+    (tmp_path / "classified" / "torn" / "job.json").write_text("{")
+    assert [job.id for job in FileJobs(tmp_path / "classified").listed(1)] == [job_id]
+    assert "torn" in caplog.text
+
+
+@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_formula_cell_gets_an_apostrophe(cell):
+    """So a spreadsheet shows it and does not run it."""
+    assert neutralised(cell) == "'" + cell
+    assert neutralised("x" + cell) == "x" + cell
