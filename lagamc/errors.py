@@ -11,6 +11,7 @@ __all__ = [
     "LabelError",
     "LagamcError",
     "OutputError",
+    "ProviderError",
     "TrainingError",
 ]
 
@@ -45,6 +46,10 @@ class OutputError(LagamcError):
 
 class TrainingError(LagamcError):
     """A training run cannot start or go on."""
+
+
+class ProviderError(LagamcError):
+    """Wikipedia or a chat model cannot be reached, or did not give what was asked for; nothing was changed."""
 
 
 class Cancelled(LagamcError):

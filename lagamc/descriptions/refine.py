@@ -1,0 +1,151 @@
+"""Descriptions refined by a chat model, one label or all of them, within a cap on spending (section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lagamc.descriptions.chat import ChatModel, ChatSettings, Reply
+from lagamc.descriptions.cleaning import cleaned
+from lagamc.errors import ConfigError, ProviderError
+
+__all__ = ["MAX_DRAFTS", "Budget", "Outcome", "Refinement", "Request", "refine", "refine_all"]
+
+MAX_DRAFTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """A draft, with what it was made from. `notes` say what was taken away from the answer."""
+
+    text: str
+    notes: tuple[str, ...]
+    prompt: str
+    reply: Reply
+    settings: ChatSettings
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What is stored with the draft; no key is in it."""
+        return {
+            **self.settings.provenance,
+            "answered_by": self.reply.answered_by,
+            "prompt": self.prompt,
+            "answer": self.reply.text,
+            "removed": list(self.notes),
+            "tokens_in": self.reply.tokens_in,
+            "tokens_out": self.reply.tokens_out,
+            "cost": self.reply.cost,
+        }
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may be spent, and what has been: tokens always, money where the prices are known.
+
+    Raises:
+        ConfigError: a cap is not positive, or money is capped without prices.
+    """
+
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    tokens: int = 0
+    cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        for cap in (self.max_tokens, self.max_cost):
+            if cap is not None and cap <= 0:
+                raise ConfigError(f"A cap on spending must be above 0, got {cap}. Leave it empty for none.")
+
+    def reserve(self, settings: ChatSettings, prompt: str) -> None:
+        """Make sure that a call fits in.
+
+        Raises:
+            ConfigError: money is capped and the prices are not known.
+            ProviderError: the call could go beyond a cap.
+        """
+        tokens, cost = settings.worst(prompt)
+        if self.max_cost is not None and cost is None:
+            raise ConfigError("Money is capped, but the prices of the model are not given. Give both, or cap tokens.")
+        if self.max_tokens is not None and self.tokens + tokens > self.max_tokens:
+            raise ProviderError(
+                f"Stopped before the cap of {self.max_tokens:,} tokens: {self.tokens:,} are spent, and the next call "
+                f"may take {tokens:,}. Raise the cap to go on."
+            )
+        if self.max_cost is not None and cost is not None and self.cost + cost > self.max_cost:
+            raise ProviderError(
+                f"Stopped before the cap of {self.max_cost:.4f}: {self.cost:.4f} is spent, and the next call may cost "
+                f"{cost:.4f}. Raise the cap to go on."
+            )
+
+    def spend(self, settings: ChatSettings, prompt: str, reply: Reply) -> None:
+        """Note a call; where the server did not count, the estimate counts."""
+        tokens, cost = reply.tokens_in + reply.tokens_out, reply.cost
+        if not tokens:
+            tokens, cost = settings.worst(prompt)
+        self.tokens += tokens
+        self.cost += cost or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One label to be refined."""
+
+    label: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one label: drafts, or an error in words, or drafts until an error."""
+
+    label: str
+    drafts: tuple[Refinement, ...]
+    error: str | None
+
+
+def refine(model: ChatModel, request: Request, *, drafts: int = 1, budget: Budget | None = None) -> Outcome:
+    """Ask for drafts one after the other; those before an error are kept.
+
+    Raises:
+        ConfigError: `drafts` is out of range, or the budget cannot be kept.
+    """
+    if not 1 <= drafts <= MAX_DRAFTS:
+        raise ConfigError(f"Ask for 1 to {MAX_DRAFTS} drafts, not {drafts}.")
+    found: list[Refinement] = []
+    try:
+        for _ in range(drafts):
+            found.append(_one(model, request, budget or Budget()))  # noqa: PERF401 (kept when the next one fails)
+    except ProviderError as error:
+        return Outcome(request.label, tuple(found), str(error))
+    return Outcome(request.label, tuple(found), None)
+
+
+def refine_all(
+    model: ChatModel, requests: Sequence[Request], *, drafts: int = 1, budget: Budget,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:  # fmt: skip
+    """Refine labels in order, yielding each as it is done.
+
+    A label that the budget does not allow ends the work with an outcome that says so; a cancel just ends it.
+    """
+    for request in requests:
+        if cancelled():
+            return
+        try:
+            budget.reserve(model.settings, request.prompt)
+        except ProviderError as error:
+            yield Outcome(request.label, (), str(error))
+            return
+        yield refine(model, request, drafts=drafts, budget=budget)
+
+
+def _one(model: ChatModel, request: Request, budget: Budget) -> Refinement:
+    budget.reserve(model.settings, request.prompt)
+    reply = model.ask(request.prompt)
+    budget.spend(model.settings, request.prompt, reply)
+    answer = cleaned(reply.text, label=request.label)
+    if not answer.text:
+        raise ProviderError(f"The chat model's answer holds no sentence, only {', '.join(answer.notes) or 'markup'}.")
+    return Refinement(answer.text, answer.notes, request.prompt, reply, model.settings)
