@@ -136,9 +136,16 @@ def version(session: Session, *, label_id: int, number: int) -> DescriptionVersi
 
 
 def add_version(
-    session: Session, *, label_id: int, text: str, author: str, source: str = "person", note: str = ""
+    session: Session,
+    *,
+    label_id: int,
+    text: str,
+    author: str,
+    source: str = "person",
+    note: str = "",
+    provenance: Mapping[str, Any] | None = None,
 ) -> DescriptionVersion:
-    """Append a description, which becomes the current one."""
+    """Append a description, which becomes the current one; `provenance` is JSON that says what it came from."""
     get(session, label_id=label_id, lock=True)
     current = current_version(session, label_id=label_id)
     added = DescriptionVersion(
@@ -148,6 +155,7 @@ def add_version(
         author=author,
         source=source,
         note=note,
+        provenance=dict(provenance or {}),
     )
     session.add(added)
     session.flush()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, MetaData, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from storage.kinds import Action, Decision, Operation, RunStatus, Split, enum_type, name_key, utc_now
 
 __all__ = [
     "Action",
     "Annotation",
     "AnnotationLabel",
+    "Decision",
+    "DescriptionDraft",
     "DescriptionVersion",
     "Document",
     "Label",
+    "LabelEvent",
     "ModelVersion",
+    "Operation",
+    "PinnedLabelSet",
     "PredictedSentence",
     "Prediction",
     "Project",
@@ -39,52 +45,11 @@ metadata.naming_convention = {
 }
 
 
-def utc_now() -> datetime:
-    """Return the present moment, timezone-aware."""
-    return datetime.now(UTC)
-
-
-def name_key(name: str) -> str:
-    """Return a name as compared: case and white space make no difference."""
-    return " ".join(name.split()).casefold()
-
-
-class Split(StrEnum):
-    """The part of the corpus a document belongs to; unassigned ones are training data once annotated."""
-
-    TRAIN = "train"
-    DEV = "dev"
-    TEST = "test"
-    UNASSIGNED = "unassigned"
-
-
-class Action(StrEnum):
-    """How an annotation came about."""
-
-    IMPORTED = "imported"
-    ACCEPTED = "accepted"
-    CORRECTED = "corrected"
-    UNDONE = "undone"
-
-
-class RunStatus(StrEnum):
-    """The life of a training job; the last four are final, only interrupted runs go back to queued."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"
-
-
-def _enum(kind: type[StrEnum]) -> Any:
-    """Store the enum's values as text, so that a new member needs no type migration."""
-    return Enum(kind, native_enum=False, length=16, values_callable=lambda members: [m.value for m in members])
-
-
 class Project(SQLModel, table=True):
-    """A collection of documents with its labels; `name_key` is the name as compared."""
+    """A collection of documents with its labels; `name_key` is the name as compared.
+
+    Without `outside_allowed`, nothing of it may be sent to a service outside.
+    """
 
     id: int = Field(default=None, primary_key=True)
     name: str
@@ -96,10 +61,15 @@ class Project(SQLModel, table=True):
         default=None,
         sa_column_args=[ForeignKey("modelversion.id", name="fk_project_active_model_id", use_alter=True)],
     )
+    outside_allowed: bool = True
 
 
 class Label(SQLModel, table=True):
-    """A label by name; what it means is in its description versions."""
+    """A label by name; what it means is in its description versions.
+
+    `group` is the heading that it stands under, `digit` the key that toggles it in review, `colour` a
+    CSS colour like "#1d6b57"; the guideline and the examples are for people, no model reads them.
+    """
 
     __table_args__ = (UniqueConstraint("project_id", "name_key"), Index(None, "project_id", "position"))
 
@@ -110,6 +80,30 @@ class Label(SQLModel, table=True):
     position: int
     created_at: datetime = Field(default_factory=utc_now)
     retired_at: datetime | None = None
+    merged_into_id: int | None = Field(default=None, foreign_key="label.id")
+    group: str = ""
+    colour: str = ""
+    digit: str | None = Field(default=None, max_length=1)
+    guideline: str = Field(default="", sa_type=Text)
+    examples_positive: list[str] = Field(default_factory=list, sa_type=JSON)
+    examples_tricky: list[str] = Field(default_factory=list, sa_type=JSON)
+
+
+class LabelEvent(SQLModel, table=True):
+    """One operation on labels, append-only; `undoes_id` names the one that an undo took back.
+
+    `payload` holds {"labels": {label id: {field: [before, after]}}}, and what else the operation notes.
+    """
+
+    __table_args__ = (Index(None, "project_id", "id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    operation: Operation = Field(sa_type=enum_type(Operation))
+    author: str
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    undoes_id: int | None = Field(default=None, foreign_key="labelevent.id", unique=True)
+    created_at: datetime = Field(default_factory=utc_now)
 
 
 class DescriptionVersion(SQLModel, table=True):
@@ -124,7 +118,25 @@ class DescriptionVersion(SQLModel, table=True):
     author: str
     source: str = "person"
     note: str = ""
+    provenance: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = Field(default_factory=utc_now)
+
+
+class DescriptionDraft(SQLModel, table=True):
+    """A proposed description with what it came from; open until a person accepts or discards it."""
+
+    __table_args__ = (Index(None, "label_id", "decision", "id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    label_id: int = Field(foreign_key="label.id")
+    text: str = Field(sa_type=Text)
+    source: str
+    author: str
+    provenance: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now)
+    decided_at: datetime | None = None
+    decision: Decision | None = Field(default=None, sa_type=enum_type(Decision))
+    accepted_version_id: int | None = Field(default=None, foreign_key="descriptionversion.id")
 
 
 class Document(SQLModel, table=True):
@@ -142,25 +154,30 @@ class Document(SQLModel, table=True):
     external_id: str
     text: str = Field(sa_type=Text)
     text_hash: str = Field(max_length=64)
-    split: Split = Field(default=Split.UNASSIGNED, sa_type=_enum(Split))
+    split: Split = Field(default=Split.UNASSIGNED, sa_type=enum_type(Split))
     created_at: datetime = Field(default_factory=utc_now)
     annotation_id: int | None = Field(
         default=None,
         index=True,
         sa_column_args=[ForeignKey("annotation.id", name="fk_document_annotation_id", use_alter=True)],
     )
-    annotation_action: Action | None = Field(default=None, sa_type=_enum(Action))
+    annotation_action: Action | None = Field(default=None, sa_type=enum_type(Action))
 
 
 class Annotation(SQLModel, table=True):
-    """The labels one author gave one document at one moment; append-only."""
+    """The labels one author gave one document at one moment; append-only.
+
+    One that an operation on labels wrote names it, and the annotation whose place it took.
+    """
 
     id: int = Field(default=None, primary_key=True)
     document_id: int = Field(foreign_key="document.id", index=True)
     author: str
-    action: Action = Field(sa_type=_enum(Action))
+    action: Action = Field(sa_type=enum_type(Action))
     undoes_id: int | None = Field(default=None, foreign_key="annotation.id")
     prediction_id: int | None = Field(default=None, foreign_key="prediction.id")
+    label_event_id: int | None = Field(default=None, foreign_key="labelevent.id", index=True)
+    replaces_id: int | None = Field(default=None, foreign_key="annotation.id")
     created_at: datetime = Field(default_factory=utc_now)
 
 
@@ -178,7 +195,7 @@ class Run(SQLModel, table=True):
 
     id: int = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")
-    status: RunStatus = Field(default=RunStatus.QUEUED, sa_type=_enum(RunStatus))
+    status: RunStatus = Field(default=RunStatus.QUEUED, sa_type=enum_type(RunStatus))
     config: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     folder: str = ""
     pid: int | None = None
@@ -216,7 +233,7 @@ class RunMetric(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
     step: int
-    split: Split = Field(sa_type=_enum(Split))
+    split: Split = Field(sa_type=enum_type(Split))
     name: str
     value: float
 
@@ -249,14 +266,30 @@ class ModelVersion(SQLModel, table=True):
         return f"v{self.number} · {self.backbone}"
 
 
+class PinnedLabelSet(SQLModel, table=True):
+    """A label set that the untrained encoder answered with; `labels` is as in ModelVersion, `hash` its sha256."""
+
+    __table_args__ = (UniqueConstraint("project_id", "hash"),)
+
+    id: int = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    hash: str = Field(max_length=64)
+    labels: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now)
+
+
 class Prediction(SQLModel, table=True):
-    """What one model version (null: the untrained encoder) said about one document; append-only."""
+    """What one model version (null: the untrained encoder) said about one document; append-only.
+
+    The label set it used is its model version's, or else the pinned one.
+    """
 
     __table_args__ = (Index(None, "document_id", "model_version_id", "id"),)
 
     id: int = Field(default=None, primary_key=True)
     document_id: int = Field(foreign_key="document.id")
     model_version_id: int | None = Field(default=None, foreign_key="modelversion.id")
+    label_set_id: int | None = Field(default=None, foreign_key="pinnedlabelset.id")
     threshold: float
     created_at: datetime = Field(default_factory=utc_now)
 

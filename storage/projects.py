@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from storage.errors import NameTaken, NotFound
 from storage.models import Project, name_key, utc_now
 
-__all__ = ["add", "find", "get", "listed", "rename", "set_retired"]
+__all__ = ["add", "find", "get", "listed", "rename", "set_outside_allowed", "set_retired"]
 
 
 def get(session: Session, *, project_id: int, lock: bool = False) -> Project:
@@ -54,6 +54,11 @@ def set_retired(session: Session, *, project_id: int, retired: bool) -> None:
     """Put a project away, or take it back; nothing in it changes."""
     project = get(session, project_id=project_id, lock=True)
     project.retired_at = utc_now() if retired else None
+
+
+def set_outside_allowed(session: Session, *, project_id: int, allowed: bool) -> None:
+    """Say whether texts of a project may be sent to a service outside."""
+    get(session, project_id=project_id, lock=True).outside_allowed = allowed
 
 
 def _refuse_taken(session: Session, *, name: str, project_id: int | None) -> None:

@@ -28,7 +28,10 @@ DEMO_FOLDER = Path(__file__).parents[2] / "examples" / "city-council"
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """A project with its counts. `documents` has every split; `active_model` reads like "v3 · minilm"."""
+    """A project with its counts. `documents` has every split; `active_model` reads like "v3 · minilm".
+
+    Without `outside_allowed`, none of its texts may be sent to a service outside.
+    """
 
     id: int
     name: str
@@ -38,6 +41,7 @@ class ProjectView:
     labels: int
     annotated: int
     active_model: str | None
+    outside_allowed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,11 @@ class ProjectService:
         """Take a retired project back."""
         with self._database.write() as session:
             projects.set_retired(session, project_id=project_id, retired=False)
+
+    def set_outside_allowed(self, project_id: int, *, allowed: bool) -> None:
+        """Allow, or forbid, that texts of a project are sent to a service outside."""
+        with self._database.write() as session:
+            projects.set_outside_allowed(session, project_id=project_id, allowed=allowed)
 
     def label_counts(self, project_id: int) -> list[LabelCount]:
         """Return the documents of each label in use, a split, by position."""
@@ -173,4 +182,5 @@ def _view(session: Session, project: Project, tally: _Tally, described: Mapping[
         labels=described.get(project.id, 0),
         annotated=tally.annotated,
         active_model=active.title if active else None,
+        outside_allowed=project.outside_allowed,
     )

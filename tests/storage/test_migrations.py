@@ -73,6 +73,11 @@ def test_rows_of_the_first_revision_survive(tmp_path):
         assert annotations.label_names(session, annotation_ids=[1]) == {1: ["Noise"]}
         assert labels.current_version(session, label_id=1).text == "About noise."
         assert [row.text for row in predictions.sentences(session, prediction_id=1)] == ["About noise."]
+        assert projects.get(session, project_id=1).outside_allowed
+        assert labels.current_version(session, label_id=1).provenance == {}
+        noise = labels.get(session, label_id=1)
+        assert (noise.group, noise.digit, noise.examples_tricky, noise.merged_into_id) == ("", None, [], None)
+        assert predictions.get(session, prediction_id=1).label_set_id is None
         assert session.connection().execute(text("PRAGMA foreign_key_check")).all() == []
     with database.write() as session:
         projects.add(session, name="B")

@@ -124,3 +124,11 @@ def test_the_demo_loads_whole(service, database):
     assert all(count.train for count in service.label_counts(project_id))
     first = DocumentService(database).page(project_id, 1).rows[0]
     assert first.external_id == json.loads(lines[0])["id"]
+
+
+def test_a_project_can_forbid_that_its_texts_go_outside(service):
+    """The choice shows in the project's view."""
+    project_id = service.create("messages")
+    assert service.get(project_id).outside_allowed
+    service.set_outside_allowed(project_id, allowed=False)
+    assert not service.get(project_id).outside_allowed

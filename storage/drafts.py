@@ -1,0 +1,80 @@
+"""Drafts of descriptions: proposed by a source, decided by a person, kept either way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from storage import labels
+from storage.errors import NotFound, StaleWrite
+from storage.models import Decision, DescriptionDraft, Label, utc_now
+
+__all__ = ["add", "decide", "get", "open_of_label", "open_of_project"]
+
+
+def get(session: Session, *, draft_id: int, lock: bool = False) -> DescriptionDraft:
+    """Return a draft; `lock` keeps other writers of it waiting until the commit. Raises NotFound."""
+    draft = session.get(DescriptionDraft, draft_id, with_for_update=lock)
+    if draft is None:
+        raise NotFound("draft", draft_id)
+    return draft
+
+
+def add(
+    session: Session,
+    *,
+    label_id: int,
+    text: str,
+    source: str,
+    author: str,
+    provenance: Mapping[str, Any] | None = None,
+) -> DescriptionDraft:
+    """Add an open draft; `provenance` is JSON that says what it was made from. Raises NotFound."""
+    labels.get(session, label_id=label_id)
+    draft = DescriptionDraft(
+        label_id=label_id, text=text, source=source, author=author, provenance=dict(provenance or {})
+    )
+    session.add(draft)
+    session.flush()
+    return draft
+
+
+def open_of_label(session: Session, *, label_id: int) -> Sequence[DescriptionDraft]:
+    """Return a label's undecided drafts, newest first."""
+    query = select(DescriptionDraft).where(
+        DescriptionDraft.label_id == label_id, col(DescriptionDraft.decision).is_(None)
+    )
+    return session.exec(query.order_by(col(DescriptionDraft.id).desc())).all()
+
+
+def open_of_project(session: Session, *, project_id: int) -> Sequence[DescriptionDraft]:
+    """Return the undecided drafts of all labels in use, by label position, newest first within a label."""
+    query = (
+        select(DescriptionDraft)
+        .join(Label, col(Label.id) == DescriptionDraft.label_id)
+        .where(Label.project_id == project_id, col(Label.retired_at).is_(None))
+        .where(col(DescriptionDraft.decision).is_(None))
+        .order_by(col(Label.position), col(Label.id), col(DescriptionDraft.id).desc())
+    )
+    return session.exec(query).all()
+
+
+def decide(
+    session: Session, *, draft_id: int, decision: Decision, accepted_version_id: int | None = None
+) -> DescriptionDraft:
+    """Close a draft; an accepted one names the description version that its text became.
+
+    Raises:
+        StaleWrite: it was decided already.
+    """
+    draft = get(session, draft_id=draft_id, lock=True)
+    if draft.decision is not None:
+        raise StaleWrite(
+            f"This draft was {draft.decision} at {draft.decided_at:%Y-%m-%d %H:%M:%S} UTC. Nothing of yours was "
+            "written. Reload the label to see its drafts."
+        )
+    draft.decision, draft.decided_at, draft.accepted_version_id = decision, utc_now(), accepted_version_id
+    session.flush()
+    return draft
