@@ -111,6 +111,10 @@ class SentenceEncoder(SentenceEmbedder):
         )  # fmt: skip
         return dict(features)
 
+    def count_tokens(self, text: str) -> int:
+        """Word pieces of a text, without [CLS] and [SEP]."""
+        return len(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Embed token ids (N, T) or `inputs_embeds` (N, T, D), with gradient: (N, D)."""
         mask = features["attention_mask"]

@@ -47,6 +47,7 @@ class LintRules:
     min_words: int = 4
     max_tokens: int = 64
     near_duplicate: float = 0.95  # cosine
+    rival_from: float = 0.4  # cosine from which the nearest label is a rival: the paper's threshold
     shared_words: int = 3  # as many first words, the same as those of
     shared_share: float = 0.2  # this share of the other labels, and of two at least
 
@@ -57,8 +58,11 @@ class LintRules:
             raise ConfigError(
                 f"min_words must be at least 1 and max_tokens no less, got {self.min_words} and {self.max_tokens}"
             )
-        if not -1.0 <= self.near_duplicate <= 1.0:
-            raise ConfigError(f"near_duplicate is a cosine between -1 and 1, got {self.near_duplicate}")
+        if not -1.0 <= self.rival_from <= self.near_duplicate <= 1.0:
+            raise ConfigError(
+                f"rival_from and near_duplicate are rising cosines between -1 and 1, got {self.rival_from}, "
+                f"{self.near_duplicate}"
+            )
         if not 0.0 <= self.shared_share <= 1.0 or self.shared_words < 1:
             raise ConfigError(
                 f"shared_share lies in [0, 1] and shared_words is at least 1, got {self.shared_share}, "
@@ -236,7 +240,7 @@ def _rival(
                 "Drop what both have in common and say what differs.",
             )
         )
-    terms = list(tells_apart(rival))
+    terms = list(tells_apart(rival)) if cosine >= rules.rival_from else []
     words = _words(text)
     if terms and not any(_mentions(words, term) for term in terms):
         findings.append(

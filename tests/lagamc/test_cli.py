@@ -26,9 +26,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_help_of_every_command(capsys):
-    for command in ("train", "classify", "evaluate"):
+    actions = [["describe", action] for action in ("check", "scaffold", "wikipedia", "refine")]
+    for command in (["train"], ["classify"], ["evaluate"], *actions):
         with pytest.raises(SystemExit) as stop:
-            main([command, "--help"])
+            main([*command, "--help"])
         assert stop.value.code == 0
         assert "--json" in capsys.readouterr().out
 

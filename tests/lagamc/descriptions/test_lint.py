@@ -107,9 +107,11 @@ def test_a_near_duplicate_names_rival_and_cosine(check):
 
 
 def test_what_tells_a_label_from_its_rival_should_be_mentioned(check):
-    """Another form of a term counts; the terms are listed where none is there."""
-    assert "not told apart" not in codes(check(CLEAN, terms=("leaking",)))
-    finding = next(finding for finding in check(CLEAN, terms=("sewer",)) if finding.code == "not told apart")
+    """Another form of a term counts; the terms are listed where none is there, and where the rival is near."""
+    assert "not told apart" not in codes(check(CLEAN, terms=("leaking",), rival_from=0.1))
+    assert "not told apart" not in codes(check(CLEAN, terms=("sewer",), rival_from=0.9))
+    found = check(CLEAN, terms=("sewer",), rival_from=0.1)
+    finding = next(finding for finding in found if finding.code == "not told apart")
     assert "sewer" in finding.message
 
 

@@ -1,0 +1,82 @@
+"""lagamc describe: checks, scaffolds, Wikipedia and a chat model on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tiny_models import build_tiny_embedded
+
+from lagamc.cli import main
+
+LABELS = {"noise": "Loud music at night.", "bins": "Bins.", "din": "Loud music by night."}
+DOCUMENTS = [{"text": f"loud noise {n}", "labels": ["noise"]} for n in range(3)]
+DOCUMENTS += [{"text": f"waste bins are full {n}. Again.", "labels": ["bins"]} for n in range(3)]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Label file, document file and the option that names a tiny encoder."""
+    labels, documents = tmp_path / "labels.json", tmp_path / "documents.jsonl"
+    labels.write_text(json.dumps(LABELS))
+    documents.write_text("\n".join(map(json.dumps, DOCUMENTS)))
+    encoder = build_tiny_embedded(tmp_path / "tiny", texts=LABELS.values())
+    return str(labels), str(documents), ["--encoder", str(encoder)]
+
+
+def test_check_lists_findings_and_rivals(files, capsys):
+    labels, documents, encoder = files
+    assert main(["describe", "check", labels, "--documents", documents, "--json", *encoder]) == 0
+    rows = {row["label"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert list(rows) == list(LABELS)
+    assert rows["noise"]["rival"]["name"] == "din"
+    assert [finding["code"] for finding in rows["bins"]["findings"]] == ["short"]
+    assert main(["describe", "check", labels, *encoder]) == 0
+    assert "bins  (nearest: " in capsys.readouterr().out
+
+
+def test_scaffold_writes_a_draft_a_label(files, capsys):
+    labels, documents, encoder = files
+    assert main(["describe", "scaffold", labels, documents, *encoder]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == list(LABELS)
+    assert "Scaffold from the data: bins. Typical words are" in lines[1]
+
+
+def test_wikipedia_lists_candidates_and_drafts_an_article(httpserver, monkeypatch, capsys):
+    page = {"title": "Noise", "extract": "Noise is sound.", "fullurl": "https://en.wikipedia.org/wiki/Noise"}
+    httpserver.expect_request("/api").respond_with_json(
+        {"query": {"search": [{"title": "Noise"}], "pages": {"1": {**page, "lastrevid": 7}}}}
+    )
+    monkeypatch.setenv("LAGAMC_WIKIPEDIA_URL", httpserver.url_for("/api"))
+    contact = ["--contact", "ada@example.org"]
+    assert main(["describe", "wikipedia", "noise", *contact]) == 0
+    assert capsys.readouterr().out == "Noise\tNoise is sound.\n"
+    assert main(["describe", "wikipedia", "Noise", "--article", "--json", *contact]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["revision"] == 7
+    assert "CC BY-SA" in printed.err
+    assert main(["describe", "wikipedia", "noise", "--contact", ""]) == 1
+    assert "Wikipedia asks who calls" in capsys.readouterr().err
+
+
+def test_refine_sends_what_a_dry_run_shows(files, httpserver, monkeypatch, capsys):
+    """The labels that failed are named, and the exit code says so."""
+    labels, documents, encoder = files
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    call = ["describe", "refine", labels, documents, *encoder, "--model", "m", "--dataset", "Messages to a council."]
+    call += ["--base-url", httpserver.url_for("/v1"), "--only", "noise", "bins"]
+    assert main([*call, "--dry-run"]) == 0
+    prompts = capsys.readouterr().out
+    assert "Dataset: Messages to a council." in prompts
+    message = {"role": "assistant", "content": "Noise that keeps people awake."}
+    completion = {"choices": [{"index": 0, "finish_reason": "stop", "message": message}], "model": "m"}
+    httpserver.expect_ordered_request("/v1/chat/completions").respond_with_json(completion)
+    httpserver.expect_ordered_request("/v1/chat/completions").respond_with_data("", 400)
+    assert main(call) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "noise\tNoise that keeps people awake.\n"
+    assert "1 of 2 labels got no draft" in printed.err
+    assert "sk-secret" not in printed.err
+    sent = json.loads(httpserver.log[0][0].data)["messages"][0]["content"]
+    assert prompts.startswith(sent)
