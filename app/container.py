@@ -8,12 +8,21 @@ from app.jobs.launcher import Launcher, LocalLauncher
 from app.jobs.supervisor import Supervisor
 from app.services.classification import ClassificationService
 from app.services.documents import DocumentService
+from app.services.drafts import DraftService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
+from app.services.measuring import Measuring
 from app.services.models import ModelService
+from app.services.outside import Outside
+from app.services.preparation import Preparation
 from app.services.projects import ProjectService
+from app.services.refine_jobs import RefineJobs
 from app.services.reviews import ReviewService
+from app.services.studio import StudioService
+from app.services.terms import Terms
 from app.services.training import TrainingService
+from app.services.vectors import Vectors
+from app.services.what_if import WhatIfService
 from app.settings import Settings
 from storage.engine import Database
 
@@ -35,9 +44,18 @@ class Services:
     training: TrainingService
     models: ModelService
     classification: ClassificationService
+    terms: Terms
+    outside: Outside
+    studio: StudioService
+    drafts: DraftService
+    refine_jobs: RefineJobs
+    what_if: WhatIfService
 
     def close(self) -> None:
         """Stop background work and close the database; training children go on."""
+        self.refine_jobs.close()
+        self.what_if.close()
+        self.terms.close()
         self.classification.close()
         self.supervisor.stop()
         self.database.dispose()
@@ -56,6 +74,12 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
     supervisor = Supervisor(database, settings, launcher or LocalLauncher())
     labels = LabelService(database)
     classification = ClassificationService(database, settings, labels)
+    measuring = Measuring(database, classification.answering)
+    vectors = Vectors(settings.data_folder / "vectors")
+    what_if = WhatIfService(database, measuring, Preparation(database, classification.answering, measuring, vectors))
+    terms = Terms(database)
+    outside = Outside(database, settings)
+    drafts = DraftService(database, labels, measuring, terms, outside)
     return Services(
         settings=settings,
         database=database,
@@ -68,4 +92,10 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
         training=TrainingService(database, settings, supervisor),
         models=ModelService(database),
         classification=classification,
+        terms=terms,
+        outside=outside,
+        studio=StudioService(database, measuring, terms, what_if),
+        drafts=drafts,
+        refine_jobs=RefineJobs(drafts, labels),
+        what_if=what_if,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import AppError
+from lagamc.descriptions.chat import OPENAI_URL
+from lagamc.descriptions.wikipedia import WIKIPEDIA_URL
 
 __all__ = ["Settings"]
 
@@ -13,6 +16,9 @@ __all__ = ["Settings"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that `launch.py` can be told. A missing `database_url` means SQLite in the data folder.
+
+    The addresses of Wikipedia and of the chat model, the model's name and the contact that Wikipedia asks for
+    come from the environment; people can type others for their session.
 
     Raises:
         AppError: the port or the memory is out of range, or the data folder is a file.
@@ -24,6 +30,10 @@ class Settings:
     device: str = "auto"
     database_url: str = ""
     model_megabytes: int = 2048  # loaded models; the one in use stays, however large
+    wikipedia_url: str = field(default_factory=lambda: os.environ.get("LAGAMC_WIKIPEDIA_URL", WIKIPEDIA_URL))
+    chat_url: str = field(default_factory=lambda: os.environ.get("LAGAMC_CHAT_URL", OPENAI_URL))
+    chat_model: str = field(default_factory=lambda: os.environ.get("LAGAMC_CHAT_MODEL", ""))
+    contact: str = field(default_factory=lambda: os.environ.get("LAGAMC_CONTACT", ""))
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65536:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lagamc.backbone import Backbone
@@ -145,6 +147,20 @@ class Classifier:
             )
             for text, document in zip(texts, written, strict=True)
         ]
+
+    @property
+    def separator(self) -> str:
+        """What stands between two descriptions in a generated text."""
+        return self.backbone.target.separator
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed N texts as the matcher sees them: (N, D), unit length."""
+        rows: NDArray[np.float32] = self._embedded(texts).numpy()
+        return rows
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens that the generator writes for a text."""
+        return len(self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _matched(self, sentences: Iterable[str]) -> dict[str, Match]:
         """{sentence: match} with at least these sentences."""

@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from app.errors import AppError
 from app.services.labels import LabelService
@@ -28,6 +28,7 @@ __all__ = ["Answer", "Answering", "Source"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 UNTRAINED = "untrained encoder"
 STREAM_BATCH = 16  # documents of a file between which a person who waits gets an answer
 STREAM_CHUNK = 256  # documents of a file in memory; as many are done again after a stop
@@ -159,6 +160,7 @@ class Answering:
         from lagamc.classifier import megabytes
 
         return megabytes(self._warm.values())
+T = TypeVar("T")
 
     def _classifier(self, source: Source) -> Classifier | UntrainedClassifier:
         key = _key(source)

@@ -22,7 +22,7 @@ from storage.models import PredictedSentence
 if TYPE_CHECKING:
     from lagamc.classifier import DocumentResult
 
-__all__ = ["ClassificationService", "ClassificationView", "FileJob", "SentenceRow"]
+__all__ = ["ClassificationService", "ClassificationView", "FileJob", "SentenceRow", "stored_sentences"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ClassificationService:
 
     def __init__(self, database: Database, settings: Settings, label_service: LabelService) -> None:
         self._database = database
-        self._answering = Answering(database, settings, label_service)
+        self.answering = Answering(database, settings, label_service)
         self._jobs = FileJobs(settings.data_folder / "classified")
 
     def classify_text(self, project_id: int, text: str, threshold: float | None = None) -> ClassificationView:
@@ -69,14 +69,14 @@ class ClassificationService:
             AppError: the text is empty or too long, or the model is of another label set.
             LagamcError: the model folder is damaged, or the threshold is no cosine.
         """
-        source = self._answering.source(project_id)
+        source = self.answering.source(project_id)
         return self._classify(source, text, threshold)[0]
 
     def classify_document(self, document_id: int, threshold: float | None = None) -> ClassificationView:
         """Classify a document and store the prediction. Raises what `classify_text` does."""
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
-        source = self._answering.source(document.project_id)
+        source = self.answering.source(document.project_id)
         view, answer = self._classify(source, document.text, threshold)
         with self._database.write() as session:
             prediction = predictions.add(
@@ -84,7 +84,7 @@ class ClassificationService:
                 document_id=document_id,
                 model_version_id=source.model_id,
                 threshold=view.threshold,
-                sentences=_stored(view.result, answer.label_ids),
+                sentences=stored_sentences(view.result, answer.label_ids),
             )
         return replace(view, prediction_id=prediction.id)
 
@@ -94,7 +94,7 @@ class ClassificationService:
 
     def prepare(self, project_id: int) -> None:
         """Load what answers in a project in the background, because somebody is about to ask it."""
-        self._answering.prepare(project_id)
+        self.answering.prepare(project_id)
 
     def classify_file(
         self,
@@ -113,7 +113,7 @@ class ClassificationService:
 
         if threshold is not None:
             check_threshold(threshold)
-        source = self._answering.source(project_id)
+        source = self.answering.source(project_id)
         return self._jobs.start(
             path,
             mapping,
@@ -139,7 +139,7 @@ class ClassificationService:
     def resume_file_job(self, job_id: str) -> None:
         """Go on with a job that was stopped. Raises AppError when something else would answer now."""
         job = self._jobs.view(job_id)
-        source, threshold = self._answering.source(job.project_id), job.origin["threshold"]
+        source, threshold = self.answering.source(job.project_id), job.origin["threshold"]
         self._jobs.resume(job_id, self._stream(source, threshold), _origin(source, threshold))
 
     def close(self) -> None:
@@ -151,7 +151,7 @@ class ClassificationService:
             texts: Iterable[str], progress: Callable[[int], None], cancelled: Callable[[], bool]
         ) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
             names = source.renamed
-            results = self._answering.stream(source, texts, threshold, progress=progress, cancelled=cancelled)
+            results = self.answering.stream(source, texts, threshold, progress=progress, cancelled=cancelled)
             return ((_labels(result, names), [asdict(row) for row in _rows(result, names)]) for result in results)
 
         return stream
@@ -165,7 +165,7 @@ class ClassificationService:
                 f"The text has {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken. Shorten it."
             )
         started = time.perf_counter()
-        answer = self._answering.answer(source, [text], threshold)
+        answer = self.answering.answer(source, [text], threshold)
         result = answer.results[0]
         view = ClassificationView(
             rows=[],
@@ -216,7 +216,8 @@ def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]
     ]
 
 
-def _stored(result: DocumentResult, label_ids: Mapping[str, int]) -> list[PredictedSentence]:
+def stored_sentences(result: DocumentResult, label_ids: Mapping[str, int]) -> list[PredictedSentence]:
+    """The rows of an answer as the database keeps them."""
     return [
         PredictedSentence(
             text=sentence.text,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
 from app.errors import AppError
 from app.services.naming import checked_line
 from lagamc.labels import Label, LabelSet
-from storage import documents, labels, projects
+from storage import documents, drafts, labels, projects
 from storage.engine import Database
 from storage.errors import StaleWrite
-from storage.models import DescriptionVersion
+from storage.models import Decision, DescriptionVersion
 from storage.models import Label as LabelRow
 
 __all__ = ["LabelService", "LabelSetView", "LabelView", "VersionView"]
@@ -45,6 +47,8 @@ class VersionView:
     text: str
     author: str
     source: str
+    note: str
+    provenance: Mapping[str, Any]
     created_at: datetime
 
 
@@ -73,28 +77,52 @@ class LabelService:
             labels.add_version(session, label_id=label.id, text=description, author=author)
             return label.id
 
-    def save(self, label_id: int, name: str, description: str, author: str, expected_version: int | None = None) -> int:
+    def save(
+        self,
+        label_id: int,
+        name: str,
+        description: str,
+        author: str,
+        expected_version: int | None = None,
+        *,
+        draft_id: int | None = None,
+    ) -> int:
         """Rename a label, reword it, or both, and return the number of its current version.
 
         A rename makes a version too, with a note, so that the history shows it; saving what is there
-        already makes none.
+        already makes none. A wording that began as a draft keeps the draft's source and what it was made
+        from, and the draft is accepted with it.
 
         Raises:
             AppError: the name or description is blank or too long, or the description is another label's.
             NameTaken: another label of the project has the name.
-            StaleWrite: the label has a newer version than `expected_version`.
+            StaleWrite: the label has a newer version than `expected_version`, or the draft was decided.
         """
         name, description = _checked(name, description)
         with self._database.write() as session:
             label = _locked(session, label_id)
             current = labels.current_version(session, label_id=label_id)
             _refuse_stale(label, current, expected_version)
+            draft = None if draft_id is None else drafts.get(session, draft_id=draft_id, lock=True)
             if current is not None and (label.name, current.text) == (name, description):
                 return current.number
             note = f"renamed from {label.name!r}" if label.name != name else ""
             labels.rename(session, label_id=label_id, name=name)
             _refuse_shared(session, label, description)
-            return labels.add_version(session, label_id=label_id, text=description, author=author, note=note).number
+            if draft is None:
+                return labels.add_version(session, label_id=label_id, text=description, author=author, note=note).number
+            edited = description != " ".join(draft.text.split())
+            version = labels.add_version(
+                session,
+                label_id=label_id,
+                text=description,
+                author=author,
+                source=draft.source,
+                note="edited by hand" if edited else note,
+                provenance=draft.provenance,
+            )
+            drafts.decide(session, draft_id=draft.id, decision=Decision.ACCEPTED, accepted_version_id=version.id)
+            return version.number
 
     def retire(self, label_id: int) -> None:
         """Put a label away; documents keep it in their history."""
@@ -113,7 +141,7 @@ class LabelService:
         """Return the last descriptions of a label, newest first."""
         with self._database.read() as session:
             return [
-                VersionView(row.number, row.text, row.author, row.source, row.created_at)
+                VersionView(row.number, row.text, row.author, row.source, row.note, row.provenance, row.created_at)
                 for row in labels.versions(session, label_id=label_id, limit=limit)
             ]
 

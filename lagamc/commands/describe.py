@@ -111,8 +111,8 @@ def run_scaffold(options: argparse.Namespace) -> None:
 
 
 def run_wikipedia(options: argparse.Namespace) -> None:
-    from lagamc.descriptions.wikipedia import WikipediaProvider
-    from lagamc.descriptions.wikipedia_client import WIKIPEDIA_URL, WikipediaClient
+    from lagamc.descriptions.wikipedia import WIKIPEDIA_URL, WikipediaProvider
+    from lagamc.descriptions.wikipedia_client import WikipediaClient
     from lagamc.encoder import SentenceEncoder
 
     url = os.environ.get("LAGAMC_WIKIPEDIA_URL", WIKIPEDIA_URL)

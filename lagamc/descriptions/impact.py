@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lagamc.descriptions.collisions import normalised
 from lagamc.metrics import LabelMetrics, Metrics, multilabel_metrics
 
-__all__ = ["Affected", "Evidence", "Figures", "Impact", "LabelChange", "nearest_documents", "what_if"]
+__all__ = ["Affected", "Evidence", "Figures", "Impact", "LabelChange", "matched_labels", "what_if"]
 
 BLOCK = 4096
 Matrix = NDArray[np.float32]
@@ -124,18 +124,11 @@ def what_if(
     )
 
 
-def nearest_documents(evidence: Evidence, text: NDArray[np.floating], count: int = 10) -> list[tuple[int, int, float]]:
-    """The documents whose best sentence is nearest to a text: (document, sentence, cosine), nearest first."""
-    if not len(evidence.sentences):
-        return []
-    cosines = np.clip(normalised(evidence.embeddings) @ normalised(text[np.newaxis])[0], -1.0, 1.0)
-    found: dict[int, tuple[int, int, float]] = {}
-    for position in np.argsort(-cosines[evidence.sentences], kind="stable"):
-        document, sentence = int(evidence.documents[position]), int(evidence.sentences[position])
-        found.setdefault(document, (document, sentence, float(cosines[sentence])))
-        if len(found) == count:
-            break
-    return list(found.values())
+def matched_labels(evidence: Evidence, descriptions: NDArray[np.floating], *, threshold: float) -> list[set[int]]:
+    """The labels of each document, as its sentences are matched to (L, D) descriptions."""
+    own, rest, rest_cosine = _cosines(evidence.embeddings, descriptions, 0)
+    held = _held(evidence, _assigned(own, rest, rest_cosine, 0, threshold), len(descriptions))
+    return [set(map(int, np.flatnonzero(row))) for row in held]
 
 
 def _cosines(

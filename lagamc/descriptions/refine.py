@@ -52,6 +52,7 @@ class Budget:
     max_cost: float | None = None
     tokens: int = 0
     cost: float = 0.0
+    exhausted: bool = False  # a call was refused
 
     def __post_init__(self) -> None:
         for cap in (self.max_tokens, self.max_cost):
@@ -69,11 +70,13 @@ class Budget:
         if self.max_cost is not None and cost is None:
             raise ConfigError("Money is capped, but the prices of the model are not given. Give both, or cap tokens.")
         if self.max_tokens is not None and self.tokens + tokens > self.max_tokens:
+            self.exhausted = True
             raise ProviderError(
                 f"Stopped before the cap of {self.max_tokens:,} tokens: {self.tokens:,} are spent, and the next call "
                 f"may take {tokens:,}. Raise the cap to go on."
             )
         if self.max_cost is not None and cost is not None and self.cost + cost > self.max_cost:
+            self.exhausted = True
             raise ProviderError(
                 f"Stopped before the cap of {self.max_cost:.4f}: {self.cost:.4f} is spent, and the next call may cost "
                 f"{cost:.4f}. Raise the cap to go on."
@@ -133,12 +136,9 @@ def refine_all(
     for request in requests:
         if cancelled():
             return
-        try:
-            budget.reserve(model.settings, request.prompt)
-        except ProviderError as error:
-            yield Outcome(request.label, (), str(error))
-            return
         yield refine(model, request, drafts=drafts, budget=budget)
+        if budget.exhausted:
+            return
 
 
 def _one(model: ChatModel, request: Request, budget: Budget) -> Refinement:

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 from lagamc.descriptions.sentences import first_sentence, whole_sentences
 from lagamc.errors import ProviderError
 
-__all__ = ["ATTRIBUTION", "Article", "Client", "Seed", "WikipediaProvider"]
+__all__ = ["ATTRIBUTION", "WIKIPEDIA_URL", "Article", "Client", "Seed", "WikipediaProvider"]
+
+WIKIPEDIA_URL = "https://{language}.wikipedia.org/w/api.php"
 
 ATTRIBUTION = "Text from Wikipedia, CC BY-SA 4.0"
 

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import wikipediaapi
 
+from lagamc.descriptions.wikipedia import WIKIPEDIA_URL
 from lagamc.errors import ConfigError, ProviderError
 
-__all__ = ["WIKIPEDIA_URL", "WikipediaClient"]
+__all__ = ["WikipediaClient"]
 
-WIKIPEDIA_URL = "https://{language}.wikipedia.org/w/api.php"
 MAX_TITLES = 20  # extracts that one request may ask for
 _LANGUAGE = re.compile(r"[a-z]{2,12}(?:-[a-z]{1,12}){0,2}")
 _LONGEST_WAIT = 30.0  # seconds that a request waits for its next attempt

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagamc.descriptions.impact import Evidence, nearest_documents, what_if
+from lagamc.descriptions.impact import Evidence, matched_labels, what_if
 from lagamc.matcher import Matcher
 from lagamc.metrics import multilabel_metrics
 
@@ -88,10 +88,8 @@ def test_without_dev_documents_there_are_no_figures():
     assert found.macro_f1 is None
 
 
-def test_the_documents_nearest_to_a_text_come_once_each():
-    """By their best sentence, nearest first."""
-    rows = np.array([[1, 0], [0.9, 0.4], [0, 1]], dtype=np.float32)
-    evidence = Evidence(rows, np.array([0, 0, 1, 2]), np.array([1, 2, 0, 2]), 4)
-    found = nearest_documents(evidence, np.array([1.0, 0.0]), count=2)
-    assert [(document, sentence) for document, sentence, _ in found] == [(1, 0), (0, 1)]
-    assert nearest_documents(Evidence(rows[:0], np.empty(0, int), np.empty(0, int), 0), rows[0]) == []
+@given(st.integers(0, 2**31))
+def test_matched_labels_are_those_of_the_matcher(seed):
+    evidence, descriptions, _, _ = random_case(seed)
+    found = matched_labels(evidence, descriptions, threshold=THRESHOLD)
+    assert found == [set(np.flatnonzero(row)) for row in held(evidence, descriptions, 4)]

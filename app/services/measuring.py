@@ -1,0 +1,99 @@
+"""How the model of a project sees a text: its embedding, its tokens, its separator and its threshold."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from storage import model_versions
+from storage.engine import Database
+
+if TYPE_CHECKING:
+    from app.services.answering import Answering, Source
+    from lagamc.encoder import SentenceEncoder
+
+__all__ = ["UNTRAINED_KEY", "Measure", "Measuring"]
+
+UNTRAINED_KEY = "minilm"
+UNTRAINED_SEPARATOR = "[unused0]"
+UNTRAINED_THRESHOLD = 0.4  # the paper's (section 8.5): what a trained model will start with
+REMEMBERED = 40_000  # texts, 384 float32 each: 61 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What measures a project's texts. `key` names the encoder, so that its vectors can be kept."""
+
+    key: str
+    model_name: str
+    model_id: int | None
+    separator: str
+    threshold: float
+    source: Source | None
+
+
+class Measuring:
+    """Embeds texts with the active model's encoder, or the built-in one; each text once."""
+
+    def __init__(self, database: Database, answering: Answering) -> None:
+        self._database = database
+        self._answering = answering
+        self._lock = threading.Lock()
+        self._encoder: SentenceEncoder | None = None
+        self._known: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
+        self._facts: dict[str, tuple[str, float]] = {}
+
+    def of(self, project_id: int) -> Measure:
+        """The measure of a project as it is now. Raises what loading a model does."""
+        with self._database.read() as session:
+            version = model_versions.active(session, project_id=project_id)
+        if version is None:
+            return Measure(UNTRAINED_KEY, "untrained encoder", None, UNTRAINED_SEPARATOR, UNTRAINED_THRESHOLD, None)
+        source = self._answering.source(project_id)
+        key = f"model-{version.id}"
+        if key not in self._facts:
+            self._facts[key] = self._answering.with_model(source, lambda model: (model.separator, model.threshold))
+        separator, threshold = self._facts[key]
+        return Measure(key, source.model_name, version.id, separator, threshold, source)
+
+    def embed(self, measure: Measure, texts: Sequence[str]) -> np.ndarray:
+        """(N, D) unit vectors of N texts, in order."""
+        with self._lock:
+            known = {text: row for text in texts if (row := self._known.get((measure.key, text))) is not None}
+        if missing := [text for text in dict.fromkeys(texts) if text not in known]:
+            rows = self.fresh(measure, missing)
+            self._remember(measure.key, missing, rows)
+            known |= zip(missing, rows, strict=True)
+        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 1), dtype=np.float32)
+
+    def fresh(self, measure: Measure, texts: Sequence[str]) -> np.ndarray:
+        """The same, made anew and not remembered."""
+        if measure.source is None:
+            return self._built_in().encode(texts).numpy()
+        return self._answering.with_model(measure.source, lambda model: model.embed(texts))
+
+    def count_tokens(self, measure: Measure, text: str) -> int:
+        """Tokens of a text for the model."""
+        if measure.source is None:
+            return self._built_in().count_tokens(text)
+        return self._answering.with_model(measure.source, lambda model: model.count_tokens(text))
+
+    def _remember(self, key: str, texts: Sequence[str], rows: np.ndarray) -> None:
+        with self._lock:
+            for text, row in zip(texts, rows, strict=True):
+                self._known[key, text] = row
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    def _built_in(self) -> SentenceEncoder:
+        from lagamc.encoder import SentenceEncoder
+
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = SentenceEncoder.load()
+            return self._encoder

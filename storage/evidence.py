@@ -1,0 +1,92 @@
+"""What one model said about the documents of a project, and what is annotated there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, select
+
+from storage.models import Annotation, AnnotationLabel, Document, PredictedSentence, Prediction, Split
+
+__all__ = ["carried", "document_ids", "last_annotation", "sentences", "texts", "unpredicted", "unpredicted_total"]
+
+TEXTS_AT_A_TIME = 500
+
+
+def document_ids(session: Session, *, project_id: int, splits: Collection[Split]) -> Sequence[int]:
+    """Return the ids of a project's documents of some splits, in order."""
+    query = select(Document.id).where(Document.project_id == project_id, col(Document.split).in_(splits))
+    return session.exec(query.order_by(col(Document.id))).all()
+
+
+def texts(session: Session, *, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return {document id: (external id, text)}."""
+    found: dict[int, tuple[str, str]] = {}
+    for start in range(0, len(ids), TEXTS_AT_A_TIME):
+        query = select(Document.id, Document.external_id, Document.text)
+        rows = session.exec(query.where(col(Document.id).in_(ids[start : start + TEXTS_AT_A_TIME])))
+        found |= {key: (external_id, text) for key, external_id, text in rows}
+    return found
+
+
+def unpredicted(
+    session: Session, *, project_id: int, model_version_id: int, splits: Collection[Split], limit: int
+) -> Sequence[Document]:
+    """Return documents about which a model version has said nothing yet, by id."""
+    query = select(Document).where(*_silent(project_id, model_version_id, splits))
+    return session.exec(query.order_by(col(Document.id)).limit(limit)).all()
+
+
+def unpredicted_total(session: Session, *, project_id: int, model_version_id: int, splits: Collection[Split]) -> int:
+    """Return how many documents `unpredicted` can reach."""
+    query = select(func.count()).select_from(Document)
+    return session.exec(query.where(*_silent(project_id, model_version_id, splits))).one()
+
+
+def sentences(session: Session, *, project_id: int, model_version_id: int) -> Sequence[tuple[int, str]]:
+    """Return (document id, sentence) of the newest prediction of each document, by document and position."""
+    newest = (
+        select(func.max(Prediction.id).label("id"))
+        .join(Document, col(Document.id) == Prediction.document_id)
+        .where(Document.project_id == project_id, Prediction.model_version_id == model_version_id)
+        .group_by(col(Prediction.document_id))
+        .subquery()
+    )
+    query = (
+        select(Prediction.document_id, PredictedSentence.text)
+        .join(newest, newest.c.id == Prediction.id)
+        .join(PredictedSentence, col(PredictedSentence.prediction_id) == Prediction.id)
+        .order_by(col(Prediction.document_id), col(PredictedSentence.position))
+    )
+    return session.exec(query).all()
+
+
+def carried(session: Session, *, project_id: int, splits: Collection[Split]) -> dict[int, set[int]]:
+    """Return {document id: label ids} of annotated documents, by id; one without a label has an empty set."""
+    query = (
+        select(Document.id, AnnotationLabel.label_id)
+        .outerjoin(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
+        .where(Document.project_id == project_id, col(Document.annotation_id).is_not(None))
+        .where(col(Document.split).in_(splits))
+        .order_by(col(Document.id))
+    )
+    found: dict[int, set[int]] = {}
+    for document_id, label_id in session.exec(query):
+        held = found.setdefault(document_id, set())
+        if label_id is not None:
+            held.add(label_id)
+    return found
+
+
+def last_annotation(session: Session, *, project_id: int) -> int:
+    """Return the highest id of a project's annotations; it grows whenever the labels of a document change."""
+    query = select(func.max(Annotation.id)).join(Document, col(Document.id) == Annotation.document_id)
+    return session.exec(query.where(Document.project_id == project_id)).one() or 0
+
+
+def _silent(project_id: int, model_version_id: int, splits: Collection[Split]) -> list[ColumnElement[bool]]:
+    said = select(Prediction).where(
+        Prediction.document_id == Document.id, Prediction.model_version_id == model_version_id
+    )
+    return [col(Document.project_id) == project_id, col(Document.split).in_(splits), ~said.exists()]
