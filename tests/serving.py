@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,8 +20,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # tiny models lose more th
 
 
 @contextmanager
-def served(data_folder: Path, *arguments: str) -> Iterator[str]:
-    """Serve on a free port with further arguments, yield the address, and stop."""
+def served(data_folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Serve on a free port with further arguments and variables, yield the address, and stop."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -38,7 +38,9 @@ def served(data_folder: Path, *arguments: str) -> Iterator[str]:
     ]
     log_path = data_folder.with_suffix(".log")
     with log_path.open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env={**ENVIRONMENT, **(environment or {})}, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             _wait(server, f"http://127.0.0.1:{port}/", log_path)
             yield f"http://127.0.0.1:{port}/"

@@ -1,16 +1,17 @@
-"""Labels: the table with current descriptions, an editor, and earlier versions to restore."""
+"""Labels, the studio of descriptions: the table, the editor with live checks, and the panels around it."""
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from app.components import markup
 from app.components.events import on
 from app.components.project_bar import NO_PROJECT, ProjectBar, author_name, require_project
 from app.errors import AppError
+from app.screens import label_collisions, label_drafts, label_editor, label_versions, label_what_if
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -18,133 +19,104 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-NEW = "<h3>New label</h3>"
-NO_VERSIONS = "Select a label in the table to see the earlier wordings of its description."
-
 
 def build(services: Services, bar: ProjectBar) -> None:
-    """Lay out the Labels screen."""
-    label_id = gr.State(None)  # of the label in the editor; None for a new one
-    version = gr.State(None)  # number of its description as it was loaded, so that a later save is noticed
+    """Lay out the Labels screen; every panel is an inner tab of its own."""
+    changed = gr.State(0)  # raised by a panel that gave the label in the editor another description
+    chosen = gr.State(None)  # a label that a panel wants opened
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             labels = markup.clickable("labels-table")
             with_retired = gr.Checkbox(label="Show retired labels")
         with gr.Column(scale=2, min_width=300):
-            with gr.Column(elem_id="label-editor", elem_classes="lg-panel"):
-                heading = gr.HTML(NEW, elem_classes="lg-heading")
-                name = gr.Textbox(label="Name", elem_id="label-name")
-                description = gr.Textbox(
-                    label="Description",
-                    info="One or two sentences: what the label means in this collection, and what sets it apart.",
-                    lines=4,
-                    elem_id="label-description",
-                )
-                with gr.Row():
-                    save = gr.Button("Save", variant="primary", size="sm", min_width=80, elem_id="label-save")
-                    retire = gr.Button("Retire", size="sm", min_width=80, visible=False, elem_id="label-retire")
-                    restore = gr.Button("Restore label", size="sm", min_width=80, visible=False)
-                    new = gr.Button("New label", size="sm", min_width=80, elem_id="label-new")
-            versions = markup.clickable("label-versions")
-            with gr.Row(visible=False, elem_classes="lg-bottom") as restore_row:
-                number = gr.Dropdown([], label="Earlier version", min_width=140, elem_id="version-picker")
-                restore_version = gr.Button("Restore this wording", size="sm", min_width=140, elem_id="version-restore")
-
-    editor = [label_id, version, heading, name, description, retire, restore, versions, restore_row, number]
+            editor = label_editor.label_editor()
+    with gr.Tabs(elem_id="studio", overflow_behavior="wrap"):
+        with gr.Tab("Versions", id="versions"):
+            label_versions.build(services, bar, editor, changed)
+        with gr.Tab("Drafts", id="drafts"):
+            label_drafts.build(services, bar, editor, changed)
+        with gr.Tab("What-if", id="what-if"):
+            label_what_if.build(services, bar, editor)
+        with gr.Tab("Collisions", id="collisions"):
+            label_collisions.build(services, bar, chosen)
+    label_editor.wire(services, bar, editor)
 
     def table(project_id: int, retired: bool) -> str:
         if not project_id:
             return markup.note(NO_PROJECT)
-        return _table(services.labels.list(project_id, include_retired=retired))
-
-    def blank() -> tuple[Any, ...]:
-        hidden = gr.Button(visible=False)
-        return None, None, NEW, "", "", hidden, hidden, markup.note(NO_VERSIONS), gr.Row(visible=False), None
+        return _table(
+            services.labels.list(project_id, include_retired=retired), services.drafts.open_counts(project_id)
+        )
 
     def load(project_id: int, key: int) -> tuple[Any, ...]:
         found = services.labels.list(project_id, include_retired=True)
         label = next((label for label in found if label.id == key), None)
         if label is None:
             raise AppError("That label is not in the open project any more. Reload the page.")
-        wordings = services.labels.versions(key)
-        older = [
-            (f"version {wording.number}", wording.number) for wording in wordings if wording.number != label.version
-        ]
-        rows = [markup.Row([w.number, w.text, w.author, markup.moment(w.created_at)], key=w.number) for w in wordings]
-        heading = Markup("<h3>{}</h3>").format(label.name)
-        return (
-            label.id,
-            label.version,
-            str(heading),
-            label.name,
-            label.description,
-            gr.Button(visible=not label.retired),
-            gr.Button(visible=label.retired),
-            markup.table(("Version", "Description", "By", "When (UTC)"), rows, empty=NO_VERSIONS),
-            gr.Row(visible=bool(older)),
-            gr.Dropdown(choices=older, value=older[0][1] if older else None),
-        )
+        return label_editor.shown(services, project_id, label)
 
     def refresh(project_id: int, retired: bool) -> tuple[Any, ...]:
-        return table(project_id, retired), *blank()
+        return table(project_id, retired), *label_editor.blank()
 
     def select(project_id: int, event: gr.EventData) -> tuple[Any, ...]:
         return load(project_id, int(event.key))
+
+    def open_chosen(project_id: int, key: int | None) -> tuple[Any, ...]:
+        return tuple(gr.skip() for _ in editor.outputs) if key is None else load(project_id, key)
+
+    def reload(project_id: int, retired: bool, key: int | None) -> tuple[Any, ...]:
+        if key is None:
+            return table(project_id, retired), *(gr.skip() for _ in editor.outputs)
+        return table(project_id, retired), *load(project_id, key)
 
     def save_label(
         project_id: int,
         retired: bool,
         key: int | None,
         known: int | None,
+        draft_id: int | None,
         name: str,
         description: str,
         author: str,
     ) -> tuple[Any, ...]:
         project_id, author = require_project(project_id), author_name(author)
+        warning = services.studio.nearer(project_id, key, description)
         if key is None:
             key = services.labels.add(project_id, name, description, author)
             gr.Info("Label added.")
         else:
-            now = services.labels.save(key, name, description, author, expected_version=known)
+            now = services.labels.save(key, name, description, author, expected_version=known, draft_id=draft_id)
             gr.Info("Nothing had changed." if now == known else f"Saved as version {now}.")
+        if warning:
+            gr.Warning(html.escape(warning), title="Saved, but look at this", duration=20)
         return table(project_id, retired), *load(project_id, key)
 
     def retire_label(project_id: int, retired: bool, key: int) -> tuple[Any, ...]:
         services.labels.retire(key)
-        gr.Info("Retired. 'Show retired labels' brings it into view again.")
         return refresh(project_id, retired)
 
     def restore_label(project_id: int, retired: bool, key: int) -> tuple[Any, ...]:
         services.labels.restore_label(key)
         return table(project_id, retired), *load(project_id, key)
 
-    def restore_wording(project_id: int, retired: bool, key: int, chosen: int | None, author: str) -> tuple[Any, ...]:
-        if chosen is None:
-            raise AppError("Choose an earlier version first.")
-        now = services.labels.restore_version(key, chosen, author_name(author))
-        gr.Info(f"The wording of version {chosen} is back, as version {now}.")
-        return table(project_id, retired), *load(project_id, key)
-
-    def pick_version(event: gr.EventData) -> int:
-        return int(event.key)
-
     where = [bar.project, with_retired]
-    everything = [labels, *editor]
+    everything = [labels, *editor.outputs]
+    saved = [editor.label_id, editor.version, editor.draft_id, editor.name, editor.description, bar.author]
     on(bar.project.change, refresh, where, everything, show_progress="hidden")
     on(bar.tab.change, table, where, labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
-    on(labels.select, select, bar.project, editor, show_progress="hidden")
-    on(new.click, blank, None, editor, show_progress="hidden")
-    on(save.click, save_label, [*where, label_id, version, name, description, bar.author], everything)
-    on(retire.click, retire_label, [*where, label_id], everything)
-    on(restore.click, restore_label, [*where, label_id], everything)
-    on(versions.select, pick_version, None, number, show_progress="hidden")
-    on(restore_version.click, restore_wording, [*where, label_id, number, bar.author], everything)
+    on(labels.select, select, bar.project, editor.outputs, show_progress="hidden")
+    on(chosen.change, open_chosen, [bar.project, chosen], editor.outputs, show_progress="hidden")
+    on(changed.change, reload, [*where, editor.label_id], everything, show_progress="hidden")
+    on(editor.new.click, label_editor.blank, None, editor.outputs, show_progress="hidden")
+    on(editor.save.click, save_label, [*where, *saved], everything)
+    on(editor.retire.click, retire_label, [*where, editor.label_id], everything)
+    on(editor.restore.click, restore_label, [*where, editor.label_id], everything)
 
 
-def _table(labels: list[LabelView]) -> str:
+def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:
     return markup.table(
-        ("Label", "Description", "By", "When (UTC)", "Documents"),
+        ("Label", "Description", "By", "When (UTC)", "Documents", "Drafts"),
         (
             markup.Row(
                 [
@@ -153,6 +125,7 @@ def _table(labels: list[LabelView]) -> str:
                     label.author,
                     markup.moment(label.updated_at),
                     f"{label.documents:,}",
+                    drafts.get(label.id, ""),
                 ],
                 kind="lg-abstained" if label.retired or not label.description else "",
                 key=label.id,
@@ -160,5 +133,5 @@ def _table(labels: list[LabelView]) -> str:
             for label in labels
         ),
         empty="No labels yet. Add the first one here, or import a file that names its labels.",
-        numeric=(4,),
+        numeric=(4, 5),
     )

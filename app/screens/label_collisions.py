@@ -1,0 +1,95 @@
+"""Collisions: a heat map of the closest descriptions, and every label's nearest rival."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup, wording
+from app.components.events import on
+from app.components.project_bar import NO_PROJECT
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from app.services.studio import CollisionView
+
+__all__ = ["build"]
+
+MAPPED = 40  # labels in the heat map, those with the nearest rivals
+LISTED = 200
+NAMED = 5  # documents named in a row
+TOO_FEW = "Describe two labels at least; then their descriptions are compared here."
+UNKNOWN = "not prepared"
+
+
+def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
+    """Lay out the panel; a click on a rival puts its label's id into `chosen`."""
+    refresh = gr.Button("Compare all descriptions", size="sm", elem_id="collisions-refresh")
+    summary = gr.HTML(elem_id="collisions-summary")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            heat = gr.HTML(elem_id="collisions-map")
+        with gr.Column(scale=4, min_width=320):
+            rivals = markup.clickable("collisions-table")
+
+    def show(project_id: int) -> tuple[Any, ...]:
+        if not project_id:
+            return markup.note(NO_PROJECT), "", ""
+        view = services.studio.collisions(project_id)
+        if view is None:
+            return markup.note(TOO_FEW), "", ""
+        return _summary(view), _map(view), _table(view)
+
+    def open_label(event: gr.EventData) -> int:
+        return int(event.key)
+
+    on(refresh.click, show, bar.project, [summary, heat, rivals], show_progress_on=summary)
+    on(bar.project.change, lambda: ("", "", ""), None, [summary, heat, rivals], show_progress="hidden")
+    on(rivals.select, open_label, None, chosen, show_progress="hidden")
+
+
+def _summary(view: CollisionView) -> str:
+    close = sum(row.cosine >= view.threshold for row in view.rows)
+    text = (
+        f"{close} of {len(view.names)} descriptions have a rival at the threshold of {view.threshold:.2f} or nearer, "
+        f"measured by {view.measured_by}."
+    )
+    return markup.note(text, "warning" if close else "done")
+
+
+def _map(view: CollisionView) -> str:
+    order: dict[str, None] = {}
+    for row in view.rows:  # nearest pairs first, so that they lie side by side
+        if len(order) < MAPPED:
+            order.setdefault(row.label)
+            order.setdefault(row.rival)
+    places = {name: place for place, name in enumerate(view.names)}
+    shown = list(order)[:MAPPED]
+    columns = [places[name] for name in shown]
+    text = wording.heat_map(shown, view.cosines[columns][:, columns].tolist(), threshold=view.threshold)
+    if len(shown) < len(view.names):
+        text += markup.note(f"The {len(shown)} labels with the nearest rivals, of {len(view.names):,}.", "plain")
+    return text
+
+
+def _table(view: CollisionView) -> str:
+    rows = (
+        markup.Row(
+            [row.label, row.rival, markup.score(row.cosine), _confused(row.confused)],
+            kind="lg-warning" if row.cosine >= view.threshold else "",
+            key=row.label_id,
+        )
+        for row in view.rows[:LISTED]
+    )
+    return markup.table(
+        ("Label", "Nearest rival", "Cosine", "Carry the label, matched to the rival"), rows, empty="", numeric=(2,)
+    )
+
+
+def _confused(documents: tuple[str, ...] | None) -> str:
+    if documents is None:
+        return UNKNOWN
+    named = ", ".join(documents[:NAMED])
+    return f"{len(documents):,}" + (f": {named}{', …' if len(documents) > NAMED else ''}" if documents else "")

@@ -1,0 +1,144 @@
+"""A chat model as a source of drafts: connection, examples, the prompt as it will be sent, and several answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import on
+from app.components.project_bar import author_name
+from app.errors import AppError
+from lagamc.descriptions.chat import ChatSettings, key_from_environment
+from lagamc.descriptions.refine import MAX_DRAFTS, Budget
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from app.screens.label_editor import LabelEditor
+
+__all__ = ["ChatConnection", "build"]
+
+NO_LABEL = "Select a label in the table first."
+EXCERPT = 110
+
+
+@dataclass(frozen=True, slots=True)
+class ChatConnection:
+    """The fields that say which model is asked and how; `read` turns their values into settings."""
+
+    fields: list[Any]
+    unit: gr.Textbox
+
+    @staticmethod
+    def read(
+        url: str,
+        model: str,
+        key: str,
+        temperature: float,
+        drafts: float,
+        price_in: float | None,
+        price_out: float | None,
+    ) -> tuple[ChatSettings, int]:
+        """Return the settings, and how many drafts are wanted. Raises ConfigError."""
+        settings = ChatSettings(
+            model=model.strip(),
+            base_url=url.strip(),
+            key=key.strip() or key_from_environment(),
+            temperature=temperature,
+            price_in=price_in,
+            price_out=price_out,
+        )
+        return settings, int(drafts)
+
+
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> ChatConnection:
+    """Lay out the source; new drafts raise the number in `made`."""
+    offered = gr.State([])
+    with gr.Row(elem_classes="lg-bottom"):
+        url = gr.Textbox(label="Address (OpenAI-compatible)", value=services.settings.chat_url, min_width=220,
+                         elem_id="chat-url")  # fmt: skip
+        model = gr.Textbox(label="Model", value=services.settings.chat_model, min_width=120, elem_id="chat-model")
+        key = gr.Textbox(
+            label="Key",
+            type="password",
+            placeholder="from the environment" if key_from_environment() else "none",
+            min_width=120,
+            elem_id="chat-key",
+        )
+    with gr.Row(elem_classes="lg-bottom"):
+        temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=90)
+        drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
+                           elem_id="chat-drafts")  # fmt: skip
+        price_in = gr.Number(label="Price, million tokens in", value=None, minimum=0, min_width=120)
+        price_out = gr.Number(label="… out", value=None, minimum=0, min_width=90)
+        unit = gr.Textbox(label="A document is a", value="Text", max_length=40, min_width=90, elem_id="chat-unit")
+    with gr.Row(elem_classes="lg-bottom"):
+        first = gr.Dropdown([], label="First example", min_width=220, elem_id="example-first")
+        second = gr.Dropdown([], label="Second example", min_width=220, elem_id="example-second")
+        write = gr.Button("Build the prompt", size="sm", min_width=120, elem_id="prompt-build")
+    prompt = gr.Textbox(
+        label="The prompt, exactly as it will be sent", lines=8, max_lines=20, elem_id="prompt-text", visible=False
+    )
+    send = gr.Button("Send and keep the answers as drafts", size="sm", visible=False, elem_id="prompt-send")
+    told = gr.HTML(elem_id="refine-told")
+    connection = ChatConnection([url, model, key, temperature, drafts, price_in, price_out], unit)
+
+    def begin(label_id: int | None, word: str, current: str) -> tuple[Any, ...]:
+        """Offer examples, the two best ones chosen, and write the prompt."""
+        if label_id is None:
+            raise AppError(NO_LABEL)
+        found = services.drafts.examples(label_id)
+        choices = [(_excerpt(example.text), example.document_id) for example in found]
+        picked = [example.document_id for example in found[:2]]
+        return (
+            found,
+            gr.Dropdown(choices=choices, value=picked[0] if picked else None),
+            gr.Dropdown(choices=choices, value=picked[1] if len(picked) > 1 else None),
+            *rewrite(label_id, word, current, found, picked[0] if picked else None, picked[1] if picked[1:] else None),
+        )
+
+    def rewrite(
+        label_id: int | None, word: str, current: str, found: list[Any], one: int | None, two: int | None
+    ) -> tuple[Any, ...]:
+        if label_id is None:
+            raise AppError(NO_LABEL)
+        by_id = {example.document_id: example for example in found}
+        examples = [by_id[chosen] for chosen in (one, two) if chosen in by_id]
+        text = services.drafts.prompt(label_id, examples=examples, unit=word, description=current)
+        return gr.Textbox(value=text, visible=True), gr.Button(visible=True), ""
+
+    def ask(label_id: int | None, text: str, author: str, count: int, *fields: Any) -> tuple[Any, ...]:
+        if label_id is None:
+            raise AppError(NO_LABEL)
+        settings, wanted = connection.read(*fields)
+        budget = Budget()
+        outcome = services.drafts.refine(
+            label_id, text, author_name(author), settings=settings, drafts_wanted=wanted, budget=budget
+        )
+        parts = [f"{len(outcome.drafts)} of {wanted} drafts", f"{budget.tokens:,} tokens"]
+        parts += [f"cost {budget.cost:.5f}"] if settings.priced else []
+        remark = markup.note(" · ".join(parts), "done" if outcome.drafts else "plain")
+        return remark + markup.note(outcome.error or "", "error"), count + bool(outcome.drafts)
+
+    written = [prompt, send, told]
+    chosen = [editor.label_id, unit, editor.description]
+    on(write.click, begin, chosen, [offered, first, second, *written], show_progress_on=told)
+    for box in (first, second):
+        on(box.input, rewrite, [*chosen, offered, first, second], written, show_progress="hidden")
+    on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
+       show_progress_on=told)  # fmt: skip
+    on(editor.label_id.change, _reset, None, [offered, first, second, *written], show_progress="hidden")
+    return connection
+
+
+def _reset() -> tuple[Any, ...]:
+    empty = gr.Dropdown(choices=[], value=None)
+    return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), ""
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= EXCERPT else f"{line[:EXCERPT].rstrip()}…"

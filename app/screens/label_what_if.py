@@ -1,0 +1,141 @@
+"""What-if: the text in the editor tried on all documents before it is saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import INFERENCE, on
+from app.components.project_bar import NO_PROJECT, require_project
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from app.screens.label_editor import LabelEditor
+    from app.services.preparation import PreparationView
+    from app.services.what_if import AffectedRow, WhatIfView
+
+__all__ = ["build"]
+
+POLL_SECONDS = 1.0
+NOT_YET = (
+    "Once a model, its sentences about all documents but the test ones are generated and stored; after that any "
+    "wording is tried in a moment."
+)
+UNTRAINED = "Nothing is trained yet, so no sentences can be matched again; these are the documents nearest to the text."
+
+
+def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
+    """Lay out the panel."""
+    with gr.Row():
+        attempt = gr.Button("Try the text in the editor", variant="primary", size="sm", elem_id="what-if-try")
+        prepare = gr.Button("Prepare", size="sm", elem_id="what-if-prepare")
+        cancel = gr.Button("Cancel", size="sm", visible=False)
+    status = gr.HTML(elem_id="what-if-status")
+    result = gr.HTML(elem_id="what-if-result")
+    timer = gr.Timer(POLL_SECONDS, active=False)
+    live = [status, cancel, timer]
+
+    def poll(project_id: int) -> tuple[Any, ...]:
+        if not project_id:
+            return markup.note(NO_PROJECT), gr.Button(visible=False), gr.Timer(active=False)
+        view = services.what_if.preparation(project_id)
+        running = view.status == "running"
+        return _status(view), gr.Button(visible=running), gr.Timer(active=running)
+
+    def start(project_id: int) -> tuple[Any, ...]:
+        services.what_if.prepare(require_project(project_id))
+        return poll(project_id)
+
+    def stop(project_id: int) -> tuple[Any, ...]:
+        services.what_if.cancel(project_id)
+        return poll(project_id)
+
+    def run(project_id: int, key: int | None, text: str) -> str:
+        return _result(services.what_if.try_text(require_project(project_id), key, text), new=key is None)
+
+    on(prepare.click, start, bar.project, live, show_progress_on=status, **INFERENCE)
+    on(timer.tick, poll, bar.project, live, queue=False, show_progress="hidden")
+    on(cancel.click, stop, bar.project, live)
+    on(attempt.click, run, [bar.project, editor.label_id, editor.description], result, show_progress_on=result)
+    on(editor.label_id.change, lambda: "", None, result, show_progress="hidden")
+    on(bar.project.change, lambda: ("", "", gr.Timer(active=False)), None, [status, result, timer],
+       show_progress="hidden")  # fmt: skip
+
+
+def _status(view: PreparationView) -> str:
+    if view.status == "failed":
+        return markup.note(view.error, "error")
+    if view.status == "ready":
+        return markup.note(f"Ready: what {view.model_name} says about {view.total:,} documents is stored.", "done")
+    if view.status == "running":
+        share = view.done / view.total if view.total else 0.0
+        return markup.progress_bar(share, f"{view.model_name} · {view.done:,} of {view.total:,} steps")
+    return markup.note(NOT_YET, "plain")
+
+
+def _result(view: WhatIfView, *, new: bool) -> str:
+    parts = []
+    if view.trained:
+        figures = {
+            "documents": f"{view.documents:,}",
+            "gain the label": f"{view.gained:,}",
+            "lose it": f"{view.lost:,}",
+            "micro-F1 on dev": _change(view.micro_f1),
+            "macro-F1 on dev": _change(view.macro_f1),
+            "seconds": f"{view.seconds:.2f}",
+        }
+        parts.append(markup.facts(figures))
+        if view.changes:
+            parts.append(_changes(view))
+        parts.append(_documents("Most affected documents", view.affected, empty="No document changes its labels."))
+    else:
+        parts.append(markup.note(UNTRAINED))
+    if new or not view.trained:
+        parts.append(_documents("Documents nearest to the text", view.nearest, empty="There is no document."))
+    return "".join(parts)
+
+
+def _change(pair: tuple[float, float] | None) -> str:
+    return markup.NOTHING if pair is None else f"{pair[0]:.3f} → {pair[1]:.3f}"
+
+
+def _changes(view: WhatIfView) -> str:
+    rows = (
+        markup.Row(
+            [
+                row.label,
+                f"{row.gained:,}",
+                f"{row.lost:,}",
+                _change((row.before.precision, row.after.precision)),
+                _change((row.before.recall, row.after.recall)),
+                _change((row.before.f1, row.after.f1)),
+                f"{row.before.support:,}",
+            ]
+        )
+        for row in view.changes
+    )
+    headers = ("Label", "Gains", "Loses", "Precision on dev", "Recall", "F1", "Dev documents")
+    return markup.table(headers, rows, empty="", numeric=range(1, 7))
+
+
+def _documents(title: str, rows: tuple[AffectedRow, ...], *, empty: str) -> str:
+    shown = (
+        markup.Row(
+            [
+                row.external_id,
+                row.excerpt,
+                row.sentence or markup.NOTHING,
+                f"{markup.score(row.cosine_before)} → {markup.score(row.cosine_after)}"
+                if row.sentence
+                else markup.score(row.cosine_after),
+                ", ".join(row.labels_before) or markup.NOTHING,
+                ", ".join(row.labels_after) or markup.NOTHING,
+            ]
+        )
+        for row in rows
+    )
+    headers = (title, "Text", "Sentence", "Cosine", "Labels before", "Labels after")
+    return markup.table(headers, shown, empty=empty, numeric=(3,))

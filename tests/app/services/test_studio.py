@@ -1,0 +1,266 @@
+"""The studio on a small collection: lint, rivals, drafts, what-if, batches, and what leaves the machine."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from small_collection import DESCRIPTIONS, Collection
+from tiny_models import build_tiny_embedded
+
+from app.container import build
+from app.errors import AppError
+from app.settings import Settings
+from lagamc.descriptions.chat import ChatSettings
+from lagamc.descriptions.refine import Budget
+from storage import predictions
+from storage.errors import StaleWrite
+
+KEY = "sk-very-secret"
+
+
+def until(condition, seconds=90):
+    """Wait for a condition and return its value."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+    return value
+
+
+def completion(text):
+    message = {"role": "assistant", "content": text}
+    return {
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "model": "m",
+        "usage": {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100},
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project with a tiny model as version 1, and all services on it."""
+    folder = tmp_path_factory.mktemp("studio")
+    backbone = build_tiny_embedded(folder / "encoder", DESCRIPTIONS.values())
+    collection = Collection(folder / "data")
+    collection.add_documents()
+    run = collection.finish(
+        collection.training.start(collection.project_id, {"backbone": str(backbone), "epochs": 2, "batch_size": 4}, "a")
+    )
+    assert run.status == "completed", run.error
+    collection.services = build(collection.settings)
+    yield collection
+    collection.services.close()
+    collection.close()
+
+
+@pytest.fixture
+def untrained(tmp_path, httpserver):
+    """A project without a model, with the real encoder, Wikipedia and a chat model at the test's server."""
+    collection = Collection(tmp_path / "data")
+    collection.add_documents(train=9, dev=3)
+    settings = Settings(data_folder=tmp_path / "data", device="cpu", wikipedia_url=httpserver.url_for("/w"))
+    collection.services = build(settings)
+    yield collection
+    collection.services.close()
+    collection.close()
+
+
+@pytest.fixture
+def chat(httpserver):
+    return ChatSettings(model="m", base_url=httpserver.url_for("/v1"), key=KEY, retries=0)
+
+
+def test_lint_names_the_rival_and_the_tokens(untrained):
+    """A label is not its own rival; a new label is compared with all."""
+    studio, project, noise = untrained.services.studio, untrained.project_id, untrained.label_ids["noise"]
+    view = studio.lint(project, noise, DESCRIPTIONS["noise"])
+    assert view.rival in {"bins", "water"}
+    assert 5 <= view.tokens <= 10
+    assert "duplicate" in [finding.code for finding in studio.lint(project, None, DESCRIPTIONS["noise"]).findings]
+    assert [finding.code for finding in studio.lint(project, noise, " ").findings] == ["empty"]
+
+
+def test_a_text_that_comes_nearer_to_a_rival_is_warned_of_with_figures(untrained):
+    """What is no nearer than before, or below the threshold, is not."""
+    studio, project, noise = untrained.services.studio, untrained.project_id, untrained.label_ids["noise"]
+    assert studio.nearer(project, noise, DESCRIPTIONS["noise"]) == ""
+    warning = studio.nearer(project, noise, "A leak of loud water is reported.")
+    assert "'water'" in warning
+    assert "It was 0." in warning
+    assert studio.nearer(project, noise, "Jazz concerts with trumpets.") == ""
+
+
+def test_rivals_come_nearest_first(untrained):
+    view = untrained.services.studio.collisions(untrained.project_id)
+    assert [row.cosine for row in view.rows] == sorted((row.cosine for row in view.rows), reverse=True)
+    assert view.cosines.shape == (3, 3)
+    assert all(row.confused is None for row in view.rows)
+
+
+def test_a_draft_counts_only_once_it_is_accepted(untrained):
+    """Source and provenance go into the version; a decided draft cannot be decided again."""
+    drafts, labels = untrained.services.drafts, untrained.services.labels
+    noise = untrained.label_ids["noise"]
+    first = drafts.add(noise, "Music and  machines.", source="wikipedia", author="ann", provenance={"title": "Noise"})
+    second = drafts.add(noise, "Loud neighbours.", source="refined", author="ann")
+    assert labels.versions(noise, limit=1)[0].text == DESCRIPTIONS["noise"]
+    assert drafts.open_counts(untrained.project_id) == {noise: 2}
+    assert drafts.accept(first, "ben", text="Music and machines at night.", expected_version=1) == 2
+    version = labels.versions(noise, limit=1)[0]
+    assert (version.text, version.author) == ("Music and machines at night.", "ben")
+    assert (version.source, version.note, version.provenance) == ("wikipedia", "edited by hand", {"title": "Noise"})
+    with pytest.raises(StaleWrite, match="accepted"):
+        drafts.accept(first, "cleo")
+    drafts.discard(second)
+    assert drafts.list(noise) == []
+
+
+def test_a_draft_shows_what_it_changes(untrained):
+    drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
+    drafts.add(noise, "The message reports loud music.", source="person", author="ann")
+    (view,) = drafts.list(noise)
+    kinds = [(change.kind, change.text) for change in view.changes]
+    assert kinds == [("same", "The message reports loud"), ("removed", "noise."), ("added", "music.")]
+
+
+def test_a_scaffold_is_made_of_the_labels_documents(untrained):
+    drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
+    drafts.scaffold(noise, "ann")
+    (draft,) = drafts.list(noise)
+    assert draft.text.startswith("Scaffold from the data: noise. Typical words are")
+    assert {"loud", "noise"} & set(draft.provenance["terms"])
+    with pytest.raises(AppError, match="No document outside the test split carries 'trees'"):
+        drafts.scaffold(untrained.services.labels.add(untrained.project_id, "trees", "About trees.", "ann"), "ann")
+
+
+def test_a_seed_from_wikipedia_keeps_its_source(untrained, httpserver):
+    page = {"title": "Noise", "extract": "Noise is sound. It is loud.", "lastrevid": 7, "fullurl": "https://x/Noise"}
+    httpserver.expect_request("/w").respond_with_json({"query": {"search": [{"title": "Noise"}], "pages": {"1": page}}})
+    drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
+    options = {"contact": "ann@example.org", "language": "en"}
+    (article,) = drafts.search(untrained.project_id, "noise", **options)
+    drafts.seed(noise, article.title, "ann", **options)
+    (draft,) = drafts.list(noise)
+    assert draft.text == "Noise is sound. It is loud."
+    assert (draft.source, draft.provenance["revision"], draft.provenance["url"]) == ("wikipedia", 7, "https://x/Noise")
+
+
+def test_the_prompt_is_built_from_the_project(untrained):
+    """Two examples that carry the label, and the project's own description."""
+    drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
+    examples = drafts.examples(noise)
+    assert len({example.document_id for example in examples}) == len(examples) == 4
+    prompt = drafts.prompt(noise, examples=examples[:2], unit="Message")
+    assert prompt.startswith(f"Label: noise\nInitial Description: {DESCRIPTIONS['noise']}\nDataset: Messages to a")
+    assert f'Message 2: "{examples[1].text}"\nPrediction: noise\n' in prompt
+
+
+def test_refined_drafts_are_kept_without_the_key(untrained, httpserver, chat):
+    """Also where a later one fails; the key is in no file of the data folder."""
+    path = "/v1/chat/completions"
+    httpserver.expect_ordered_request(path).respond_with_json(completion("Loud neighbours at night."))
+    httpserver.expect_ordered_request(path).respond_with_data("", 500)
+    drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
+    outcome = drafts.refine(noise, "the prompt", "ann", settings=chat, drafts_wanted=2, budget=Budget())
+    assert "server failed" in outcome.error
+    (draft,) = drafts.list(noise)
+    assert (draft.text, draft.provenance["prompt"]) == ("Loud neighbours at night.", "the prompt")
+    for file in untrained.settings.data_folder.rglob("*"):
+        if file.is_file():
+            assert KEY.encode() not in file.read_bytes(), file
+
+
+def test_a_project_can_forbid_that_anything_leaves(untrained, httpserver, chat):
+    """Nothing is sent, and the message says how to allow it."""
+    services, noise = untrained.services, untrained.label_ids["noise"]
+    services.projects.set_outside_allowed(untrained.project_id, allowed=False)
+    assert not services.outside.notice(untrained.project_id).allowed
+    with pytest.raises(AppError, match="forbids"):
+        services.drafts.search(untrained.project_id, "noise", contact="a@b.org", language="en")
+    with pytest.raises(AppError, match="forbids"):
+        services.drafts.refine(noise, "prompt", "ann", settings=chat, drafts_wanted=1, budget=Budget())
+    assert httpserver.log == []
+
+
+def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserver, chat):
+    path = "/v1/chat/completions"
+    httpserver.expect_ordered_request(path).respond_with_json(completion("Draft one for it."))
+    httpserver.expect_ordered_request(path).respond_with_data("", 500)
+    for _ in range(2):
+        httpserver.expect_ordered_request(path).respond_with_json(completion("Another draft for it."))
+    jobs, project = untrained.services.refine_jobs, untrained.project_id
+    options = {"settings": chat, "drafts_wanted": 1, "unit": "Text", "budget": Budget()}
+    jobs.start(project, "ann", **options)
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert (view.status, view.done, view.tokens) == ("completed", 3, 200)
+    assert [bool(row.error) for row in view.rows] == [False, True, False]
+    jobs.start(project, "ann", **options, only=view.failed)
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [row.label for row in view.rows] == ["bins"]
+    assert sum(untrained.services.drafts.open_counts(project).values()) == 3
+    sent = [json.loads(request.data)["messages"][0]["content"] for request, _ in httpserver.log]
+    assert sent[0].startswith("Label: noise")
+
+
+def test_a_batch_stops_before_its_cap(untrained, httpserver, chat):
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs, project = untrained.services.refine_jobs, untrained.project_id
+    jobs.start(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=500))
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert view.status == "stopped"
+    assert view.tokens <= 500
+    assert "Stopped before the cap" in view.rows[-1].error
+
+
+def test_before_training_only_the_nearest_documents_are_told(untrained):
+    """Nothing was generated yet, so nothing can be matched again."""
+    what_if, project = untrained.services.what_if, untrained.project_id
+    with pytest.raises(AppError, match="not prepared"):
+        what_if.try_text(project, None, "Water leaks.")
+    assert what_if.prepare(project).status == "running"
+    until(lambda: what_if.preparation(project).status == "ready")
+    view = what_if.try_text(project, None, "There is a leak of water.")
+    assert not view.trained
+    assert "water" in view.nearest[0].excerpt
+    assert view.micro_f1 is None
+    with pytest.raises(AppError, match="no text to try"):
+        what_if.try_text(project, None, " ")
+
+
+def test_sentences_are_generated_once_and_matched_again(trained, monkeypatch):
+    """Test documents are left out; after a restart nothing is generated or embedded again."""
+    services, project = trained.services, trained.project_id
+    assert services.what_if.preparation(project).status == "missing"
+    services.what_if.prepare(project)
+    view = until(lambda: (v := services.what_if.preparation(project)).status != "running" and v)
+    assert (view.status, view.total) == ("ready", 18), view.error
+    noise = trained.label_ids["noise"]
+    same = services.what_if.try_text(project, noise, DESCRIPTIONS["noise"])
+    assert (same.gained, same.lost, same.affected) == (0, 0, ())
+    assert same.micro_f1[0] == same.micro_f1[1]
+    with trained.database.read() as session:
+        model_id = services.models.active(project).id
+        from storage import evidence
+        from storage.models import Split
+
+        said = evidence.sentences(session, project_id=project, model_version_id=model_id)
+        test_ids = evidence.document_ids(session, project_id=project, splits=[Split.TEST])
+    sentence = said[0][1]
+    taken = services.what_if.try_text(project, None, sentence)
+    changed = services.what_if.try_text(project, noise, "bins bins collection water leak again")
+    assert taken.documents == 18
+    assert not {key for key, _ in said} & set(test_ids)
+    assert len(changed.affected) <= 10
+    assert services.studio.collisions(project).rows[0].confused is not None
+
+    again = build(trained.settings)
+    try:
+        monkeypatch.setattr(predictions, "add", None)
+        monkeypatch.setattr(again.what_if._preparation._measuring, "fresh", None)
+        again.what_if.prepare(project)
+        view = until(lambda: (v := again.what_if.preparation(project)).status != "running" and v)
+        assert view.status == "ready", view.error
+    finally:
+        again.close()
