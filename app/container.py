@@ -45,6 +45,7 @@ class Services:
     models: ModelService
     classification: ClassificationService
     terms: Terms
+    vectors: Vectors
     outside: Outside
     studio: StudioService
     drafts: DraftService
@@ -93,6 +94,7 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
         models=ModelService(database),
         classification=classification,
         terms=terms,
+        vectors=vectors,
         outside=outside,
         studio=StudioService(database, measuring, terms, what_if),
         drafts=drafts,

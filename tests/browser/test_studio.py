@@ -116,10 +116,33 @@ def shot(page: Page, folder: Path, name: str) -> None:
 
 def test_a_description_is_written_with_help(page: Page, tmp_path: Path, httpserver: HTTPServer) -> None:
     """Seed with a choice of meanings, two refined drafts, accept, lint and fix, collisions, what-if, save, restore."""
-    first = page.locator("#label-description textarea").input_value()
+    description = page.locator("#label-description textarea")
+    first = description.input_value()
     versions = page.locator("#label-versions tbody tr")
     expect(versions).to_have_count(1)
+    seed_from_wikipedia(page, tmp_path)
+    refine_and_accept(page, tmp_path, httpserver)
+    expect(description).to_have_value("Noise that keeps neighbours awake, version 2.")
+    mend_and_undo(page, tmp_path)
+    try_on_all_documents(page, tmp_path)
+    page.locator("#label-save").click()
+    expect(page.locator("#labels-table")).to_contain_text("Broken street lamps and dark lanterns.")
+    look_at_collisions(page, tmp_path)
+    inner(page, "Versions")
+    expect(versions).to_have_count(3)
+    expect(versions.nth(1)).to_contain_text("chat model")
+    versions.last.click()
+    expect(page.locator("#version-diff ins").first).to_be_visible()
+    shot(page, tmp_path, "versions")
+    page.locator("#version-restore").click()
+    expect(versions).to_have_count(4)
+    expect(description).to_have_value(first)
+    for file in (tmp_path / "data").rglob("*"):
+        assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
 
+
+def seed_from_wikipedia(page: Page, folder: Path) -> None:
+    """A list of meanings is recognised, one is chosen, and the draft says where it is from."""
     inner(page, "Drafts")
     page.get_by_role("button", name="From Wikipedia").click()
     page.locator("#wikipedia-search").click()
@@ -132,9 +155,12 @@ def test_a_description_is_written_with_help(page: Page, tmp_path: Path, httpserv
     drafts.first.click()
     expect(page.locator("#draft-about")).to_contain_text("revision 1200000007")
     expect(page.locator("#draft-about")).to_contain_text("CC BY-SA")
-    shot(page, tmp_path, "wikipedia")
-
+    shot(page, folder, "wikipedia")
     page.get_by_role("button", name="From Wikipedia").click()
+
+
+def refine_and_accept(page: Page, folder: Path, httpserver: HTTPServer) -> None:
+    """The prompt is sent as it was edited; two answers are compared and one accepted."""
     page.get_by_role("button", name="Refine with a chat model").click()
     page.locator("#chat-key input").fill(KEY)
     page.locator("#chat-drafts input").fill("2")
@@ -146,6 +172,7 @@ def test_a_description_is_written_with_help(page: Page, tmp_path: Path, httpserv
     prompt.fill(sent)
     page.locator("#prompt-send").click()
     expect(page.locator("#refine-told")).to_contain_text("2 of 2 drafts")
+    drafts = page.locator("#drafts-table tbody tr")
     expect(drafts).to_have_count(3)
     request, _ = httpserver.log[-1]
     assert json.loads(request.data)["messages"][0]["content"] == sent
@@ -153,50 +180,48 @@ def test_a_description_is_written_with_help(page: Page, tmp_path: Path, httpserv
     expect(drafts.first.locator("ins").first).to_be_visible()
     drafts.first.click()
     expect(page.locator("#draft-about")).to_contain_text("markup")
-    shot(page, tmp_path, "refine")
+    shot(page, folder, "refine")
     page.locator("#draft-accept").click()
     expect(drafts).to_have_count(2)
-    description = page.locator("#label-description textarea")
-    expect(description).to_have_value("Noise that keeps neighbours awake, version 2.")
 
+
+def mend_and_undo(page: Page, folder: Path) -> None:
+    """A finding's wording is taken by a click and given back by undo; the rival is named while one types."""
+    description, lint = page.locator("#label-description textarea"), page.locator("#label-lint")
     description.fill("Broken [unused0] street lamps and dark lanterns.")
-    lint = page.locator("#label-lint")
     expect(lint).to_contain_text("stands between two descriptions")
-    expect(page.locator("#label-facts")).to_contain_text("street lighting")
-    shot(page, tmp_path, "lint")
+    expect(page.locator("#label-facts")).to_contain_text("nearest:")
+    shot(page, folder, "lint")
     lint.locator("tr[data-key]", has_text="Use this wording").first.click()
     expect(description).to_have_value("Broken street lamps and dark lanterns.")
     page.locator("#label-undo").click()
     expect(description).to_have_value("Broken [unused0] street lamps and dark lanterns.")
     description.fill("Broken street lamps and dark lanterns.")
+    expect(lint).not_to_contain_text("stands between two descriptions")
 
+
+def try_on_all_documents(page: Page, folder: Path) -> None:
+    """What-if, prepared once."""
     inner(page, "What-if")
     page.locator("#what-if-prepare").click()
     expect(page.locator("#what-if-status")).to_contain_text("Ready", timeout=120_000)
     page.locator("#what-if-try").click()
     expect(page.locator("#what-if-result")).to_contain_text("micro-F1 on dev")
-    shot(page, tmp_path, "what-if")
-    page.locator("#label-save").click()
-    expect(page.locator("#label-heading, #label-editor")).to_contain_text("noise")
+    shot(page, folder, "what-if")
 
+
+def look_at_collisions(page: Page, folder: Path) -> None:
+    """Ten labels, their map and their rivals; a click opens the label."""
     inner(page, "Collisions")
     page.locator("#collisions-refresh").click()
-    expect(page.locator("#collisions-table tbody tr")).to_have_count(10)
+    rivals = page.locator("#collisions-table tbody tr")
+    expect(rivals).to_have_count(10)
     expect(page.locator("#collisions-map .lg-heat td").first).to_be_visible()
-    shot(page, tmp_path, "collisions")
-    page.locator("#collisions-table tbody tr", has_text="noise").first.click()
-
-    inner(page, "Versions")
-    expect(versions).to_have_count(3)
-    expect(versions.nth(1)).to_contain_text("chat model")
-    versions.last.click()
-    expect(page.locator("#version-diff ins").first).to_be_visible()
-    shot(page, tmp_path, "versions")
-    page.locator("#version-restore").click()
-    expect(versions).to_have_count(4)
-    expect(description).to_have_value(first)
-    for file in (tmp_path / "data").rglob("*"):
-        assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
+    shot(page, folder, "collisions")
+    rivals.filter(has_text="parks").first.click()
+    expect(page.locator("#label-editor h3")).not_to_have_text("noise")
+    page.locator("#labels-table tr[data-key]", has_text="noise").first.click()
+    expect(page.locator("#label-editor h3")).to_have_text("noise")
 
 
 def test_a_project_that_sends_nothing_says_so(page: Page, httpserver: HTTPServer) -> None:
