@@ -77,6 +77,15 @@ def precision(content: Mapping[str, Any]) -> str:
     )
 
 
+def studio(content: Mapping[str, Any]) -> str:
+    return (
+        f"**The studio**, `{content['command']}` on {content['machine']}: {content['typing_to_lint_seconds']:.2f} s "
+        f"from a word typed to the checks shown with {content['labels_linted']:,} labels; "
+        f"{content['collisions_seconds']:.2f} s for the collision map of {content['labels_compared']:,}; "
+        f"{content['what_if_seconds']:.2f} s to try a wording on {content['documents_tried']:,} documents.\n"
+    )
+
+
 def matching(content: Mapping[str, Any]) -> str:
     index = content["approximate"]
     return (
@@ -120,7 +129,7 @@ def inference(content: Mapping[str, Any]) -> str:
 
 SENTENCES = {
     "workbench": workbench, "decoding": decoding, "precision": precision, "matching": matching,
-    "streaming": streaming, "app_latency": app_latency, "inference": inference,
+    "streaming": streaming, "app_latency": app_latency, "inference": inference, "studio": studio,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.services.labels import LabelView
     from app.services.studio import LintView
 
-__all__ = ["LabelEditor", "blank", "label_editor", "proposed", "shown", "wire"]
+__all__ = ["LabelEditor", "blank", "label_editor", "near_rival", "proposed", "shown", "wire"]
 
 NEW = "<h3>New label</h3>"
 CLEAR = "Nothing to mend."
@@ -55,7 +55,7 @@ class LabelEditor:
         """The elements that `shown` and `blank` set."""
         return [
             self.label_id, self.version, self.draft_id, self.past, self.seen, self.heading, self.name,
-            self.description, self.retire, self.restore, self.lint, self.fixes, self.facts,
+            self.description, self.retire, self.restore,
         ]  # fmt: skip
 
     @property
@@ -92,7 +92,7 @@ def label_editor() -> LabelEditor:
         undo.click,
         _undone,
         [editor.description, editor.past],
-        [editor.description, editor.past],
+        [editor.description, editor.seen, editor.past],
         show_progress="hidden",
     )
     on(lint.select, _mended, [editor.description, editor.fixes, editor.past], [editor.description, editor.past],
@@ -108,14 +108,23 @@ def wire(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
             past = [*past, seen][-REMEMBERED:]
         return *checked(services, project_id, key, text), text, past
 
-    on(
-        editor.description.change,
-        check,
-        [bar.project, editor.label_id, editor.description, editor.seen, editor.past],
-        [editor.lint, editor.fixes, editor.facts, editor.seen, editor.past],
-        show_progress="hidden",
-        trigger_mode="always_last",
-    )
+    for event in (editor.description.change, editor.label_id.change):
+        on(
+            event,
+            check,
+            [bar.project, editor.label_id, editor.description, editor.seen, editor.past],
+            [editor.lint, editor.fixes, editor.facts, editor.seen, editor.past],
+            show_progress="hidden",
+            trigger_mode="always_last",
+        )
+
+
+def near_rival(services: Services, project_id: int, key: int | None, text: str) -> str:
+    """Return what to warn of when a text is saved, or nothing; a model that cannot be loaded keeps no one from it."""
+    try:
+        return services.studio.nearer(project_id, key, text)
+    except (AppError, LagamcError):
+        return ""
 
 
 def checked(services: Services, project_id: int, key: int | None, text: str) -> tuple[Any, ...]:
@@ -124,12 +133,12 @@ def checked(services: Services, project_id: int, key: int | None, text: str) -> 
         return "", [], ""
     try:
         view = services.studio.lint(project_id, key, text)
-    except LagamcError as error:  # a model that cannot be loaded must not keep anyone from writing
+    except (AppError, LagamcError) as error:  # a model that cannot be loaded must not keep anyone from writing
         return markup.note(error, "warning"), [], ""
     return wording.findings(view.findings, clear=CLEAR), [finding.fixed for finding in view.findings], _facts(view)
 
 
-def shown(services: Services, project_id: int, label: LabelView) -> tuple[Any, ...]:
+def shown(label: LabelView) -> tuple[Any, ...]:
     """Return the updates that open a label."""
     return (
         label.id,
@@ -142,14 +151,13 @@ def shown(services: Services, project_id: int, label: LabelView) -> tuple[Any, .
         label.description,
         gr.Button(visible=not label.retired),
         gr.Button(visible=label.retired),
-        *checked(services, project_id, label.id, label.description),
     )
 
 
 def blank() -> tuple[Any, ...]:
     """Return the updates that empty the editor for a new label."""
     hidden = gr.Button(visible=False)
-    return None, None, None, [], "", NEW, "", "", hidden, hidden, "", [], ""
+    return None, None, None, [], "", NEW, "", "", hidden, hidden
 
 
 def proposed(text: str, draft_id: int | None, before: str, past: list[str]) -> tuple[Any, ...]:
@@ -162,9 +170,9 @@ def _undone(text: str, past: list[str]) -> tuple[Any, ...]:
     while past:
         earlier = past.pop()
         if earlier != text:
-            return earlier, past
+            return earlier, earlier, past
     gr.Info("There is nothing to undo.")
-    return gr.skip(), past
+    return gr.skip(), gr.skip(), past
 
 
 def _mended(text: str, fixes: list[str | None], past: list[str], event: gr.EventData) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -63,7 +64,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         if key is None:
             raise AppError("Select or save the label first; drafts belong to a label.")
         services.drafts.seed(key, article.title, author_name(author), contact=contact, language=language)
-        gr.Info(f"The introduction of {article.title} is a draft now.")
+        gr.Info(html.escape(f"The introduction of {article.title} is a draft now."))
         return gr.skip(), gr.skip(), gr.skip(), count + 1
 
     asked = [contact, language]

@@ -53,7 +53,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         label = next((label for label in found if label.id == key), None)
         if label is None:
             raise AppError("That label is not in the open project any more. Reload the page.")
-        return label_editor.shown(services, project_id, label)
+        return label_editor.shown(label)
 
     def refresh(project_id: int, retired: bool) -> tuple[Any, ...]:
         return table(project_id, retired), *label_editor.blank()
@@ -80,7 +80,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         author: str,
     ) -> tuple[Any, ...]:
         project_id, author = require_project(project_id), author_name(author)
-        warning = services.studio.nearer(project_id, key, description)
+        warning = label_editor.near_rival(services, project_id, key, description)
         if key is None:
             key = services.labels.add(project_id, name, description, author)
             gr.Info("Label added.")

@@ -160,7 +160,11 @@ class Answering:
         from lagamc.classifier import megabytes
 
         return megabytes(self._warm.values())
-T = TypeVar("T")
+
+    def with_model(self, source: Source, work: Callable[[Classifier], T]) -> T:
+        """Let `work` have the trained classifier of a source to itself. Raises what `answer` does."""
+        with self._lock:
+            return work(cast("Classifier", self._classifier(source)))
 
     def _classifier(self, source: Source) -> Classifier | UntrainedClassifier:
         key = _key(source)

@@ -43,3 +43,16 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
     with pytest.raises(AppError, match="is a file"):
         Settings(data_folder=path)
     assert path.read_text() == "mine"
+
+
+def test_the_ways_out_come_from_the_environment(tmp_path, monkeypatch):
+    """Wikipedia and OpenAI stand where nothing is set; no key is among the settings."""
+    for name in ("LAGAMC_WIKIPEDIA_URL", "LAGAMC_CHAT_URL", "LAGAMC_CHAT_MODEL", "LAGAMC_CONTACT"):
+        monkeypatch.delenv(name, raising=False)
+    plain = Settings(data_folder=tmp_path)
+    assert plain.wikipedia_url == "https://{language}.wikipedia.org/w/api.php"
+    assert (plain.chat_url, plain.chat_model, plain.contact) == ("https://api.openai.com/v1", "", "")
+    monkeypatch.setenv("LAGAMC_CHAT_URL", "http://127.0.0.1:11434/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    assert Settings(data_folder=tmp_path).chat_url == "http://127.0.0.1:11434/v1"
+    assert "sk-secret" not in repr(Settings(data_folder=tmp_path))
