@@ -8,6 +8,7 @@ from app.jobs.launcher import Launcher, LocalLauncher
 from app.jobs.supervisor import Supervisor
 from app.services.classification import ClassificationService
 from app.services.documents import DocumentService
+from app.services.draft_jobs import DraftJobs
 from app.services.drafts import DraftService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
@@ -16,7 +17,6 @@ from app.services.models import ModelService
 from app.services.outside import Outside
 from app.services.preparation import Preparation
 from app.services.projects import ProjectService
-from app.services.refine_jobs import RefineJobs
 from app.services.reviews import ReviewService
 from app.services.studio import StudioService
 from app.services.terms import Terms
@@ -49,12 +49,12 @@ class Services:
     outside: Outside
     studio: StudioService
     drafts: DraftService
-    refine_jobs: RefineJobs
+    draft_jobs: DraftJobs
     what_if: WhatIfService
 
     def close(self) -> None:
         """Stop background work and close the database; training children go on."""
-        self.refine_jobs.close()
+        self.draft_jobs.close()
         self.what_if.close()
         self.terms.close()
         self.classification.close()
@@ -98,6 +98,6 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
         outside=outside,
         studio=StudioService(database, measuring, terms, what_if),
         drafts=drafts,
-        refine_jobs=RefineJobs(drafts, labels),
+        draft_jobs=DraftJobs(drafts, labels),
         what_if=what_if,
     )

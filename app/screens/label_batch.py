@@ -1,4 +1,4 @@
-"""All labels refined by the chat model in the background, with progress, cancel, retry and a cap."""
+"""Drafts for all labels in the background, from any source, with progress, cancel, retry and a cap on spending."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ import gradio as gr
 from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name, require_project
-from app.errors import AppError
 from lagamc.descriptions.refine import Budget
 
 if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.screens.label_refine import ChatConnection
-    from app.services.refine_jobs import BatchView
+    from app.services.draft_jobs import BatchView
 
 __all__ = ["build"]
 
 POLL_SECONDS = 1.0
 HELP = (
-    "Uses the connection above. For every label the prompt with its two best examples is sent, one after the other; "
-    "every answer is kept as a draft at once."
+    "Works through all labels, one after the other, with the contact and the connection typed above; every draft is "
+    "kept at once. To the chat model each label's prompt is sent with its two best examples."
 )
 
 
-def build(services: Services, bar: ProjectBar, connection: ChatConnection, made: gr.State) -> None:
+def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked: list[Any], made: gr.State) -> None:
     """Lay out the batch; its end raises the number in `made`."""
     gr.HTML(markup.note(HELP, "plain"))
     with gr.Row(elem_classes="lg-bottom"):
         tokens = gr.Number(label="Stop before this many tokens", value=100_000, minimum=1, precision=0, min_width=140,
                            elem_id="batch-tokens")  # fmt: skip
         money = gr.Number(label="Stop before this cost", value=None, minimum=0, min_width=140)
-        start = gr.Button("Refine all labels", size="sm", min_width=120, elem_id="batch-start")
+    with gr.Row():
+        seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=140, elem_id="batch-seed")
+        assemble = gr.Button("Scaffold all from the data", size="sm", min_width=140, elem_id="batch-scaffold")
+        start = gr.Button("Refine all", size="sm", min_width=120, elem_id="batch-start")
         retry = gr.Button("Try the failed ones again", size="sm", min_width=140, visible=False, elem_id="batch-retry")
         cancel = gr.Button("Cancel", size="sm", min_width=80, visible=False, elem_id="batch-cancel")
     status = gr.HTML(elem_id="batch-status")
@@ -42,7 +44,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, made:
     live = [status, retry, cancel, timer, made]
 
     def poll(project_id: int, count: int) -> tuple[Any, ...]:
-        view = services.refine_jobs.view(project_id) if project_id else None
+        view = services.draft_jobs.view(project_id) if project_id else None
         running = view is not None and view.status == "running"
         return (
             _status(view),
@@ -55,39 +57,38 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, made:
     def begin(
         project_id: int, author: str, unit: str, cap: float | None, cost: float | None, count: int, *fields: Any
     ) -> tuple[Any, ...]:
-        _start(project_id, author, unit, cap, cost, fields, ())
-        return poll(project_id, count)
-
-    def again(
-        project_id: int, author: str, unit: str, cap: float | None, cost: float | None, count: int, *fields: Any
-    ) -> tuple[Any, ...]:
-        view = services.refine_jobs.view(require_project(project_id))
-        if view is None or not view.failed:
-            raise AppError("No label failed in the last batch.")
-        _start(project_id, author, unit, cap, cost, fields, view.failed)
-        return poll(project_id, count)
-
-    def _start(
-        project_id: int, author: str, unit: str, cap: float | None, cost: float | None, fields: Any, only: Any
-    ) -> None:
         settings, wanted = connection.read(*fields)
-        services.refine_jobs.start(
+        services.draft_jobs.refine(
             require_project(project_id),
             author_name(author),
             settings=settings,
             drafts_wanted=wanted,
             unit=unit,
             budget=Budget(max_tokens=int(cap) if cap else None, max_cost=cost or None),
-            only=only,
         )
-
-    def stop(project_id: int, count: int) -> tuple[Any, ...]:
-        services.refine_jobs.cancel(project_id)
         return poll(project_id, count)
 
-    asked = [bar.project, bar.author, connection.unit, tokens, money, made, *connection.fields]
-    on(start.click, begin, asked, live, show_progress_on=status)
-    on(retry.click, again, asked, live, show_progress_on=status)
+    def again(project_id: int, count: int) -> tuple[Any, ...]:
+        services.draft_jobs.retry(require_project(project_id))
+        return poll(project_id, count)
+
+    def seed_all(project_id: int, author: str, count: int, contact: str, language: str) -> tuple[Any, ...]:
+        services.draft_jobs.seed(require_project(project_id), author_name(author), contact=contact, language=language)
+        return poll(project_id, count)
+
+    def assemble_all(project_id: int, author: str, count: int) -> tuple[Any, ...]:
+        services.draft_jobs.scaffold(require_project(project_id), author_name(author))
+        return poll(project_id, count)
+
+    def stop(project_id: int, count: int) -> tuple[Any, ...]:
+        services.draft_jobs.cancel(project_id)
+        return poll(project_id, count)
+
+    wanted = [bar.project, bar.author, connection.unit, tokens, money, made, *connection.fields]
+    on(seed.click, seed_all, [bar.project, bar.author, made, *asked], live, show_progress_on=status)
+    on(assemble.click, assemble_all, [bar.project, bar.author, made], live, show_progress_on=status)
+    on(start.click, begin, wanted, live, show_progress_on=status)
+    on(retry.click, again, [bar.project, made], live, show_progress_on=status)
     on(cancel.click, stop, [bar.project, made], live)
     on(timer.tick, poll, [bar.project, made], live, queue=False, show_progress="hidden")
 

@@ -40,11 +40,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
             edit = gr.Button("Put it into the editor", size="sm", elem_id="draft-edit")
             discard = gr.Button("Discard", size="sm", elem_id="draft-discard")
     with gr.Accordion("From Wikipedia", open=False, elem_id="source-wikipedia"):
-        label_wikipedia.build(services, bar, editor, made)
+        asked = label_wikipedia.build(services, bar, editor, made)
     with gr.Accordion("Refine with a chat model", open=False, elem_id="source-refine"):
         connection = label_refine.build(services, bar, editor, made)
-    with gr.Accordion("Refine all labels", open=False, elem_id="source-batch"):
-        label_batch.build(services, bar, connection, made)
+    with gr.Accordion("All labels at once", open=False, elem_id="source-batch"):
+        label_batch.build(services, bar, connection, asked, made)
     with gr.Accordion("From the data alone", open=False, elem_id="source-scaffold"):
         gr.HTML(markup.note(SCAFFOLD_HELP, "plain"))
         scaffold = gr.Button("Assemble a scaffold", size="sm", elem_id="scaffold-make")

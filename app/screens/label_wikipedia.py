@@ -24,8 +24,8 @@ CHOOSE = "Choose an article; its introduction becomes a draft with its address a
 AMBIGUOUS = "{} means several things. Choose the one that your label means."
 
 
-def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> None:
-    """Lay out the source; a new draft raises the number in `made`."""
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> list[Any]:
+    """Lay out the source and return its contact and language; a new draft raises the number in `made`."""
     found = gr.State([])  # articles as they are listed
     with gr.Row(elem_classes="lg-bottom"):
         query = gr.Textbox(label="Search for", placeholder="the label's name", min_width=160, elem_id="wikipedia-query")
@@ -73,6 +73,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     on(articles.select, choose, [bar.project, editor.label_id, found, *asked, bar.author, made], [*listed, made],
        show_progress_on=told)  # fmt: skip
     on(editor.label_id.change, lambda: ("", "", "", []), None, [query, *listed], show_progress="hidden")
+    return asked
 
 
 def _table(articles: list[Article]) -> str:

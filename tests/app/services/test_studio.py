@@ -8,6 +8,7 @@ import time
 import pytest
 from small_collection import DESCRIPTIONS, Collection
 from tiny_models import build_tiny_embedded
+from werkzeug import Response
 
 from app.container import build
 from app.errors import AppError
@@ -190,28 +191,53 @@ def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserve
     httpserver.expect_ordered_request(path).respond_with_data("", 500)
     for _ in range(2):
         httpserver.expect_ordered_request(path).respond_with_json(completion("Another draft for it."))
-    jobs, project = untrained.services.refine_jobs, untrained.project_id
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
     options = {"settings": chat, "drafts_wanted": 1, "unit": "Text", "budget": Budget()}
-    jobs.start(project, "ann", **options)
+    jobs.refine(project, "ann", **options)
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert (view.status, view.done, view.tokens) == ("completed", 3, 200)
     assert [bool(row.error) for row in view.rows] == [False, True, False]
-    jobs.start(project, "ann", **options, only=view.failed)
+    jobs.retry(project)
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert [row.label for row in view.rows] == ["bins"]
     assert sum(untrained.services.drafts.open_counts(project).values()) == 3
+    with pytest.raises(AppError, match="No label failed"):
+        jobs.retry(project)
     sent = [json.loads(request.data)["messages"][0]["content"] for request, _ in httpserver.log]
     assert sent[0].startswith("Label: noise")
 
 
 def test_a_batch_stops_before_its_cap(untrained, httpserver, chat):
     httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
-    jobs, project = untrained.services.refine_jobs, untrained.project_id
-    jobs.start(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=500))
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=500))
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert view.status == "stopped"
     assert view.tokens <= 500
     assert "Stopped before the cap" in view.rows[-1].error
+
+
+def test_all_labels_are_seeded_but_what_means_several_things(untrained, httpserver):
+    """Each gets a draft from its first article; an ambiguous one says that a person must choose."""
+
+    def answer(request):
+        if request.args.get("list") == "search":
+            query = {"search": [{"title": request.args["srsearch"]}]}
+        else:
+            title = request.args["titles"]
+            page = {"title": title, "extract": f"{title} is a thing. It is real.", "lastrevid": 1, "fullurl": "u"}
+            query = {"pages": {"1": {**page, "pageprops": {"disambiguation": ""} if title == "bins" else {}}}}
+        return Response(json.dumps({"query": query}), content_type="application/json")
+
+    httpserver.expect_request("/w").respond_with_handler(answer)
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    jobs.seed(project, "ann", contact="ann@example.org", language="en")
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [(row.label, row.drafts) for row in view.rows] == [("noise", 1), ("bins", 0), ("water", 1)]
+    assert "means several things" in view.rows[1].error
+    jobs.scaffold(project, "ann")
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [row.drafts for row in view.rows] == [1, 1, 1]
 
 
 def test_before_training_only_the_nearest_documents_are_told(untrained):

@@ -1,0 +1,177 @@
+"""Drafts for many labels made one after the other in the background: seeded, assembled, or refined within a cap."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from app.errors import AppError
+from app.services.drafts import DraftService
+from app.services.labels import LabelService
+from lagamc.descriptions.chat import ChatSettings
+from lagamc.descriptions.refine import Budget
+from lagamc.errors import LagamcError
+from storage.errors import StorageError
+
+__all__ = ["BatchRow", "BatchView", "DraftJobs"]
+
+EXAMPLES_SHOWN = 2
+Work = Callable[[int, str, Budget], tuple[int, str | None]]
+"""Id and name of a label, and what may be spent, in; the number of drafts, and what went wrong, out."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """What became of one label."""
+
+    label_id: int
+    label: str
+    drafts: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """How far a batch is, and what it spent; `cost` is 0 where the prices are not known."""
+
+    status: Literal["running", "completed", "cancelled", "stopped"]
+    done: int
+    total: int
+    tokens: int
+    cost: float
+    rows: tuple[BatchRow, ...]
+
+    @property
+    def failed(self) -> tuple[int, ...]:
+        """Labels to be tried again."""
+        return tuple(row.label_id for row in self.rows if row.error)
+
+
+class DraftJobs:
+    """One batch a project at a time; drafts are kept as they come, so a cancel loses none."""
+
+    def __init__(self, draft_service: DraftService, label_service: LabelService) -> None:
+        self._drafts = draft_service
+        self._labels = label_service
+        self._views: dict[int, BatchView] = {}
+        self._threads: dict[int, threading.Thread] = {}
+        self._cancelled: dict[int, threading.Event] = {}
+        self._last: dict[int, tuple[Work, Budget]] = {}
+
+    def refine(
+        self, project_id: int, author: str, *, settings: ChatSettings, drafts_wanted: int, unit: str, budget: Budget
+    ) -> BatchView:  # fmt: skip
+        """Begin to ask a chat model about all labels in use.
+
+        Raises:
+            AppError: a batch is running, or there is no label.
+        """
+
+        def work(label_id: int, _name: str, left: Budget) -> tuple[int, str | None]:
+            prompt = self._drafts.prompt(label_id, examples=self._drafts.examples(label_id)[:EXAMPLES_SHOWN], unit=unit)
+            outcome = self._drafts.refine(
+                label_id, prompt, author, settings=settings, drafts_wanted=drafts_wanted, budget=left
+            )
+            return len(outcome.drafts), outcome.error
+
+        return self._start(project_id, work, budget)
+
+    def seed(self, project_id: int, author: str, *, contact: str, language: str) -> BatchView:
+        """Begin to look all labels in use up in Wikipedia; one that means several things is left to a person.
+
+        Raises:
+            AppError: a batch is running, or there is no label.
+        """
+
+        def work(label_id: int, name: str, _left: Budget) -> tuple[int, str | None]:
+            best = self._drafts.search(project_id, name, contact=contact, language=language)[0]
+            if best.ambiguous:
+                return 0, f"{best.title!r} means several things. Open the label and choose one."
+            self._drafts.seed(label_id, best.title, author, contact=contact, language=language)
+            return 1, None
+
+        return self._start(project_id, work, Budget())
+
+    def scaffold(self, project_id: int, author: str) -> BatchView:
+        """Begin to assemble a scaffold for all labels in use. Raises what `seed` does."""
+
+        def work(label_id: int, _name: str, _left: Budget) -> tuple[int, str | None]:
+            self._drafts.scaffold(label_id, author)
+            return 1, None
+
+        return self._start(project_id, work, Budget())
+
+    def retry(self, project_id: int) -> BatchView:
+        """Do the last work again for the labels that it failed at, with as much to spend as it had.
+
+        Raises:
+            AppError: a batch is running, or none failed.
+        """
+        view = self._views.get(project_id)
+        if view is None or not view.failed:
+            raise AppError("No label failed in the last batch.")
+        work, spent = self._last[project_id]
+        return self._start(project_id, work, Budget(spent.max_tokens, spent.max_cost), view.failed)
+
+    def view(self, project_id: int) -> BatchView | None:
+        """The last batch of a project, or None."""
+        return self._views.get(project_id)
+
+    def cancel(self, project_id: int) -> None:
+        """Stop after the label in hand."""
+        if project_id in self._cancelled:
+            self._cancelled[project_id].set()
+
+    def close(self) -> None:
+        """Stop everything and wait for its end."""
+        for cancelled in self._cancelled.values():
+            cancelled.set()
+        for thread in self._threads.values():
+            thread.join()
+
+    def _start(self, project_id: int, work: Work, budget: Budget, only: Sequence[int] = ()) -> BatchView:
+        if (view := self._views.get(project_id)) is not None and view.status == "running":
+            raise AppError("A batch is running for this project. Wait for its end, or cancel it.")
+        wanted = [(label.id, label.name) for label in self._labels.list(project_id) if not only or label.id in only]
+        if not wanted:
+            raise AppError("There is no label to draft for. Add one first.")
+        self._last[project_id] = work, budget
+        self._views[project_id] = BatchView("running", 0, len(wanted), 0, 0.0, ())
+        self._cancelled[project_id] = threading.Event()
+        thread = threading.Thread(
+            target=self._run, args=(project_id, wanted, work, budget), name=f"drafts-{project_id}", daemon=True
+        )
+        self._threads[project_id] = thread
+        thread.start()
+        return self._views[project_id]
+
+    def _run(self, project_id: int, wanted: Sequence[tuple[int, str]], work: Work, budget: Budget) -> None:
+        rows: list[BatchRow] = []
+        status: Literal["completed", "cancelled", "stopped"] = "completed"
+        for label_id, name in wanted:
+            if self._cancelled[project_id].is_set():
+                status = "cancelled"
+                break
+            try:
+                found, error = work(label_id, name, budget)
+            except (AppError, LagamcError, StorageError) as failure:
+                found, error = 0, str(failure)
+            except Exception:
+                logger.exception("The batch of project %s failed at label %s.", project_id, label_id)
+                found, error = 0, "Unexpected error; the app's log has the details."
+            rows.append(BatchRow(label_id, name, found, error))
+            self._update(project_id, budget, rows)
+            if budget.exhausted:
+                status = "stopped"
+                break
+        self._views[project_id] = replace(self._views[project_id], status=status)
+
+    def _update(self, project_id: int, budget: Budget, rows: Sequence[BatchRow]) -> None:
+        self._views[project_id] = replace(
+            self._views[project_id], done=len(rows), tokens=budget.tokens, cost=budget.cost, rows=tuple(rows)
+        )
