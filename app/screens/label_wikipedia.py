@@ -51,9 +51,10 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         return markup.note(CHOOSE, "plain"), _table(articles), articles
 
     def choose(
-        project_id: int, key: int | None, articles: list[Article], contact: str, language: str, author: str, count: int,
+        project_id: int, key: int | None, articles: list[Any], contact: str, language: str, author: str, count: int,
         event: gr.EventData,
     ) -> tuple[Any, ...]:  # fmt: skip
+        # Gradio finds the event by its annotation, so no annotation here may name what is only imported for types.
         place = int(event.key)
         if place >= len(articles):
             raise AppError("Search again; the list has changed.")
