@@ -34,11 +34,13 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
                            elem_id="batch-tokens")  # fmt: skip
         money = gr.Number(label="Stop before this cost", value=None, minimum=0, min_width=140)
     with gr.Row():
-        seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=140, elem_id="batch-seed")
-        assemble = gr.Button("Scaffold all from the data", size="sm", min_width=140, elem_id="batch-scaffold")
-        start = gr.Button("Refine all", size="sm", min_width=120, elem_id="batch-start")
-        retry = gr.Button("Try the failed ones again", size="sm", min_width=140, visible=False, elem_id="batch-retry")
-        cancel = gr.Button("Cancel", size="sm", min_width=80, visible=False, elem_id="batch-cancel")
+        seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=190, scale=0, elem_id="batch-seed")
+        assemble = gr.Button("Scaffold all from the data", size="sm", min_width=190, scale=0, elem_id="batch-scaffold")
+        start = gr.Button("Refine all", size="sm", min_width=120, scale=0, elem_id="batch-start")
+        retry = gr.Button(
+            "Try the failed ones again", size="sm", min_width=190, visible=False, scale=0, elem_id="batch-retry"
+        )
+        cancel = gr.Button("Cancel", size="sm", min_width=80, visible=False, scale=0, elem_id="batch-cancel")
     status = gr.HTML(elem_id="batch-status")
     timer = gr.Timer(POLL_SECONDS, active=False)
     live = [status, retry, cancel, timer, made]

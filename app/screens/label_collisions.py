@@ -26,7 +26,15 @@ UNKNOWN = "not prepared"
 
 def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
     """Lay out the panel; a click on a rival puts its label's id into `chosen`."""
-    refresh = gr.Button("Compare all descriptions", size="sm", elem_id="collisions-refresh")
+    with gr.Row():
+        refresh = gr.Button(
+            "Compare all descriptions",
+            variant="primary",
+            size="sm",
+            scale=0,
+            min_width=200,
+            elem_id="collisions-refresh",
+        )
     summary = gr.HTML(elem_id="collisions-summary")
     with gr.Row():
         with gr.Column(scale=3, min_width=320):

@@ -36,9 +36,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
     with gr.Column(visible=False, elem_id="draft-detail", elem_classes="lg-panel") as detail:
         about = gr.HTML(elem_id="draft-about")
         with gr.Row():
-            accept = gr.Button("Accept as it is", variant="primary", size="sm", elem_id="draft-accept")
-            edit = gr.Button("Put it into the editor", size="sm", elem_id="draft-edit")
-            discard = gr.Button("Discard", size="sm", elem_id="draft-discard")
+            accept = gr.Button(
+                "Accept as it is", variant="primary", size="sm", scale=0, min_width=170, elem_id="draft-accept"
+            )
+            edit = gr.Button("Put it into the editor", size="sm", scale=0, min_width=170, elem_id="draft-edit")
+            discard = gr.Button("Discard", size="sm", scale=0, min_width=170, elem_id="draft-discard")
     with gr.Accordion("From Wikipedia", open=False, elem_id="source-wikipedia"):
         asked = label_wikipedia.build(services, bar, editor, made)
     with gr.Accordion("Refine with a chat model", open=False, elem_id="source-refine"):
@@ -47,7 +49,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
         label_batch.build(services, bar, connection, asked, made)
     with gr.Accordion("From the data alone", open=False, elem_id="source-scaffold"):
         gr.HTML(markup.note(SCAFFOLD_HELP, "plain"))
-        scaffold = gr.Button("Assemble a scaffold", size="sm", elem_id="scaffold-make")
+        with gr.Row():
+            scaffold = gr.Button("Assemble a scaffold", size="sm", scale=0, min_width=180, elem_id="scaffold-make")
     with gr.Accordion("What leaves this machine", open=False, elem_id="source-privacy"):
         notice = gr.HTML(elem_id="outside-notice")
         allowed = gr.Checkbox(label="This project may send to the outside", elem_id="outside-allowed")

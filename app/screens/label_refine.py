@@ -43,13 +43,14 @@ class ChatConnection:
         price_out: float | None,
     ) -> tuple[ChatSettings, int]:
         """Return the settings, and how many drafts are wanted. Raises ConfigError."""
+        priced = bool(price_in or price_out)  # an empty field arrives as 0
         settings = ChatSettings(
             model=model.strip(),
             base_url=url.strip(),
             key=key.strip() or key_from_environment(),
             temperature=temperature,
-            price_in=price_in,
-            price_out=price_out,
+            price_in=(price_in or 0.0) if priced else None,
+            price_out=(price_out or 0.0) if priced else None,
         )
         return settings, int(drafts)
 
@@ -82,7 +83,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     prompt = gr.Textbox(
         label="The prompt, exactly as it will be sent", lines=8, max_lines=20, elem_id="prompt-text", visible=False
     )
-    send = gr.Button("Send and keep the answers as drafts", size="sm", visible=False, elem_id="prompt-send")
+    with gr.Row():
+        send = gr.Button("Send and keep the answers as drafts", variant="primary", size="sm", visible=False, scale=0,
+                         min_width=260, elem_id="prompt-send")  # fmt: skip
     told = gr.HTML(elem_id="refine-told")
     connection = ChatConnection([url, model, key, temperature, drafts, price_in, price_out], unit)
 

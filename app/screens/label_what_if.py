@@ -30,9 +30,11 @@ UNTRAINED = "Nothing is trained yet, so no sentences can be matched again; these
 def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     """Lay out the panel."""
     with gr.Row():
-        attempt = gr.Button("Try the text in the editor", variant="primary", size="sm", elem_id="what-if-try")
-        prepare = gr.Button("Prepare", size="sm", elem_id="what-if-prepare")
-        cancel = gr.Button("Cancel", size="sm", visible=False)
+        attempt = gr.Button(
+            "Try the text in the editor", variant="primary", size="sm", scale=0, min_width=200, elem_id="what-if-try"
+        )
+        prepare = gr.Button("Prepare", size="sm", scale=0, min_width=110, elem_id="what-if-prepare")
+        cancel = gr.Button("Cancel", size="sm", visible=False, scale=0, min_width=110)
     status = gr.HTML(elem_id="what-if-status")
     result = gr.HTML(elem_id="what-if-result")
     timer = gr.Timer(POLL_SECONDS, active=False)

@@ -30,6 +30,7 @@ from storage.models import Decision, DescriptionDraft
 __all__ = ["DraftService", "DraftView", "ExampleView"]
 
 TYPICAL_OF = 400  # documents of a label that are looked at for examples and sentences
+CLEAR_ENOUGH = 4  # documents with this label alone from which examples are taken; fewer, and all are
 OFFERED = 20  # examples to choose from
 
 
@@ -162,6 +163,8 @@ class DraftService:
         """Documents that carry a label: the two to be shown first, then others in order of typicality."""
         project_id = self._project_of(label_id)
         _, documents = self._carrying(project_id, label_id)
+        alone = [row for row in documents if len(row[2]) == 1]
+        documents = alone if len(alone) >= CLEAR_ENOUGH else documents
         if not documents:
             return []
         measure = self._measuring.of(project_id)

@@ -21,6 +21,7 @@ Severity = Literal["error", "warning", "hint"]
 Embed = Callable[[Sequence[str]], NDArray[np.floating]]
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")  # noqa: RUF001 (both apostrophes occur)
 SAME = 0.9999  # cosine from which two texts are one to the model
+NAMED = 6  # terms in a message
 _FORMS = 4  # letters by which two forms of a word, like "leak" and "leaking", may differ at the end
 
 
@@ -96,7 +97,8 @@ def lint(
         rules: what is allowed.
         embed: texts to (n, D) embeddings; called once, with the text and its sentences where it has several.
         count_tokens: tokens of a text for the model.
-        tells_apart: for a row of `others`, the terms that tell this label's documents from that label's.
+        tells_apart: for a row of `others`, the terms that tell this label's documents from that label's, best
+            first; one of them should be mentioned.
     """
     text = " ".join(text.split())
     if not text:
@@ -248,7 +250,7 @@ def _rival(
                 "not told apart",
                 "hint",
                 f"Nothing in it tells it from its nearest rival {name!r} (cosine {cosine:.3f}); their documents "
-                f"differ by: {', '.join(terms)}.",
+                f"differ by: {', '.join(terms[:NAMED])}.",
                 "Mention one of these, or what is behind them.",
             )
         )

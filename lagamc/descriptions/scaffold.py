@@ -74,7 +74,7 @@ class TermTable:
         scores = own / own.sum() * np.log1p(average / np.maximum(total, 1.0))
         return self._best(np.where(own >= 2, scores, 0.0), count)
 
-    def against(self, label: int, rival: int, count: int = 6) -> tuple[str, ...]:
+    def against(self, label: int, rival: int, count: int = 20) -> tuple[str, ...]:
         """The terms that tell a label from one rival, by the difference of their shares of documents."""
         if not self._documents[label] or not self._documents[rival]:
             return ()
