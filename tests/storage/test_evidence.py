@@ -1,0 +1,82 @@
+"""What a model said about a project, and what is annotated there, read in bulk."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage import annotations, evidence, model_versions, predictions, runs
+from storage.models import Action, ModelVersion, PredictedSentence, Split
+
+LOOKED_AT = (Split.TRAIN, Split.DEV)
+
+
+@pytest.fixture
+def model_id(database, project_id):
+    """A model version without a folder."""
+    with database.write() as session:
+        run = runs.add(session, project_id=project_id, config={}, author="ann")
+        version = ModelVersion(
+            project_id=project_id, run_id=run.id, folder="", backbone="tiny", label_set_hash="", training_data_hash="",
+            threshold=0.4, dev_micro_f1=0.0, dev_macro_f1=0.0,
+        )  # fmt: skip
+        return model_versions.add(session, version=version).id
+
+
+@pytest.fixture
+def say(database, model_id):
+    """Store what the model said about a document."""
+
+    def store(document_id, *texts):
+        sentences = [PredictedSentence(text=text, cosine=0.9) for text in texts]
+        with database.write() as session:
+            predictions.add(
+                session, document_id=document_id, model_version_id=model_id, threshold=0.4, sentences=sentences
+            )
+
+    return store
+
+
+def test_the_newest_prediction_of_each_document_counts(database, project_id, model_id, add_documents, say):
+    """In order of documents and positions; one without a sentence has none."""
+    first, second, third = add_documents(Split.TRAIN, Split.DEV, Split.TRAIN)
+    say(second, "old")
+    say(first, "one", "two")
+    say(second, "new")
+    say(third)
+    with database.read() as session:
+        said = evidence.sentences(session, project_id=project_id, model_version_id=model_id)
+    assert [tuple(row) for row in said] == [(first, "one"), (first, "two"), (second, "new")]
+
+
+def test_documents_about_which_nothing_was_said_are_found(database, project_id, model_id, add_documents, say):
+    """Splits that are not asked for, test above all, are left out."""
+    ids = add_documents(Split.TRAIN, Split.TEST, Split.DEV, Split.TRAIN)
+    say(ids[0], "one")
+    options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
+    with database.read() as session:
+        assert [row.id for row in evidence.unpredicted(session, **options, limit=1)] == [ids[2]]
+        assert evidence.unpredicted_total(session, **options) == 2
+        assert list(evidence.document_ids(session, project_id=project_id, splits=LOOKED_AT)) == [ids[0], *ids[2:]]
+        assert evidence.texts(session, ids=ids[:1]) == {ids[0]: ("d1", "message 1")}
+
+
+def test_labels_carried_are_the_current_ones(database, project_id, add_documents, add_labels):
+    """A document reviewed as carrying none has an empty set; one without annotation is left out."""
+    noise, bins = add_labels("noise", "bins")
+    first, second, _ = add_documents(Split.TRAIN, Split.DEV, Split.DEV)
+    with database.write() as session:
+        annotations.add_imported(session, labels={first: [noise], second: [noise, bins]}, author="ann")
+    with database.read() as session:
+        before = evidence.last_annotation(session, project_id=project_id)
+        current = {row.document_id: row.id for row in annotations.history(session, document_id=first)}
+    with database.write() as session:
+        annotations.record(
+            session, document_id=first, labels=[], author="ben", action=Action.CORRECTED, expected_id=current[first]
+        )
+    with database.read() as session:
+        assert evidence.carried(session, project_id=project_id, splits=LOOKED_AT) == {
+            first: set(),
+            second: {noise, bins},
+        }
+        assert evidence.carried(session, project_id=project_id, splits=[Split.DEV]) == {second: {noise, bins}}
+        assert evidence.last_annotation(session, project_id=project_id) > before
