@@ -55,7 +55,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
         notice = gr.HTML(elem_id="outside-notice")
         allowed = gr.Checkbox(label="This project may send to the outside", elem_id="outside-allowed")
 
-    def show(key: int | None) -> tuple[Any, ...]:
+    def show(project_id: int, key: int | None) -> tuple[Any, ...]:
         hidden = gr.Column(visible=False)
         if key is None:
             return markup.note(NO_LABEL), None, hidden, ""
@@ -65,6 +65,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
                 [
                     label_versions.SOURCES.get(draft.source) or draft.source,
                     wording.difference(draft.changes),
+                    label_editor.judged(services, project_id, key, draft.text),
                     draft.author,
                     markup.moment(draft.created_at),
                 ],
@@ -72,7 +73,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
             )
             for draft in found
         ]
-        text = markup.table(("From", "Against the present wording", "By", "When (UTC)"), rows, empty=NO_DRAFTS)
+        text = markup.table(
+            ("From", "Against the present wording", "Tokens, nearest rival, findings", "By", "When (UTC)"),
+            rows,
+            empty=NO_DRAFTS,
+        )
         return text, None, hidden, ""
 
     def select(key: int | None, event: gr.EventData) -> tuple[Any, ...]:
@@ -95,9 +100,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
     def into_editor(key: int | None, draft_id: int | None, before: str, past: list[str]) -> tuple[Any, ...]:
         return label_editor.proposed(one(key, draft_id).text, draft_id, before, past)
 
-    def put_away(key: int | None, draft_id: int | None) -> tuple[Any, ...]:
+    def put_away(project_id: int, key: int | None, draft_id: int | None) -> tuple[Any, ...]:
         services.drafts.discard(one(key, draft_id).id)
-        return show(key)
+        return show(project_id, key)
 
     def assemble(key: int | None, author: str, count: int) -> int:
         if key is None:
@@ -117,12 +122,12 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
 
     shown = [table, chosen, detail, about]
     for event in (editor.label_id.change, editor.version.change, made.change):
-        on(event, show, editor.label_id, shown, show_progress="hidden")
+        on(event, show, [bar.project, editor.label_id], shown, show_progress="hidden")
     on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
     on(accept.click, take, [chosen, editor.version, bar.author, accepted], accepted)
     on(edit.click, into_editor, [editor.label_id, chosen, editor.description, editor.past], editor.proposal,
        show_progress="hidden")  # fmt: skip
-    on(discard.click, put_away, [editor.label_id, chosen], shown)
+    on(discard.click, put_away, [bar.project, editor.label_id, chosen], shown)
     on(scaffold.click, assemble, [editor.label_id, bar.author, made], made, show_progress_on=table)
     on(bar.project.change, privacy, bar.project, [notice, allowed], show_progress="hidden")
     on(allowed.input, allow, [bar.project, allowed], [notice, allowed], show_progress="hidden")

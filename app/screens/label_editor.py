@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.services.labels import LabelView
     from app.services.studio import LintView
 
-__all__ = ["LabelEditor", "blank", "label_editor", "near_rival", "proposed", "shown", "wire"]
+__all__ = ["LabelEditor", "blank", "judged", "label_editor", "near_rival", "proposed", "shown", "wire"]
 
 NEW = "<h3>New label</h3>"
 CLEAR = "Nothing to mend."
@@ -117,6 +117,19 @@ def wire(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
             show_progress="hidden",
             trigger_mode="always_last",
         )
+
+
+def judged(services: Services, project_id: int, key: int | None, text: str) -> str:
+    """Return tokens, nearest rival and number of findings of a wording in a line, or nothing without a model."""
+    try:
+        view = services.studio.lint(project_id, key, text)
+    except (AppError, LagamcError):
+        return markup.NOTHING
+    parts = [f"{view.tokens} tokens"]
+    if view.rival is not None and view.cosine is not None:
+        parts.append(f"{view.rival} {view.cosine:.3f}")
+    parts += [finding.code for finding in view.findings]
+    return " · ".join(parts)
 
 
 def near_rival(services: Services, project_id: int, key: int | None, text: str) -> str:

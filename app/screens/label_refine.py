@@ -27,13 +27,17 @@ EXCERPT = 110
 
 @dataclass(frozen=True, slots=True)
 class ChatConnection:
-    """The fields that say which model is asked and how; `read` turns their values into settings."""
+    """The fields that say which model is asked and how; `read` turns their values into settings.
+
+    The environment's key goes to the environment's own address and to no other that somebody types.
+    """
 
     fields: list[Any]
     unit: gr.Textbox
+    own_url: str
 
-    @staticmethod
     def read(
+        self,
         url: str,
         model: str,
         key: str,
@@ -47,7 +51,7 @@ class ChatConnection:
         settings = ChatSettings(
             model=model.strip(),
             base_url=url.strip(),
-            key=key.strip() or key_from_environment(),
+            key=key.strip() or (key_from_environment() if url.strip() == self.own_url else ""),
             temperature=temperature,
             price_in=(price_in or 0.0) if priced else None,
             price_out=(price_out or 0.0) if priced else None,
@@ -87,7 +91,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         send = gr.Button("Send and keep the answers as drafts", variant="primary", size="sm", visible=False, scale=0,
                          min_width=260, elem_id="prompt-send")  # fmt: skip
     told = gr.HTML(elem_id="refine-told")
-    connection = ChatConnection([url, model, key, temperature, drafts, price_in, price_out], unit)
+    connection = ChatConnection(
+        [url, model, key, temperature, drafts, price_in, price_out], unit, services.settings.chat_url
+    )
 
     def begin(label_id: int | None, word: str, current: str) -> tuple[Any, ...]:
         """Offer examples, the two best ones chosen, and write the prompt."""

@@ -19,6 +19,7 @@ from storage.errors import StorageError
 __all__ = ["BatchRow", "BatchView", "DraftJobs"]
 
 EXAMPLES_SHOWN = 2
+CLOSING_SECONDS = 5
 Work = Callable[[int, str, Budget], tuple[int, str | None]]
 """Id and name of a label, and what may be spent, in; the number of drafts, and what went wrong, out."""
 
@@ -128,11 +129,11 @@ class DraftJobs:
             self._cancelled[project_id].set()
 
     def close(self) -> None:
-        """Stop everything and wait for its end."""
+        """Stop everything; an answer that is still awaited after five seconds is given up."""
         for cancelled in self._cancelled.values():
             cancelled.set()
         for thread in self._threads.values():
-            thread.join()
+            thread.join(CLOSING_SECONDS)
 
     def _start(self, project_id: int, work: Work, budget: Budget, only: Sequence[int] = ()) -> BatchView:
         if (view := self._views.get(project_id)) is not None and view.status == "running":
