@@ -104,24 +104,25 @@ class LabelService:
             current = labels.current_version(session, label_id=label_id)
             _refuse_stale(label, current, expected_version)
             draft = None if draft_id is None else drafts.get(session, draft_id=draft_id, lock=True)
-            if current is not None and (label.name, current.text) == (name, description):
-                return current.number
-            note = f"renamed from {label.name!r}" if label.name != name else ""
-            labels.rename(session, label_id=label_id, name=name)
-            _refuse_shared(session, label, description)
-            if draft is None:
-                return labels.add_version(session, label_id=label_id, text=description, author=author, note=note).number
-            edited = description != " ".join(draft.text.split())
-            version = labels.add_version(
-                session,
-                label_id=label_id,
-                text=description,
-                author=author,
-                source=draft.source,
-                note="edited by hand" if edited else note,
-                provenance=draft.provenance,
-            )
-            drafts.decide(session, draft_id=draft.id, decision=Decision.ACCEPTED, accepted_version_id=version.id)
+            if draft is not None and draft.label_id != label_id:
+                raise AppError(f"That draft is not one of {label.name!r}. Select the label again to see its drafts.")
+            version = current
+            if current is None or (label.name, current.text) != (name, description):
+                notes = [f"renamed from {label.name!r}"] if label.name != name else []
+                notes += ["edited by hand"] if draft and description != " ".join(draft.text.split()) else []
+                labels.rename(session, label_id=label_id, name=name)
+                _refuse_shared(session, label, description)
+                version = labels.add_version(
+                    session,
+                    label_id=label_id,
+                    text=description,
+                    author=author,
+                    source=draft.source if draft else "person",
+                    note="; ".join(notes),
+                    provenance=draft.provenance if draft else None,
+                )
+            if draft is not None:
+                drafts.decide(session, draft_id=draft.id, decision=Decision.ACCEPTED, accepted_version_id=version.id)
             return version.number
 
     def retire(self, label_id: int) -> None:

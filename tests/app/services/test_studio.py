@@ -118,6 +118,17 @@ def test_a_draft_counts_only_once_it_is_accepted(untrained):
     assert drafts.list(noise) == []
 
 
+def test_a_draft_that_reads_as_the_description_is_accepted_without_a_new_version(untrained):
+    """It is decided all the same; the draft of another label is refused."""
+    drafts, labels = untrained.services.drafts, untrained.services.labels
+    noise, bins = untrained.label_ids["noise"], untrained.label_ids["bins"]
+    draft = drafts.add(noise, DESCRIPTIONS["noise"], source="refined", author="ann")
+    with pytest.raises(AppError, match="not one of 'bins'"):
+        labels.save(bins, "bins", "Bins are full.", "ann", draft_id=draft)
+    assert drafts.accept(draft, "ben") == 1
+    assert drafts.list(noise) == []
+
+
 def test_a_draft_shows_what_it_changes(untrained):
     drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
     drafts.add(noise, "The message reports loud music.", source="person", author="ann")
