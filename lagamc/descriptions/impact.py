@@ -105,7 +105,9 @@ def what_if(
         shown: how many affected documents to return.
     """
     own_before, rest, rest_cosine = _cosines(evidence.embeddings, descriptions, label)
-    own_after = np.clip(normalised(evidence.embeddings) @ normalised(edited[np.newaxis])[0], -1.0, 1.0)
+    own_after = np.zeros(0, dtype=np.float32)
+    if len(evidence.embeddings):  # a model may have written nothing at all
+        own_after = np.clip(normalised(evidence.embeddings) @ normalised(edited[np.newaxis])[0], -1.0, 1.0)
     size = len(descriptions)
     held_before, held_after = (
         _held(evidence, _assigned(own, rest, rest_cosine, label, threshold), size) for own in (own_before, own_after)

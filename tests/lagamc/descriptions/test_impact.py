@@ -79,6 +79,15 @@ def test_a_new_label_only_takes():
     assert all(item.cosine_before == -1 for item in found.affected)
 
 
+def test_a_model_that_wrote_nothing_changes_nothing():
+    """The documents are there, their sentences are not."""
+    nothing = Evidence(np.zeros((0, 1), np.float32), np.empty(0, int), np.empty(0, int), 4)
+    _, descriptions, edited, truth = random_case(9)
+    found = what_if(nothing, descriptions, 0, edited, threshold=THRESHOLD, truth=truth[:4], dev=np.arange(4))
+    assert (found.gained, found.lost, found.affected) == ((), (), ())
+    assert matched_labels(nothing, descriptions, threshold=THRESHOLD) == [set()] * 4
+
+
 def test_without_dev_documents_there_are_no_figures():
     evidence, descriptions, edited, _ = random_case(7)
     found = what_if(
