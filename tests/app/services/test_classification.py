@@ -167,7 +167,7 @@ def test_models_stay_in_memory_within_the_bound(untrained):
     """Classifiers of a label set share the encoder; those used longest ago make room for a new one."""
     label_id = untrained.label_ids["water"]
     fresh = Collection.reopened(untrained)
-    answering = fresh.classification._answering
+    answering = fresh.classification.answering
     one = 0.0
     for text in ("A leak.", "A flood.", DESCRIPTIONS["water"]):
         fresh.labels.save(label_id, "water", text, "ann")
@@ -187,7 +187,7 @@ def test_models_stay_in_memory_within_the_bound(untrained):
 def test_a_model_that_classifies_a_file_is_not_let_go(untrained):
     """A stream keeps its classifier until it ends."""
     fresh = Collection.reopened(untrained)
-    answering = fresh.classification._answering
+    answering = fresh.classification.answering
     answering._settings = replace(answering._settings, model_megabytes=1)
     source = answering.source(untrained.project_id)
     options = {"progress": lambda _: None, "cancelled": lambda: False}
@@ -229,7 +229,7 @@ def test_a_model_is_loaded_ahead_where_one_can_answer(untrained):
     for thread in threading.enumerate():
         if thread.name.startswith("load-"):
             thread.join()
-    assert len(fresh.classification._answering._warm) == 1
+    assert len(fresh.classification.answering._warm) == 1
     fresh.close()
 
 
