@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, func, select
 
 from storage import documents
 from storage.errors import NotFound, StaleWrite
 from storage.models import Action, Annotation, AnnotationLabel, Document, Label
 
-__all__ = ["add_imported", "get", "history", "label_ids", "label_names", "record", "reviewed_since", "undo"]
+__all__ = [
+    "add_imported",
+    "get",
+    "history",
+    "label_ids",
+    "label_names",
+    "record",
+    "relabel",
+    "reviewed_since",
+    "take_back",
+    "undo",
+]
 
 
 def get(session: Session, *, annotation_id: int) -> Annotation:
@@ -107,6 +119,64 @@ def undo(session: Session, *, annotation_id: int, author: str) -> Annotation:
     return mark
 
 
+def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: str, event_id: int) -> None:
+    """Annotate documents, {document id: label ids}, as an operation on labels has it.
+
+    How the labels came about stays as it was, so an import that was relabelled still awaits review.
+    """
+    written = [
+        (
+            document,
+            Annotation(
+                document_id=document.id,
+                author=author,
+                action=current.action,
+                prediction_id=current.prediction_id,
+                label_event_id=event_id,
+                replaces_id=current.id,
+            ),
+        )
+        for document, current in _annotated(session, labels)
+    ]
+    session.add_all(row for _, row in written)
+    session.flush()
+    for document, row in written:
+        _point(document, row)
+    held = [{"annotation_id": row.id, "label_id": key} for document, row in written for key in labels[document.id]]
+    if held:
+        session.execute(insert(AnnotationLabel), held)
+    session.flush()
+
+
+def take_back(session: Session, *, event_id: int, author: str) -> int:
+    """Undo all that an operation on labels annotated, and return how many documents changed.
+
+    Raises:
+        StaleWrite: some of them were saved since.
+    """
+    query = select(Annotation).where(Annotation.label_event_id == event_id).order_by(col(Annotation.id))
+    written = {row.document_id: row for row in session.exec(query)}
+    now = {document.id: document for document, _ in _annotated(session, written)}
+    undone = [(now[key], row) for key, row in written.items() if key in now and now[key].annotation_id == row.id]
+    later = sum(
+        key not in now or now[key].annotation_id not in (row.id, row.replaces_id) for key, row in written.items()
+    )
+    if later:
+        raise StaleWrite(
+            f"{later} of the documents that this step relabelled were saved since, so it cannot be taken back as a "
+            "whole. Undo these saves first, or change the labels by a new step."
+        )
+    earlier: dict[int, Annotation] = {}
+    for keys in _batches([row.replaces_id for _, row in undone]):
+        found = session.exec(select(Annotation).where(col(Annotation.id).in_(keys)))
+        earlier |= {row.id: row for row in found}
+    for document, row in undone:
+        session.add(Annotation(document_id=document.id, author=author, action=Action.UNDONE, undoes_id=row.id))
+        _point(document, earlier[row.replaces_id or 0])
+    session.flush()
+    return len(undone)
+
+
 def reviewed_since(session: Session, *, project_id: int, since: datetime | None) -> int:
     """Return how many documents a person accepted or corrected after `since`, or at all if None."""
     query = (
@@ -118,6 +188,25 @@ def reviewed_since(session: Session, *, project_id: int, since: datetime | None)
     if since is not None:
         query = query.where(Annotation.created_at > since)
     return session.exec(query).one()
+
+
+def _annotated(session: Session, document_ids: Collection[int]) -> list[tuple[Document, Annotation]]:
+    """Return documents that have a current annotation, with it, locked for other writers."""
+    found: list[tuple[Document, Annotation]] = []
+    for keys in _batches(list(document_ids)):
+        query = (
+            select(Document, Annotation)
+            .join(Annotation, col(Annotation.id) == Document.annotation_id)
+            .where(col(Document.id).in_(keys))
+            .with_for_update(of=Document)
+        )
+        found += session.exec(query).all()
+    return found
+
+
+def _batches(keys: Sequence[int | None]) -> Iterator[Sequence[int | None]]:
+    """Cut ids into pieces that one statement takes."""
+    return (keys[start : start + 500] for start in range(0, len(keys), 500))
 
 
 def _point(document: Document, annotation: Annotation | None) -> None:

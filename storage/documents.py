@@ -16,6 +16,7 @@ __all__ = [
     "REVIEWED",
     "add_all",
     "annotated",
+    "carrying",
     "existing",
     "find",
     "following",
@@ -110,6 +111,21 @@ def annotated(
         .limit(limit)
     )
     return session.exec(query).all()
+
+
+def carrying(session: Session, *, label_ids: Collection[int]) -> dict[int, tuple[Document, set[int]]]:
+    """Return {document id: (document, all its labels)} of those that carry one of some labels now, by id."""
+    holding = select(AnnotationLabel.annotation_id).where(col(AnnotationLabel.label_id).in_(label_ids))
+    query = (
+        select(Document, AnnotationLabel.label_id)
+        .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
+        .where(col(Document.annotation_id).in_(holding))
+        .order_by(col(Document.id))
+    )
+    found: dict[int, tuple[Document, set[int]]] = {}
+    for document, label_id in session.exec(query):
+        found.setdefault(document.id, (document, set()))[1].add(label_id)
+    return found
 
 
 def tally(session: Session, *, project_id: int | None = None) -> Sequence[tuple[int, Split, Action | None, int]]:

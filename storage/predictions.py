@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from storage.errors import NotFound
 from storage.models import PredictedSentence, Prediction
 
-__all__ = ["add", "get", "latest", "sentences"]
+__all__ = ["add", "get", "latest", "naming", "sentences"]
 
 
 def get(session: Session, *, prediction_id: int) -> Prediction:
@@ -27,9 +27,18 @@ def add(
     model_version_id: int | None,
     threshold: float,
     sentences: Sequence[PredictedSentence],
+    label_set_id: int | None = None,
 ) -> Prediction:
-    """Store a prediction; ids and positions of the sentences are set here."""
-    prediction = Prediction(document_id=document_id, model_version_id=model_version_id, threshold=threshold)
+    """Store a prediction; ids and positions of the sentences are set here.
+
+    One without a model version names the pinned label set that it used.
+    """
+    prediction = Prediction(
+        document_id=document_id,
+        model_version_id=model_version_id,
+        threshold=threshold,
+        label_set_id=label_set_id,
+    )
     session.add(prediction)
     session.flush()
     for position, sentence in enumerate(sentences):
@@ -53,3 +62,11 @@ def sentences(session: Session, *, prediction_id: int) -> Sequence[PredictedSent
     """Return the sentences of a prediction in the order they were generated."""
     query = select(PredictedSentence).where(PredictedSentence.prediction_id == prediction_id)
     return session.exec(query.order_by(col(PredictedSentence.position))).all()
+
+
+def naming(session: Session, *, label_ids: Collection[int]) -> int:
+    """Return how many predictions assign one of some labels."""
+    query = select(func.count(func.distinct(col(PredictedSentence.prediction_id)))).where(
+        col(PredictedSentence.label_id).in_(label_ids), col(PredictedSentence.abstained).is_(False)
+    )
+    return session.exec(query).one()

@@ -1,0 +1,190 @@
+"""One operation on labels: what they were before and after, written with it, so that it can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlmodel import Session
+
+from app.errors import AppError
+from storage import annotations, documents, label_events, labels, projects
+from storage.errors import NotFound, StaleWrite
+from storage.models import Annotation, LabelEvent, Operation, name_key, utc_now
+from storage.models import Label as LabelRow
+
+__all__ = ["ATTRIBUTES", "check_labels", "recorded", "reword", "take_back"]
+
+ATTRIBUTES = ("group", "colour", "digit", "guideline", "examples_positive", "examples_tricky")
+PLAIN = ("merged_into_id", "position", *ATTRIBUTES)
+DONE = {
+    "name": "renamed",
+    "retired": "retired or restored",
+    "merged_into_id": "merged",
+    "position": "moved",
+    "description": "described anew",
+}
+
+Snapshot = dict[str, Any]
+
+
+@contextmanager
+def recorded(
+    session: Session,
+    *,
+    project_id: int,
+    operation: Operation,
+    author: str,
+    label_ids: Collection[int],
+    note: Mapping[str, Any] | None = None,
+) -> Iterator[LabelEvent]:
+    """Log what happens to labels inside the block; ids of labels added there go into `added` of the payload.
+
+    An operation that changes nothing leaves no event.
+
+    Raises:
+        AppError: afterwards two labels in use would share a description or a digit.
+    """
+    projects.get(session, project_id=project_id, lock=True)
+    before = _snapshots(session, project_id, label_ids)
+    event = label_events.add(
+        session, project_id=project_id, operation=operation, author=author, payload={"added": [], **(note or {})}
+    )
+    yield event
+    session.flush()
+    added = _snapshots(session, project_id, event.payload["added"])
+    before |= {label_id: new | {"retired": True} for label_id, new in added.items()}
+    changed = _differences(before, _snapshots(session, project_id, before))
+    if not changed:
+        session.delete(event)
+        session.flush()
+        return
+    check_labels(session, project_id=project_id)
+    event.payload = {**event.payload, "labels": changed}
+    session.flush()
+
+
+def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
+    """Undo an operation: its labels and the documents it annotated are as they were before.
+
+    Labels that it added are retired; wordings come back as new versions.
+
+    Raises:
+        StaleWrite: later work depends on it.
+        AppError: it is an undoing itself, or was taken back already.
+        NameTaken: a name that would come back is another label's by now.
+    """
+    event = label_events.get(session, event_id=event_id)
+    project_id = event.project_id
+    projects.get(session, project_id=project_id, lock=True)
+    if event.operation is Operation.UNDONE or event_id in label_events.undoing(session, project_id=project_id):
+        raise AppError("This step was taken back already. Do it again if you want it again.")
+    changed = {int(key): fields for key, fields in event.payload["labels"].items()}
+    for label_id, now in _snapshots(session, project_id, changed).items():
+        _refuse_later_changes(now, changed[label_id])
+    retiring = [label_id for label_id, fields in changed.items() if fields.get("retired") == [True, False]]
+    _refuse_later_annotations(session, event, retiring)
+    undo = label_events.add(
+        session,
+        project_id=project_id,
+        operation=Operation.UNDONE,
+        author=author,
+        undoes_id=event_id,
+        payload={"labels": {str(key): {f: v[::-1] for f, v in fields.items()} for key, fields in changed.items()}},
+    )
+    annotations.take_back(session, event_id=event_id, author=author)
+    for label_id, fields in changed.items():
+        for field, (old, _) in fields.items():
+            _put_back(session, label_id, field, old, author)
+    check_labels(session, project_id=project_id)
+    return undo
+
+
+def check_labels(session: Session, *, project_id: int) -> None:
+    """Raise AppError when two labels in use share a description or a keyboard digit."""
+    texts: dict[str, str] = {}
+    digits: dict[str, str] = {}
+    for label, version in labels.described(session, project_id=project_id):
+        if version and (rival := texts.setdefault(version.text.casefold(), label.name)) != label.name:
+            raise AppError(
+                f"{rival!r} and {label.name!r} would have the same description, so no sentence could tell them "
+                "apart. Nothing was changed. Reword one of them first."
+            )
+        if label.digit and (rival := digits.setdefault(label.digit, label.name)) != label.name:
+            raise AppError(
+                f"{rival!r} and {label.name!r} would both have the key {label.digit}. Nothing was changed. "
+                "Give one of them another key, or none."
+            )
+
+
+def reword(session: Session, *, label_id: int, text: str, author: str, source: str) -> None:
+    """Append a wording, unless the label reads like that already."""
+    current = labels.current_version(session, label_id=label_id)
+    if current is None or current.text != text:
+        labels.add_version(session, label_id=label_id, text=text, author=author, source=source)
+
+
+def _snapshots(session: Session, project_id: int, label_ids: Collection[int]) -> dict[int, Snapshot]:
+    session.flush()
+    found = {
+        label.id: {
+            "name": label.name,
+            "retired": label.retired_at is not None,
+            "description": version.text if version else None,
+            **{field: getattr(label, field) for field in PLAIN},
+        }
+        for label, version in labels.described(session, project_id=project_id, include_retired=True)
+        if label.id in set(label_ids)
+    }
+    if missing := set(label_ids) - set(found):
+        raise NotFound("label of this project", min(missing))
+    return found
+
+
+def _differences(before: Mapping[int, Snapshot], after: Mapping[int, Snapshot]) -> dict[str, dict[str, list[Any]]]:
+    found = {}
+    for label_id, old in before.items():
+        new = after[label_id]
+        if fields := {key: [old[key], new[key]] for key in new if old[key] != new[key]}:
+            found[str(label_id)] = fields
+    return found
+
+
+def _refuse_later_changes(now: Snapshot, fields: Mapping[str, list[Any]]) -> None:
+    if later := [DONE.get(field, f"given another {field}") for field, (_, new) in fields.items() if now[field] != new]:
+        raise StaleWrite(
+            f"{now['name']!r} was {' and '.join(later)} since, and this step cannot be taken back under that. "
+            "Undo the later step first."
+        )
+
+
+def _refuse_later_annotations(session: Session, event: LabelEvent, label_ids: Collection[int]) -> None:
+    """Refuse to put away a label that documents got by later work."""
+    later = 0
+    for document, _ in documents.carrying(session, label_ids=label_ids).values():
+        current = session.get_one(Annotation, document.annotation_id)
+        later += current.label_event_id != event.id and current.created_at > event.created_at
+    if later:
+        names = ", ".join(repr(name) for name in labels.names(session, label_ids=label_ids).values())
+        raise StaleWrite(
+            f"{later} documents were given {names} since, so this step cannot be taken back. Retire the label, or "
+            "merge it into another, instead."
+        )
+
+
+def _put_back(session: Session, label_id: int, field: str, value: Any, author: str) -> None:
+    label: LabelRow = labels.get(session, label_id=label_id, lock=True)
+    if field == "name":
+        if name_key(value) != label.name_key:
+            labels.rename(session, label_id=label_id, name=value)
+        label.name = value
+    elif field == "retired":
+        label.retired_at = utc_now() if value else None
+    elif field == "description" and value is None:
+        return  # a text cannot be unsaid: it stays, as the label's only one
+    elif field == "description":
+        labels.add_version(session, label_id=label_id, text=value, author=author, source="undone")
+    else:
+        setattr(label, field, value)
+    session.flush()

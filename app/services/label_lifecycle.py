@@ -1,0 +1,208 @@
+"""Labels renamed, merged, retired, restored, ordered and annotated for people; every step can be taken back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from sqlmodel import Session
+
+from app.errors import AppError
+from app.services.label_changes import recorded, reword, take_back
+from app.services.label_history import Step, steps
+from app.services.label_impact import Impact, impact
+from app.services.naming import checked_line, unstorable
+from storage import annotations, documents, labels
+from storage.engine import Database
+from storage.models import LabelEvent, Operation
+
+__all__ = ["LabelAttributes", "LifecycleService"]
+
+MAX_DESCRIPTION_CHARACTERS = 2000
+MAX_GUIDELINE_CHARACTERS = 10_000
+MAX_EXAMPLES = 20
+COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAttributes:
+    """What reviewers see beside a label's name; `digit` is a key from "0" to "9", colour like "#1d6b57"."""
+
+    group: str = ""
+    colour: str = ""
+    digit: str | None = None
+    guideline: str = ""
+    examples_positive: tuple[str, ...] = ()
+    examples_tricky: tuple[str, ...] = ()
+
+
+class LifecycleService:
+    """Operations on labels as such; each is one transaction and one entry of the history."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def impact(self, label_ids: Sequence[int]) -> Impact:
+        """Return what hangs on some labels, to be shown before anything is done to them."""
+        if not label_ids:
+            raise AppError("No label is chosen. Choose at least one.")
+        with self._database.read() as session:
+            return impact(session, label_ids=label_ids)
+
+    def rename(self, label_id: int, name: str, author: str) -> None:
+        """Give a label another name; its identity, wording and documents stay.
+
+        Raises:
+            AppError: the name is blank or too long.
+            NameTaken: another label of the project has it.
+        """
+        name = checked_line(name, what="The name of a label")
+        with self._step(Operation.RENAMED, [label_id], author) as (session, _):
+            labels.rename(session, label_id=label_id, name=name)
+
+    def retire(self, label_id: int, author: str) -> None:
+        """Put a label away; documents keep it in their annotations."""
+        with self._step(Operation.RETIRED, [label_id], author) as (session, _):
+            labels.set_retired(session, label_id=label_id, retired=True)
+
+    def restore(self, label_id: int, author: str) -> None:
+        """Take a retired label back, without what a merge has moved elsewhere.
+
+        Raises:
+            AppError: its description or key is another label's by now.
+        """
+        with self._step(Operation.RESTORED, [label_id], author) as (session, _):
+            labels.set_retired(session, label_id=label_id, retired=False)
+            labels.get(session, label_id=label_id).merged_into_id = None
+
+    def merge(self, label_ids: Collection[int], into_id: int, description: str, author: str) -> None:
+        """Let one label take the place of others.
+
+        Every document that carries one of them gets a new annotation with the surviving label; the others are
+        retired and point to it. `description` is the surviving wording.
+
+        Raises:
+            AppError: there is nothing to merge, a label is retired, or the wording is blank, too long or taken.
+        """
+        sources = sorted(set(label_ids) - {into_id})
+        if not sources:
+            raise AppError("A merge takes at least two labels. Choose another one to merge.")
+        with self._step(Operation.MERGED, [into_id, *sources], author, into=into_id) as (session, event):
+            survivor, *rest = (labels.get(session, label_id=key) for key in (into_id, *sources))
+            if retired := [row.name for row in (survivor, *rest) if row.retired_at is not None]:
+                raise AppError(f"{', '.join(map(repr, retired))} is retired. Restore it, or leave it out of the merge.")
+            text = checked_line(
+                description, what=f"The description of {survivor.name!r}", limit=MAX_DESCRIPTION_CHARACTERS
+            )
+            reword(session, label_id=into_id, text=text, author=author, source="merged")
+            relabelled = {
+                document_id: (held - set(sources)) | {into_id}
+                for document_id, (_, held) in documents.carrying(session, label_ids=sources).items()
+            }
+            annotations.relabel(session, labels=relabelled, author=author, event_id=event.id)
+            event.payload = {**event.payload, "documents": len(relabelled)}
+            for row in rest:
+                labels.set_retired(session, label_id=row.id, retired=True)
+                row.merged_into_id = into_id
+
+    def edit(self, label_id: int, attributes: LabelAttributes, author: str) -> None:
+        """Give a label another group, colour, key, guideline or examples.
+
+        Raises:
+            AppError: one of them is too long or malformed, or the key is another label's.
+        """
+        checked = _checked(attributes)
+        with self._step(Operation.EDITED, [label_id], author) as (session, _):
+            label = labels.get(session, label_id=label_id, lock=True)
+            for field, value in asdict(checked).items():
+                setattr(label, field, list(value) if isinstance(value, tuple) else value)
+
+    def attributes(self, label_id: int) -> LabelAttributes:
+        """Return what reviewers see beside a label's name."""
+        with self._database.read() as session:
+            row = labels.get(session, label_id=label_id)
+            return LabelAttributes(
+                group=row.group,
+                colour=row.colour,
+                digit=row.digit,
+                guideline=row.guideline,
+                examples_positive=tuple(row.examples_positive),
+                examples_tricky=tuple(row.examples_tricky),
+            )
+
+    def order(self, label_ids: Sequence[int], author: str) -> None:
+        """Put the labels in use of a project into an order.
+
+        Raises:
+            AppError: `label_ids` are not exactly the labels in use, once each.
+        """
+        if not label_ids:
+            raise AppError("The project has no labels to order. Add some first.")
+        with self._step(Operation.ORDERED, label_ids, author) as (session, event):
+            in_use = [label for label, _ in labels.described(session, project_id=event.project_id)]
+            if sorted(label_ids) != sorted(label.id for label in in_use):
+                raise AppError(
+                    "The labels have changed since they were listed. Reload the page, then order them again."
+                )
+            for place, label_id in zip(sorted(label.position for label in in_use), label_ids, strict=True):
+                labels.get(session, label_id=label_id).position = place
+
+    def history(self, project_id: int, limit: int = 50) -> list[Step]:
+        """Return the last operations on a project's labels, newest first."""
+        with self._database.read() as session:
+            return steps(session, project_id=project_id, limit=limit)
+
+    def undo(self, event_id: int, author: str) -> None:
+        """Take an operation back. Raises StaleWrite, AppError or NameTaken, saying what stands in the way."""
+        with self._database.write() as session:
+            take_back(session, event_id=event_id, author=author)
+
+    @contextmanager
+    def _step(
+        self, operation: Operation, label_ids: Collection[int], author: str, **note: object
+    ) -> Iterator[tuple[Session, LabelEvent]]:
+        """One transaction that logs what happens to labels of one project."""
+        with self._database.write() as session:
+            project_id = labels.get(session, label_id=next(iter(label_ids))).project_id
+            with recorded(
+                session, project_id=project_id, operation=operation, author=author, label_ids=label_ids, note=note
+            ) as event:
+                yield session, event
+
+
+def _checked(attributes: LabelAttributes) -> LabelAttributes:
+    """Return attributes fit to be stored. Raises AppError."""
+    colour = attributes.colour.strip().casefold()
+    if colour and not COLOUR.fullmatch(colour):
+        raise AppError(f"{attributes.colour!r} is no colour. Write it like #1d6b57, or leave it empty.")
+    if attributes.digit is not None and not (len(attributes.digit) == 1 and attributes.digit in "0123456789"):
+        raise AppError(f"{attributes.digit!r} is no digit key. Choose one from 0 to 9, or none.")
+    return LabelAttributes(
+        group=" ".join(attributes.group.split()) and checked_line(attributes.group, what="The name of a group"),
+        colour=colour,
+        digit=attributes.digit,
+        guideline=_checked_text(attributes.guideline),
+        examples_positive=_checked_examples(attributes.examples_positive),
+        examples_tricky=_checked_examples(attributes.examples_tricky),
+    )
+
+
+def _checked_text(text: str) -> str:
+    text = text.strip()
+    if len(text) > MAX_GUIDELINE_CHARACTERS:
+        raise AppError(
+            f"The guideline has {len(text):,} characters; at most {MAX_GUIDELINE_CHARACTERS:,} are taken. Shorten it."
+        )
+    if reason := unstorable(text):
+        raise AppError(f"The guideline cannot be stored: {reason}. Type it again.")
+    return text
+
+
+def _checked_examples(examples: Sequence[str]) -> tuple[str, ...]:
+    if len(examples) > MAX_EXAMPLES:
+        raise AppError(
+            f"There are {len(examples)} examples; at most {MAX_EXAMPLES} of a kind are shown. Keep the best."
+        )
+    return tuple(checked_line(example, what="An example", limit=MAX_DESCRIPTION_CHARACTERS) for example in examples)
