@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_
 from sqlmodel import Session, col, func, select
@@ -13,6 +12,7 @@ from storage.errors import NameTaken, NotFound
 from storage.models import DescriptionVersion, Label, name_key, utc_now
 
 __all__ = [
+    "Change",
     "add",
     "add_version",
     "by_name",
@@ -21,10 +21,10 @@ __all__ = [
     "current_version",
     "described",
     "get",
-    "last_changed_at",
     "names",
     "rename",
     "set_retired",
+    "standing",
     "version",
     "versions",
 ]
@@ -162,28 +162,46 @@ def add_version(
     return added
 
 
-def last_changed_at(session: Session, *, project_id: int) -> datetime | None:
-    """Return when a description was last written or a label last retired in a project."""
-    newest_text = select(func.max(DescriptionVersion.created_at)).join(
-        Label, col(Label.id) == DescriptionVersion.label_id
-    )
-    written = session.exec(newest_text.where(Label.project_id == project_id)).one()
-    retired = session.exec(select(func.max(Label.retired_at)).where(Label.project_id == project_id)).one()
-    return max((moment for moment in (written, retired) if moment is not None), default=None)
+class Change(NamedTuple):
+    """How a label differs from what a model learnt, under its present name."""
+
+    name: str
+    what: str
 
 
-def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of labels that differ from a model version's `labels`.
+def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """Return the labels that differ from a model version's `labels`, those in use by position, then the others.
 
-    A label differs when its description reads otherwise, or when it was added or retired since.
+    A label differs when its description reads otherwise, or when it was added, retired or merged since. A name
+    is no part of what a model learns, so a rename alone is no change.
     """
     version_ids = [entry["description_version_id"] for entry in pinned]
     query = select(DescriptionVersion.label_id, DescriptionVersion.text)
     then = dict(session.exec(query.where(col(DescriptionVersion.id).in_(version_ids))).all())
-    now = described(session, project_id=project_id)
-    changed = [label.name for label, current in now if (current.text if current else None) != then.get(label.id)]
-    present = {label.id for label, _ in now}
-    return changed + [entry["name"] for entry in pinned if entry["label_id"] not in present]
+    changes = []
+    for label, current in described(session, project_id=project_id):
+        if label.id not in then:
+            changes.append(Change(label.name, "added"))
+        elif (current.text if current else None) != then[label.id]:
+            changes.append(Change(label.name, "described anew"))
+    learnt = [entry["label_id"] for entry in pinned]
+    in_use = standing(session, label_ids=learnt)
+    gone = select(Label).where(col(Label.id).in_(learnt), col(Label.retired_at).is_not(None))
+    for label in session.exec(gone.order_by(col(Label.position), col(Label.id))):
+        into = in_use[label.id]
+        changes.append(Change(label.name, f"merged into {into.name}" if into.id != label.id else "retired"))
+    return changes
+
+
+def standing(session: Session, *, label_ids: Iterable[int]) -> dict[int, Label]:
+    """Return {label id: the label that stands for it now}: itself, or where merges have led."""
+    found = {}
+    for label in session.exec(select(Label).where(col(Label.id).in_(set(label_ids)))).all():
+        stands = label
+        while stands.merged_into_id is not None:
+            stands = get(session, label_id=stands.merged_into_id)
+        found[label.id] = stands
+    return found
 
 
 def _refuse_taken(session: Session, *, project_id: int, name: str, label_id: int | None) -> None:

@@ -46,8 +46,9 @@ class Source:
     content: Path | LabelSet
     label_set_hash: str
     label_ids: tuple[int, ...]  # by position in the label set
-    names: tuple[str, ...]  # the present ones, likewise
+    names: tuple[str, ...]  # the present ones, likewise; of a merged label, the surviving one's
     trained_names: tuple[str, ...]  # the ones that the model learnt
+    description_version_ids: tuple[int, ...] = ()  # of the present label set, likewise; a model version pins its own
 
     @property
     def renamed(self) -> dict[str, str]:
@@ -82,20 +83,28 @@ class Answering:
             version = model_versions.active(session, project_id=project_id)
             if version is not None:
                 ids = tuple(entry["label_id"] for entry in version.labels)
-                now = labels.names(session, label_ids=ids)
+                now = labels.standing(session, label_ids=ids)
                 return Source(
                     model_id=version.id,
                     model_name=f"v{version.number} · {version.backbone}",
                     content=self._settings.data_folder / version.folder,
                     label_set_hash=version.label_set_hash,
                     label_ids=ids,
-                    names=tuple(now[label_id] for label_id in ids),
+                    names=tuple(now[label_id].name for label_id in ids),
                     trained_names=tuple(entry["name"] for entry in version.labels),
                 )
         current = self._labels.label_set(project_id)
         label_set = current.label_set
-        names = label_set.names
-        return Source(None, UNTRAINED, label_set, label_set.hash, current.label_ids, names, names)
+        return Source(
+            model_id=None,
+            model_name=UNTRAINED,
+            content=label_set,
+            label_set_hash=label_set.hash,
+            label_ids=current.label_ids,
+            names=label_set.names,
+            trained_names=label_set.names,
+            description_version_ids=current.description_version_ids,
+        )
 
     def answer(self, source: Source, texts: Sequence[str], threshold: float | None) -> Answer:
         """Classify texts, loading the classifier where it is not warm; a second caller waits for the first.

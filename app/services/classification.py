@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlmodel import Session
+
 from app.errors import AppError
 from app.services.answering import Answer, Answering, Source
 from app.services.file_job_record import FileJob
@@ -15,7 +17,7 @@ from app.services.file_jobs import ClassifyStream, FileJobs
 from app.services.labels import LabelService
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
-from storage import documents, predictions
+from storage import documents, label_sets, predictions
 from storage.engine import Database
 from storage.models import PredictedSentence
 
@@ -83,6 +85,7 @@ class ClassificationService:
                 session,
                 document_id=document_id,
                 model_version_id=source.model_id,
+                label_set_id=_pinned(session, document.project_id, source),
                 threshold=view.threshold,
                 sentences=stored_sentences(view.result, answer.label_ids),
             )
@@ -186,6 +189,19 @@ def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
     return {"model": source.model_id, "label_set": source.label_set_hash, "threshold": threshold}
 
 
+def _pinned(session: Session, project_id: int, source: Source) -> int | None:
+    """Return the id of the label set that the untrained encoder used; a model version pins its own."""
+    if source.model_id is not None:
+        return None
+    entries = [
+        {"label_id": label_id, "name": name, "description_version_id": version_id}
+        for label_id, name, version_id in zip(
+            source.label_ids, source.names, source.description_version_ids, strict=True
+        )
+    ]
+    return label_sets.pin(session, project_id=project_id, pinned=entries).id
+
+
 def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:
     return replace(
         view,
@@ -197,7 +213,7 @@ def _decided(view: ClassificationView, result: DocumentResult) -> Classification
 
 
 def _labels(result: DocumentResult, names: Mapping[str, str]) -> list[str]:
-    return [names[label] for label in result.labels]
+    return list(dict.fromkeys(names[label] for label in result.labels))  # merged labels share a name
 
 
 def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]:

@@ -75,19 +75,8 @@ def _view(session: Session, version: ModelVersion, *, active: bool) -> ModelView
         active=active,
         documents=run.documents,
         corrections=run.corrections,
-        stale=_stale(session, version),
+        stale=[
+            f"{change.name} ({change.what})"
+            for change in labels.changed_since(session, project_id=version.project_id, pinned=version.labels)
+        ],
     )
-
-
-def _stale(session: Session, version: ModelVersion) -> list[str]:
-    learnt = {entry["label_id"]: entry for entry in version.labels}
-    changes: list[str] = []
-    for label, current in labels.described(session, project_id=version.project_id):
-        then = learnt.pop(label.id, None)
-        if then is None:
-            changes.append(f"{label.name} (added)")
-        elif label.name != then["name"]:  # a rename makes a description version too
-            changes.append(f"{label.name} (was called {then['name']})")
-        elif current is None or current.id != then["description_version_id"]:
-            changes.append(f"{label.name} (described anew)")
-    return changes + [f"{then['name']} (retired)" for then in learnt.values()]

@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.services.classification import ClassificationView, SentenceRow
 from lagamc.errors import LagamcError
 from storage import annotations as annotation_log
-from storage import documents, labels, model_versions, predictions
+from storage import documents, label_sets, labels, model_versions, predictions
 from storage.engine import Database
 from storage.models import Action, Annotation, Document, Prediction, name_key
 
@@ -201,15 +201,16 @@ def _saved(annotation: Annotation) -> SavedReview:
 
 
 def _fresh_prediction(session: Session, document: Document) -> Prediction | None:
-    """Return the newest prediction of what answers now, unless threshold or descriptions changed since."""
+    """Return the newest prediction of what answers now, unless its threshold or label set is another by now."""
     version = model_versions.active(session, project_id=document.project_id)
     version_id = version.id if version else None
     found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
     if found is None or (version is not None and found.threshold != version.threshold):
         return None
-    changed_at = labels.last_changed_at(session, project_id=document.project_id)
-    if version is None and changed_at is not None and changed_at > found.created_at:
-        return None
+    if version is None:
+        entries = label_sets.entries(session, project_id=document.project_id)
+        pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
+        return found if pinned is not None and found.label_set_id == pinned.id else None
     return found
 
 
@@ -217,7 +218,7 @@ def _view(session: Session, prediction_id: int) -> PredictionView:
     prediction = predictions.get(session, prediction_id=prediction_id)
     sentences = predictions.sentences(session, prediction_id=prediction_id)
     ids = {key for row in sentences for key in (row.label_id, row.runner_up_id) if key is not None}
-    names = labels.names(session, label_ids=ids)
+    names = {key: label.name for key, label in labels.standing(session, label_ids=ids).items()}
     rows = [
         SentenceRow(
             sentence=row.text,
@@ -258,4 +259,5 @@ def _proposed(session: Session, document: Document, prediction_id: int | None) -
     if predictions.get(session, prediction_id=prediction_id).document_id != document.id:
         raise AppError(f"Prediction {prediction_id} is of another document. Reload the page, then save again.")
     sentences = predictions.sentences(session, prediction_id=prediction_id)
-    return {row.label_id for row in sentences if not row.abstained and row.label_id is not None}
+    assigned = {row.label_id for row in sentences if not row.abstained and row.label_id is not None}
+    return {label.id for label in labels.standing(session, label_ids=assigned).values()}

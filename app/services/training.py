@@ -22,7 +22,7 @@ from lagamc.corpus import Corpus, Example
 from lagamc.labels import Label, LabelSet
 from lagamc.parameters import ParameterCount, count_parameters
 from storage import annotations as annotation_log
-from storage import documents, labels, model_versions, projects, runs
+from storage import documents, label_sets, labels, model_versions, projects, runs
 from storage.engine import Database
 from storage.models import Run, RunStatus, Split, utc_now
 
@@ -83,12 +83,13 @@ class TrainingService:
         with self._database.read() as session:
             sizes = _sizes(session, project_id)
             latest = model_versions.latest(session, project_id=project_id)
-            changed = latest and labels.changed_since(session, project_id=project_id, pinned=latest.labels)
+            pinned = latest.labels if latest else []
+            changed = labels.changed_since(session, project_id=project_id, pinned=pinned) if pinned else []
             return TrainingPreview(
                 documents_by_split=sizes,
                 labelled_documents=sum(sizes.values()),
                 corrections_since_last=_corrections(session, project_id),
-                changed_descriptions=changed or [],
+                changed_descriptions=[change.name for change in changed],
                 problems=_problems(session, project_id, sizes),
                 recommended_epochs=recommended_epochs(sizes["train"]),
             )
@@ -123,16 +124,12 @@ class TrainingService:
                 raise AppError(" ".join(problems))
             task = projects.get(session, project_id=project_id).task or None
             described = labels.described(session, project_id=project_id)
+            pinned = label_sets.entries(session, project_id=project_id)
             corpora = {part: _corpus(session, project_id, PARTS[part]) for part in PARTS}
             corrections = _corrections(session, project_id)
         settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         if task and settings.resolved_family != "embedded":  # a sentence encoder reads no instructions
             settings = replace(settings, task_description=task)
-        pinned = [
-            {"label_id": label.id, "name": label.name, "description_version_id": version.id}
-            for label, version in described
-            if version is not None
-        ]
         staged = self._settings.runs_folder / f".{uuid4().hex}"
         try:
             write_run_folder(

@@ -133,8 +133,8 @@ def test_versions_are_numbered_per_project_and_one_is_active(database, project_i
 
 
 def test_changed_labels_are_reworded_added_or_retired_ones(database, project_id, add_labels):
-    """A wording that comes back is no change; a new label and a retired one are."""
-    noise, bins, water, trees = add_labels("noise", "bins", "water", "trees")
+    """A new label, a retired and a merged one are changes; a wording that comes back and a new name are none."""
+    noise, bins, water, trees, tax = add_labels("noise", "bins", "water", "trees", "tax")
     with database.read() as session:
         pinned = [
             {"label_id": label.id, "name": label.name, "description_version_id": version.id}
@@ -144,11 +144,18 @@ def test_changed_labels_are_reworded_added_or_retired_ones(database, project_id,
         labels.add_version(session, label_id=noise, text="Loud.", author="ann")
         for text in ("Other.", "About bins."):
             labels.add_version(session, label_id=bins, text=text, author="ann")
-        labels.set_retired(session, label_id=water, retired=True)
+        labels.rename(session, label_id=trees, name="parks")
+        for label_id in (water, tax):
+            labels.set_retired(session, label_id=label_id, retired=True)
+        labels.get(session, label_id=tax).merged_into_id = trees
         labels.add_version(
             session, label_id=labels.add(session, project_id=project_id, name="new").id, text="New.", author="ann"
         )
     with database.read() as session:
         changed = labels.changed_since(session, project_id=project_id, pinned=pinned)
-    assert changed == ["noise", "new", "water"]
-    assert trees
+    assert changed == [
+        ("noise", "described anew"),
+        ("new", "added"),
+        ("water", "retired"),
+        ("tax", "merged into parks"),
+    ]

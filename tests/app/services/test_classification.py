@@ -119,7 +119,7 @@ def test_a_classified_document_keeps_its_prediction(trained):
 
 
 def test_a_renamed_label_answers_under_its_new_name(trained):
-    """The model goes on working, and the version says which labels changed since."""
+    """The model goes on working, and a name alone makes it no older."""
     before = trained.classification.classify_text(trained.project_id, TEXT, threshold=-1.0)
     old = before.rows[0].label
     label_id = trained.label_ids[old]
@@ -129,7 +129,7 @@ def test_a_renamed_label_answers_under_its_new_name(trained):
         assert [row.sentence for row in after.rows] == [row.sentence for row in before.rows]
         assert after.rows[0].label == "new name"
         assert "new name" in after.labels
-        assert trained.models.active(trained.project_id).stale == [f"new name (was called {old})"]
+        assert trained.models.active(trained.project_id).stale == []
     finally:
         trained.labels.save(label_id, old, DESCRIPTIONS[old], "ann")
 

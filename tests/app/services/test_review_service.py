@@ -8,13 +8,15 @@ import pytest
 from app.errors import AppError
 from app.services.documents import DocumentService
 from app.services.imports import ImportService
+from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
 from app.services.reviews import ReviewCounts, ReviewService
 from lagamc.errors import LabelError
 from lagamc.readers import ColumnMapping
-from storage import model_versions, predictions, runs
+from storage import documents as documents_table
+from storage import label_sets, labels, model_versions, predictions, runs
 from storage.errors import StaleWrite
-from storage.models import ModelVersion, PredictedSentence
+from storage.models import ModelVersion, PinnedLabelSet, PredictedSentence
 
 MAPPING = ColumnMapping(text="text", labels="labels", id="id", split="split")
 
@@ -42,8 +44,15 @@ class FakeClassification:
             for name, cosine in (("noise", 0.9), ("bins", 0.2))
         ]
         with self.database.write() as session:
+            project_id = documents_table.get(session, document_id=document_id).project_id
+            entries = label_sets.entries(session, project_id=project_id)
             stored = predictions.add(
-                session, document_id=document_id, model_version_id=self.model_id, threshold=0.4, sentences=sentences
+                session,
+                document_id=document_id,
+                model_version_id=self.model_id,
+                label_set_id=label_sets.pin(session, project_id=project_id, pinned=entries).id,
+                threshold=0.4,
+                sentences=sentences,
             )
         return SimpleNamespace(prediction_id=stored.id)
 
@@ -185,13 +194,13 @@ def test_labels_and_predictions_must_belong(service, database, documents, label_
     """Unknown and retired labels, and the prediction of another document, are refused; nothing is saved."""
     other = service.item(documents["second"]).prediction.id
     LabelService(database).retire(label_ids["water"])
-    for labels, prediction_id, message in (
+    for chosen, prediction_id, message in (
         (["trees"], None, "no label 'trees' in use"),
         (["water"], None, "no label 'water' in use"),
         (["noise"], other, "is of another document"),
     ):
         with pytest.raises(AppError, match=message):
-            service.save(documents["first"], labels, "ann", None, prediction_id=prediction_id)
+            service.save(documents["first"], chosen, "ann", None, prediction_id=prediction_id)
     assert service.item(documents["first"]).annotation_id is None
 
 
@@ -203,6 +212,30 @@ def test_a_stored_prediction_is_used_while_it_holds(service, database, classific
     LabelService(database).save(label_ids["noise"], "din", "It is loud.", "ann")
     assert service.item(documents["first"]).prediction.rows[0].label == "din"
     assert classification.calls == 2
+
+
+def test_a_prediction_names_the_label_set_it_used(service, database, documents, label_ids):
+    """What the untrained encoder said stays tied to the wordings it was said with."""
+    prediction = service.item(documents["first"]).prediction
+    LabelService(database).save(label_ids["noise"], "noise", "It is loud.", "ann")
+    with database.read() as session:
+        stored = predictions.get(session, prediction_id=prediction.id)
+        pinned = session.get_one(PinnedLabelSet, stored.label_set_id)
+        then = [labels.version(session, label_id=entry["label_id"], number=1) for entry in pinned.labels]
+    assert [entry["name"] for entry in pinned.labels] == list(label_ids)
+    assert [entry["description_version_id"] for entry in pinned.labels] == [version.id for version in then]
+
+
+def test_a_merged_label_is_answered_by_the_one_that_survived(service, database, documents, label_ids, train):
+    """An old prediction reads under the surviving name, and agreeing with it accepts."""
+    train()
+    before = service.item(documents["first"]).prediction
+    assert before.labels == ["noise"]
+    LifecycleService(database).merge([label_ids["noise"]], label_ids["bins"], "About both.", "ann")
+    item = service.item(documents["first"])
+    assert (item.prediction.id, item.prediction.labels) == (before.id, ["bins"])
+    saved = service.save(item.document_id, ["bins"], "ann", item.annotation_id, prediction_id=item.prediction.id)
+    assert saved.action == "accepted"
 
 
 def test_a_new_model_is_asked_itself(service, classification, documents, train):
