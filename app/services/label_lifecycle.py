@@ -13,14 +13,14 @@ from app.errors import AppError
 from app.services.label_changes import recorded, reword, take_back
 from app.services.label_history import Step, steps
 from app.services.label_impact import Impact, impact
+from app.services.labels import MAX_DESCRIPTION_CHARACTERS
 from app.services.naming import checked_line, unstorable
 from storage import annotations, documents, labels
 from storage.engine import Database
 from storage.models import LabelEvent, Operation
 
-__all__ = ["LabelAttributes", "LifecycleService"]
+__all__ = ["LabelAttributes", "LifecycleService", "checked_attributes"]
 
-MAX_DESCRIPTION_CHARACTERS = 2000
 MAX_GUIDELINE_CHARACTERS = 10_000
 MAX_EXAMPLES = 20
 COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -113,7 +113,7 @@ class LifecycleService:
         Raises:
             AppError: one of them is too long or malformed, or the key is another label's.
         """
-        checked = _checked(attributes)
+        checked = checked_attributes(attributes)
         with self._step(Operation.EDITED, [label_id], author) as (session, _):
             label = labels.get(session, label_id=label_id, lock=True)
             for field, value in asdict(checked).items():
@@ -172,7 +172,7 @@ class LifecycleService:
                 yield session, event
 
 
-def _checked(attributes: LabelAttributes) -> LabelAttributes:
+def checked_attributes(attributes: LabelAttributes) -> LabelAttributes:
     """Return attributes fit to be stored. Raises AppError."""
     colour = attributes.colour.strip().casefold()
     if colour and not COLOUR.fullmatch(colour):

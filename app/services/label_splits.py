@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.errors import AppError
 from app.services.label_changes import recorded, reword
+from app.services.labels import MAX_DESCRIPTION_CHARACTERS
 from app.services.naming import checked_line
 from storage import annotations, documents, labels
 from storage.engine import Database
@@ -19,9 +20,8 @@ from storage.models import Operation, name_key
 
 __all__ = ["SplitPart", "SplitProposal", "SplitRow", "SplitService"]
 
-MAX_DESCRIPTION_CHARACTERS = 2000
 
-Embed = Callable[[Sequence[str]], np.ndarray]
+Embed = Callable[[int, Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SplitProposal:
 
 
 class SplitService:
-    """Proposes and applies splits; `embed` maps N texts to N unit vectors."""
+    """Proposes and applies splits; `embed(project id, N texts)` returns N unit vectors."""
 
     def __init__(self, database: Database, embed: Embed) -> None:
         self._database = database
@@ -75,9 +75,9 @@ class SplitService:
         """
         parts = tuple(_checked(parts))
         with self._database.read() as session:
-            labels.get(session, label_id=label_id)
+            project_id = labels.get(session, label_id=label_id).project_id
             found = [document for document, _ in documents.carrying(session, label_ids=[label_id]).values()]
-        nearest = self._nearest([document.text for document in found], parts)
+        nearest = self._nearest(project_id, [document.text for document in found], parts)
         rows = []
         for document, (part, margin) in zip(found, nearest, strict=True):
             by_term = tuple(number for number, one in enumerate(parts) if _holds(document.text, one.terms))
@@ -142,11 +142,12 @@ class SplitService:
                 changed = {key: new for key, new in relabelled.items() if new != held[key][1]}
                 annotations.relabel(session, labels=changed, author=author, event_id=event.id)
 
-    def _nearest(self, texts: Sequence[str], parts: Sequence[SplitPart]) -> list[tuple[int, float]]:
+    def _nearest(self, project_id: int, texts: Sequence[str], parts: Sequence[SplitPart]) -> list[tuple[int, float]]:
         """Return the nearest part of each text, and how far its cosine is above the second's."""
         if not texts:
             return []
-        cosines = self._embed(texts) @ self._embed([part.description for part in parts]).T  # (N, parts)
+        wordings = self._embed(project_id, [part.description for part in parts])
+        cosines = self._embed(project_id, texts) @ wordings.T  # (N, parts)
         ordered = np.sort(cosines, axis=1)
         margins = ordered[:, -1] - ordered[:, -2]
         return [(int(part), float(margin)) for part, margin in zip(cosines.argmax(axis=1), margins, strict=True)]
