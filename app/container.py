@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from app.jobs.launcher import Launcher, LocalLauncher
 from app.jobs.supervisor import Supervisor
 from app.services.classification import ClassificationService
+from app.services.corrections import CorrectionService
 from app.services.documents import DocumentService
 from app.services.draft_jobs import DraftJobs
 from app.services.drafts import DraftService
 from app.services.imports import ImportService
+from app.services.label_exchange import ExchangeService
+from app.services.label_lifecycle import LifecycleService
+from app.services.label_splits import SplitService
 from app.services.labels import LabelService
 from app.services.measuring import Measuring
 from app.services.models import ModelService
@@ -51,6 +55,10 @@ class Services:
     drafts: DraftService
     draft_jobs: DraftJobs
     what_if: WhatIfService
+    lifecycle: LifecycleService
+    splits: SplitService
+    exchange: ExchangeService
+    corrections: CorrectionService
 
     def close(self) -> None:
         """Stop background work and close the database; training children go on."""
@@ -100,4 +108,8 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
         drafts=drafts,
         draft_jobs=DraftJobs(drafts, labels),
         what_if=what_if,
+        lifecycle=LifecycleService(database),
+        splits=SplitService(database, measuring.embed_of),
+        exchange=ExchangeService(database),
+        corrections=CorrectionService(database, measuring.embed_of),
     )

@@ -71,6 +71,10 @@ class Measuring:
             known |= zip(missing, rows, strict=True)
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 1), dtype=np.float32)
 
+    def embed_of(self, project_id: int, texts: Sequence[str]) -> np.ndarray:
+        """(N, D) unit vectors of N texts by what measures a project now, in order."""
+        return self.embed(self.of(project_id), texts)
+
     def fresh(self, measure: Measure, texts: Sequence[str]) -> np.ndarray:
         """The same, made anew and not remembered."""
         if measure.source is None:

@@ -1,0 +1,122 @@
+"""What reviewers corrected, label by label, and the wordings that it suggests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.errors import AppError
+from app.services.labels import MAX_DESCRIPTION_CHARACTERS
+from lagamc.descriptions.corrections import Kind, clustered, reworded
+from storage import corrections, documents, drafts, labels
+from storage.engine import Database
+
+__all__ = ["ClusterView", "CorrectionService", "LabelCorrections"]
+
+MOST_CLUSTERED = 500  # the latest corrections of a kind
+SHOWN = 3
+COMPARED = 200  # documents that the label rightly has
+
+Embed = Callable[[int, Sequence[str]], np.ndarray]
+Reword = Callable[[str, Sequence[str], Kind], str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCorrections:
+    """How often reviewers took a label away from a prediction, and how often they added it to one."""
+
+    label_id: int
+    name: str
+    rejected: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """Corrections that are alike: (external id, text) of the most typical, and the wording they suggest."""
+
+    kind: Kind
+    size: int
+    terms: tuple[str, ...]
+    examples: tuple[tuple[str, str], ...]
+    proposal: str | None  # None where the terms give no other wording
+
+
+class CorrectionService:
+    """Use cases of the panel that learns from corrections.
+
+    `embed(project id, N texts)` returns N unit vectors; `reword` makes a wording from the description and a
+    cluster's terms, by terms alone unless something better is given.
+    """
+
+    def __init__(self, database: Database, embed: Embed, reword: Reword = reworded) -> None:
+        self._database = database
+        self._embed = embed
+        self._reword = reword
+
+    def overview(self, project_id: int) -> list[LabelCorrections]:
+        """Return the corrected labels in use, the most corrected first."""
+        counts: dict[int, dict[str, int]] = defaultdict(lambda: {"rejected": 0, "missed": 0})
+        with self._database.read() as session:
+            in_use = labels.described(session, project_id=project_id)
+            for row in corrections.answered(session, project_id=project_id):
+                for kind, held in (("rejected", row.rejected), ("missed", row.missed)):
+                    for label_id in held:
+                        counts[label_id][kind] += 1
+        found = [
+            LabelCorrections(label.id, label.name, **counts[label.id]) for label, _ in in_use if label.id in counts
+        ]
+        return sorted(found, key=lambda one: -(one.rejected + one.missed))
+
+    def clusters(self, label_id: int) -> list[ClusterView]:
+        """Return what a label's corrections have in common, the missed ones first.
+
+        Raises:
+            AppError: the label has no description to reword.
+        """
+        with self._database.read() as session:
+            label = labels.get(session, label_id=label_id)
+            current = labels.current_version(session, label_id=label_id)
+            if current is None:
+                raise AppError(f"{label.name!r} has no description yet. Write one first.")
+            answered = corrections.answered(session, project_id=label.project_id)
+            rows = {
+                "missed": [row.document for row in answered if label_id in row.missed][-MOST_CLUSTERED:],
+                "rejected": [row.document for row in answered if label_id in row.rejected][-MOST_CLUSTERED:],
+            }
+            missed = {document.id for document in rows["missed"]}
+            carried = documents.carrying(session, label_ids=[label_id])
+            right = [document.text for key, (document, _) in carried.items() if key not in missed][:COMPARED]
+        views = []
+        for kind in ("missed", "rejected"):
+            texts = [document.text for document in rows[kind]]
+            for cluster in clustered(texts, self._embed(label.project_id, texts), right):
+                proposal = self._reword(current.text, cluster.terms, kind)
+                views.append(
+                    ClusterView(
+                        kind=kind,
+                        size=len(cluster.rows),
+                        terms=cluster.terms,
+                        examples=tuple((rows[kind][row].external_id, texts[row]) for row in cluster.rows[:SHOWN]),
+                        proposal=None if proposal == current.text else proposal[:MAX_DESCRIPTION_CHARACTERS],
+                    )
+                )
+        return views
+
+    def open_draft(self, label_id: int, cluster: ClusterView, author: str) -> int:
+        """Keep a cluster's wording as a draft of the label, and return the draft's id. Raises AppError without one."""
+        if cluster.proposal is None:
+            raise AppError("These corrections suggest no other wording. Reword the description by hand.")
+        provenance = {"kind": cluster.kind, "documents": cluster.size, "terms": list(cluster.terms)}
+        with self._database.write() as session:
+            return drafts.add(
+                session,
+                label_id=label_id,
+                text=cluster.proposal,
+                source="corrections",
+                author=author,
+                provenance=provenance,
+            ).id
