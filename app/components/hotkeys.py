@@ -28,9 +28,9 @@ const press = (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
   const button = event.target.closest('button:not([aria-selected=true]), a, [data-key]');
   if (event.key === 'Enter' && button && button !== clicked) return;
-  const digit = '1234567890'.indexOf(event.key);
-  const target = digit >= 0
-    ? document.querySelectorAll(`${toggles} input[type=checkbox]`)[digit]
+  const digits = document.querySelector('[data-digits]')?.dataset.digits.split(',') ?? [];
+  const target = '1234567890'.includes(event.key)
+    ? document.querySelectorAll(`${toggles} input[type=checkbox]`)[digits.indexOf(event.key)]
     : document.querySelector(buttons[event.key.toLowerCase()] ?? null);
   if (!target || target.disabled) return;
   event.preventDefault();
@@ -45,7 +45,8 @@ def hotkeys(buttons: Mapping[str, str], *, toggles: str, legend: Mapping[str, st
 
     Args:
         buttons: {key, in lower case: CSS selector of the button it presses}.
-        toggles: CSS selector of the checkbox group whose first ten boxes the digits 1 to 9 and 0 toggle.
+        toggles: CSS selector of the checkbox group that digits toggle; an element of the page with
+            `data-digits` lists the digit of each box, in order, empty for a box without one.
         legend: {keys: what they do}, as shown.
     """
     script = _LISTEN.replace("__BUTTONS__", json.dumps(dict(buttons))).replace("__TOGGLES__", toggles)

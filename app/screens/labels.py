@@ -11,7 +11,18 @@ from app.components import markup
 from app.components.events import on
 from app.components.project_bar import NO_PROJECT, ProjectBar, author_name, require_project
 from app.errors import AppError
-from app.screens import label_collisions, label_drafts, label_editor, label_versions, label_what_if
+from app.screens import (
+    corrections,
+    label_collisions,
+    label_drafts,
+    label_editor,
+    label_exchange,
+    label_reviewers,
+    label_split,
+    label_versions,
+    label_what_if,
+    lifecycle,
+)
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -39,6 +50,16 @@ def build(services: Services, bar: ProjectBar) -> None:
             label_what_if.build(services, bar, editor)
         with gr.Tab("Collisions", id="collisions"):
             label_collisions.build(services, bar, chosen)
+        with gr.Tab("For reviewers", id="reviewers"):
+            label_reviewers.build(services, bar, editor, changed)
+        with gr.Tab("Merge and history", id="lifecycle"):
+            lifecycle.build(services, bar, editor, changed)
+        with gr.Tab("Split", id="split"):
+            label_split.build(services, bar, editor, changed)
+        with gr.Tab("Corrections", id="corrections"):
+            corrections.build(services, bar, chosen, changed)
+        with gr.Tab("Import and export", id="exchange"):
+            label_exchange.build(services, bar, changed)
     label_editor.wire(services, bar, editor)
 
     def table(project_id: int, retired: bool) -> str:
@@ -91,12 +112,12 @@ def build(services: Services, bar: ProjectBar) -> None:
             gr.Warning(html.escape(warning), title="Saved, but look at this", duration=20)
         return table(project_id, retired), *load(project_id, key)
 
-    def retire_label(project_id: int, retired: bool, key: int) -> tuple[Any, ...]:
-        services.labels.retire(key)
+    def retire_label(project_id: int, retired: bool, key: int, author: str) -> tuple[Any, ...]:
+        services.lifecycle.retire(key, author_name(author))
         return refresh(project_id, retired)
 
-    def restore_label(project_id: int, retired: bool, key: int) -> tuple[Any, ...]:
-        services.labels.restore_label(key)
+    def restore_label(project_id: int, retired: bool, key: int, author: str) -> tuple[Any, ...]:
+        services.lifecycle.restore(key, author_name(author))
         return table(project_id, retired), *load(project_id, key)
 
     where = [bar.project, with_retired]
@@ -110,8 +131,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(changed.change, reload, [*where, editor.label_id], everything, show_progress="hidden")
     on(editor.new.click, label_editor.blank, None, editor.outputs, show_progress="hidden")
     on(editor.save.click, save_label, [*where, *saved], everything)
-    on(editor.retire.click, retire_label, [*where, editor.label_id], everything)
-    on(editor.restore.click, restore_label, [*where, editor.label_id], everything)
+    on(editor.retire.click, retire_label, [*where, editor.label_id, bar.author], everything)
+    on(editor.restore.click, restore_label, [*where, editor.label_id, bar.author], everything)
 
 
 def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:

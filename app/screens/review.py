@@ -10,6 +10,7 @@ import gradio as gr
 from app.components import markup
 from app.components.events import INFERENCE, on
 from app.components.hotkeys import hotkeys
+from app.components.label_guide import label_guide
 from app.components.project_bar import NO_PROJECT, ProjectBar, author_name
 from app.errors import AppError
 from app.screens.evidence import evidence, origin
@@ -55,8 +56,9 @@ def build(services: Services, bar: ProjectBar) -> None:
                 skip = gr.Button("Skip", min_width=80, elem_id="review-skip")
                 undo = gr.Button("Undo", min_width=80, elem_id="review-undo")
             hotkeys(KEYS, toggles="#review-labels", legend=LEGEND)
+            guide = gr.HTML(elem_id="review-guide")
 
-    shown = [session, counts, passage, last, decision, labels, answered, table]
+    shown = [session, counts, passage, last, decision, labels, answered, table, guide]
 
     def show(now: Session, remark: str = "", ticks: list[str] | None = None) -> tuple[Any, ...]:
         item = now.item
@@ -72,10 +74,11 @@ def build(services: Services, bar: ProjectBar) -> None:
                 [],
                 "",
                 "",
+                "",
             )
         prediction = item.prediction
         proposed, origin_of_ticks = _proposed(item)
-        choices = [(f"{digit}  {name}" if digit else name, name) for _, name, digit in item.labels_all]
+        choices = [(f"{digit}  {name}" if digit else name, name) for _, name, digit, *_ in item.labels_all]
         return (
             *head,
             markup.note(_head(item), "plain") + markup.passage(item.text),
@@ -90,11 +93,12 @@ def build(services: Services, bar: ProjectBar) -> None:
             if prediction
             else markup.note(item.problem, "warning"),
             evidence(prediction.rows, trained=prediction.trained) if prediction else "",
+            label_guide(item.labels_all),
         )
 
     def enter(project_id: int, tab: str, now: Session | None) -> tuple[Any, ...]:
         if not project_id:
-            return None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", ""
+            return None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
         if tab != "review":  # a prediction takes time; make it when somebody looks
             return tuple(gr.skip() for _ in shown)
         if now is None or now.project_id != project_id:

@@ -15,7 +15,7 @@ from lagamc.errors import LagamcError
 from storage import annotations as annotation_log
 from storage import documents, label_sets, labels, model_versions, predictions
 from storage.engine import Database
-from storage.models import Action, Annotation, Document, Prediction, name_key
+from storage.models import Action, Annotation, DescriptionVersion, Document, Label, Prediction, name_key
 
 __all__ = ["LabelChoice", "PredictionView", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
 
@@ -24,11 +24,20 @@ UNTRAINED = "untrained encoder"
 
 
 class LabelChoice(NamedTuple):
-    """A label to toggle; the first ten have a digit key, the others an empty one."""
+    """A label to toggle, with what guides its use.
+
+    A key set on a label is its own; the keys left go to the others by position, the last ones have none.
+    """
 
     id: int
     name: str
     digit: str
+    description: str = ""
+    group: str = ""
+    colour: str = ""
+    guideline: str = ""
+    examples_positive: tuple[str, ...] = ()
+    examples_tricky: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +139,7 @@ class ReviewService:
                 current=None if key is None else _saved(annotation_log.get(session, annotation_id=key)),
                 prediction=_view(session, prediction_id) if prediction_id else None,
                 problem=problem,
-                labels_all=[
-                    LabelChoice(label.id, label.name, DIGITS[number : number + 1])
-                    for number, (label, _) in enumerate(in_use)
-                ],
+                labels_all=_choices(in_use),
             )
 
     def save(
@@ -212,6 +218,25 @@ def _fresh_prediction(session: Session, document: Document) -> Prediction | None
         pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
         return found if pinned is not None and found.label_set_id == pinned.id else None
     return found
+
+
+def _choices(in_use: Sequence[tuple[Label, DescriptionVersion | None]]) -> list[LabelChoice]:
+    taken = {label.digit for label, _ in in_use}
+    left = (digit for digit in DIGITS if digit not in taken)
+    return [
+        LabelChoice(
+            id=label.id,
+            name=label.name,
+            digit=label.digit or next(left, ""),
+            description=version.text if version else "",
+            group=label.group,
+            colour=label.colour,
+            guideline=label.guideline,
+            examples_positive=tuple(label.examples_positive),
+            examples_tricky=tuple(label.examples_tricky),
+        )
+        for label, version in in_use
+    ]
 
 
 def _view(session: Session, prediction_id: int) -> PredictionView:

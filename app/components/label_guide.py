@@ -1,0 +1,41 @@
+"""Labels as reviewers see them: colour, key, group, guideline and examples, folded until somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from app.services.reviews import LabelChoice
+
+__all__ = ["label_guide"]
+
+_DOT = Markup('<i class="lg-dot" style="background:{}"></i>')
+
+
+def label_guide(choices: Sequence[LabelChoice]) -> str:
+    """One fold a label, in the order of the boxes; `data-digits` names each box's key for the hotkeys."""
+    body = []
+    group = ""
+    for choice in choices:
+        if choice.group != group:
+            group = choice.group
+            body.append(Markup('<p class="lg-muted lg-group">{}</p>').format(group))
+        body.append(_fold(choice))
+    digits = ",".join(choice.digit for choice in choices)
+    return str(Markup('<div class="lg-guide" data-digits="{}">{}</div>').format(digits, Markup("").join(body)))
+
+
+def _fold(choice: LabelChoice) -> Markup:
+    dot = _DOT.format(choice.colour) if choice.colour else Markup("")
+    key = Markup("<kbd>{}</kbd> ").format(choice.digit) if choice.digit else Markup("")
+    said = Markup("<p>{}</p>").format(choice.description)
+    if choice.guideline:
+        said += Markup('<p class="lg-guideline">{}</p>').format(choice.guideline)
+    for title, examples in (("Examples", choice.examples_positive), ("Tricky", choice.examples_tricky)):
+        if examples:
+            items = Markup("").join(Markup("<li>{}</li>").format(example) for example in examples)
+            said += Markup("<p><b>{}</b></p><ul>{}</ul>").format(title, items)
+    return Markup("<details><summary>{}{}{}</summary>{}</details>").format(dot, key, choice.name, said)

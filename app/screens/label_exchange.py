@@ -1,0 +1,108 @@
+"""Label sets exported, and imported from a file or another project after a look at every change."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup, wording
+from app.components.events import on
+from app.components.project_bar import author_name, require_project
+from app.errors import AppError
+from lagamc.descriptions.diff import word_diff
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from lagamc.descriptions.exchange import Difference, LabelRecord
+
+__all__ = ["build"]
+
+FORMS = {"csv": "CSV", "json": "JSON, everything", "mapping": "{label: description}"}
+SAID = {"added": "new", "changed": "changes", "missing": "is not in the file: choose it to retire it"}
+
+
+def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
+    """Lay out the panel; an import raises the number in `changed`."""
+    incoming = gr.State(None)
+    with gr.Row():
+        with gr.Column(scale=1, min_width=240):
+            gr.HTML("<h3>Export</h3>", elem_classes="lg-heading")
+            form = gr.Radio([(title, key) for key, title in FORMS.items()], value="csv", label="Form")
+            export = gr.Button("Make the file", size="sm", elem_id="labels-export")
+            file_out = gr.File(label="Label set", visible=False, elem_id="labels-exported")
+        with gr.Column(scale=2, min_width=300):
+            gr.HTML("<h3>Import</h3>", elem_classes="lg-heading")
+            file_in = gr.File(label="CSV or JSON", file_types=[".csv", ".json"], elem_id="labels-file", height=120)
+            other = gr.Dropdown([], label="or the labels of another project", elem_id="labels-project")
+    comparison = gr.HTML(elem_id="labels-comparison")
+    chosen = gr.CheckboxGroup([], label="Take", visible=False, elem_id="labels-chosen")
+    take = gr.Button("Take the chosen ones", variant="primary", size="sm", visible=False, elem_id="labels-take")
+
+    def refresh(project_id: int) -> Any:
+        others = [(one.name, one.id) for one in services.projects.list() if one.id != project_id]
+        return gr.Dropdown(choices=others, value=None)
+
+    def make(project_id: int, kind: str) -> Any:
+        made = services.exchange.export(require_project(project_id), kind)
+        path = Path(tempfile.mkdtemp()) / made.file_name
+        path.write_text(made.text, encoding="utf-8", newline="")
+        return gr.File(value=str(path), visible=True)
+
+    def from_file(project_id: int, path: str) -> tuple[Any, ...]:
+        return compared(project_id, services.exchange.read(Path(path)))
+
+    def from_project(project_id: int, source: int) -> tuple[Any, ...]:
+        return compared(project_id, services.exchange.records(source))
+
+    def compared(project_id: int, records: list[LabelRecord]) -> tuple[Any, ...]:
+        found = services.exchange.compare(require_project(project_id), records)
+        offered = [(f"{one.name} ({SAID[one.kind]})", one.name) for one in found if one.kind in SAID]
+        first = [one.name for one in found if one.kind in ("added", "changed")]
+        return (
+            records,
+            _comparison(found),
+            gr.CheckboxGroup(choices=offered, value=first, visible=bool(offered)),
+            gr.Button(visible=bool(offered)),
+        )
+
+    def do_take(
+        project_id: int, records: list[LabelRecord] | None, names: list[str], author: str, count: int
+    ) -> tuple[Any, ...]:
+        if records is None:
+            raise AppError("Choose a file or a project first.")
+        added, altered, retired = services.exchange.take(
+            require_project(project_id), records, names, author_name(author)
+        )
+        gr.Info(f"{added} added, {altered} changed, {retired} retired. The history can take it back.")
+        return count + 1, *compared(project_id, records)
+
+    shown = [incoming, comparison, chosen, take]
+    for event in (bar.project.change, bar.tab.change):
+        on(event, refresh, bar.project, other, show_progress="hidden")
+    on(export.click, make, [bar.project, form], file_out)
+    on(file_in.upload, from_file, [bar.project, file_in], shown)
+    on(other.input, from_project, [bar.project, other], shown)
+    on(take.click, do_take, [bar.project, incoming, chosen, bar.author, changed], [changed, *shown])
+
+
+def _comparison(found: list[Difference]) -> str:
+    kinds = [one.kind for one in found]
+    figures = {kind: f"{kinds.count(kind):,}" for kind in ("added", "changed", "unchanged", "missing")}
+    rows = [
+        markup.Row([one.name, one.kind, _wordings(one), ", ".join(field.replace("_", " ") for field in one.fields)])
+        for one in found
+        if one.kind != "unchanged"
+    ]
+    headers = ("Label", "Is", "Description", "What changes")
+    return markup.facts(figures) + markup.table(headers, rows, empty="Nothing differs from the labels in use.")
+
+
+def _wordings(one: Difference) -> object:
+    before = (one.before and one.before.description) or ""
+    if one.after is None or one.after.description is None:
+        return before
+    return wording.difference(word_diff(before, one.after.description))

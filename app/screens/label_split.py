@@ -1,0 +1,100 @@
+"""The open label split into several: parts described, documents assigned, looked through, then moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import INFERENCE, on
+from app.components.project_bar import author_name
+from app.errors import AppError
+from app.screens.lifecycle import impact_html
+from app.services.label_splits import SplitPart, SplitProposal
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from app.screens.label_editor import LabelEditor
+
+__all__ = ["build"]
+
+EXPLAINED = (
+    "A document goes to every part one of whose terms it holds, and else to the part whose description is nearest. "
+    "The least certain come first; write other numbers into the last column, like 1 or 1, 2."
+)
+
+
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
+    """Lay out the panel; a split raises the number in `changed`."""
+    proposal = gr.State(None)
+    parts = gr.Dataframe(
+        headers=["Name", "Description", "Terms, separated by commas"],
+        value=[["", "", ""], ["", "", ""]],
+        type="array",
+        label="Parts of the open label; one may keep its name",
+        wrap=True,
+        elem_id="split-parts",
+    )
+    propose = gr.Button("Propose a split", size="sm", elem_id="split-propose")
+    impact = gr.HTML(elem_id="split-impact")
+    rows = gr.Dataframe(
+        headers=["Document", "Text", "Ahead by", "Parts"],
+        type="array",
+        label="Documents",
+        static_columns=[0, 1, 2],
+        wrap=True,
+        max_height=360,
+        visible=False,
+        elem_id="split-rows",
+    )
+    split = gr.Button("Split", variant="primary", size="sm", visible=False, elem_id="split-do")
+
+    def show(key: int | None, table: list[list[Any]]) -> tuple[Any, ...]:
+        if key is None:
+            raise AppError("Open the label to split in the table first.")
+        wanted = [
+            SplitPart(str(name or ""), str(text or ""), tuple(str(terms or "").split(",")))
+            for name, text, terms in table
+            if name or text
+        ]
+        found = services.splits.propose(key, wanted)
+        body = [
+            [row.external_id, row.text[:300], markup.score(row.margin), ", ".join(str(part + 1) for part in row.parts)]
+            for row in found.rows
+        ]
+        numbered = ", ".join(f"{number} {part.name}" for number, part in enumerate(found.parts, start=1))
+        said = markup.note(f"{numbered}. {EXPLAINED}", "plain") + impact_html(services.lifecycle.impact([key]))
+        return found, said, gr.Dataframe(value=body, visible=bool(body)), gr.Button(visible=True)
+
+    def do_split(found: SplitProposal, table: list[list[Any]], author: str, count: int) -> tuple[Any, ...]:
+        chosen = {
+            row.document_id: _numbers(str(cells[3]), len(found.parts))
+            for row, cells in zip(found.rows, _in_order(found, table), strict=True)
+        }
+        services.splits.apply(found, author_name(author), chosen)
+        gr.Info("Split. The history can take it back.")
+        return count + 1, *cleared()
+
+    def cleared() -> tuple[Any, ...]:
+        return None, "", gr.Dataframe(visible=False), gr.Button(visible=False)
+
+    proposed = [proposal, impact, rows, split]
+    on(propose.click, show, [editor.label_id, parts], proposed, **INFERENCE)
+    on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, *proposed])
+    on(editor.label_id.change, cleared, None, proposed, show_progress="hidden")
+
+
+def _in_order(found: SplitProposal, table: list[list[Any]]) -> list[list[Any]]:
+    """The rows of the page, which a person may have sorted, in the order of the proposal."""
+    by_id = {str(cells[0]): cells for cells in table}
+    return [by_id[row.external_id] for row in found.rows]
+
+
+def _numbers(cell: str, size: int) -> list[int]:
+    """Positions of parts from "1, 2". Raises AppError."""
+    found = [part.strip() for part in cell.split(",") if part.strip()]
+    if wrong := [part for part in found if not (part.isdecimal() and 1 <= int(part) <= size)]:
+        raise AppError(f"{wrong[0]!r} is no part. Write numbers from 1 to {size}, separated by commas.")
+    return [int(part) - 1 for part in found]

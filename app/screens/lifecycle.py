@@ -1,0 +1,153 @@
+"""Labels merged and ordered with the impact in view, and the history from which every step can be taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import on
+from app.components.project_bar import author_name, require_project
+from app.errors import AppError
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from app.screens.label_editor import LabelEditor
+    from app.services.label_history import Step
+    from app.services.label_impact import Impact
+
+__all__ = ["build", "impact_html"]
+
+NO_STEPS = "Nothing was renamed, merged, split, retired, edited, ordered or imported yet."
+
+
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
+    """Lay out the panel; every step raises the number in `changed`."""
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            gr.HTML("<h3>Merge</h3>", elem_classes="lg-heading")
+            merging = gr.Dropdown([], label="Labels that become one", multiselect=True, elem_id="merge-labels")
+            survivor = gr.Dropdown([], label="The one that survives", elem_id="merge-into")
+            wording = gr.Textbox(
+                label="Surviving description",
+                info="The survivor's own, until you write or paste another.",
+                lines=3,
+                elem_id="merge-description",
+            )
+            impact = gr.HTML(elem_id="merge-impact")
+            merge = gr.Button("Merge", variant="primary", size="sm", interactive=False, elem_id="merge-do")
+            gr.HTML("<h3>Order</h3>", elem_classes="lg-heading")
+            with gr.Row():
+                up = gr.Button("Move the open label up", size="sm", min_width=150, elem_id="label-up")
+                down = gr.Button("Move it down", size="sm", min_width=120, elem_id="label-down")
+        with gr.Column(scale=3, min_width=320):
+            gr.HTML("<h3>History</h3>", elem_classes="lg-heading")
+            history = gr.HTML(elem_id="label-history")
+            with gr.Row(elem_classes="lg-bottom"):
+                step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)
+                undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo-do")
+
+    def refresh(project_id: int) -> tuple[Any, ...]:
+        if not project_id:
+            return gr.Dropdown(choices=[], value=[]), gr.Dropdown(choices=[], value=None), *log([])
+        choices = [(label.name, label.id) for label in services.labels.list(project_id)]
+        return (
+            gr.Dropdown(choices=choices, value=[]),
+            gr.Dropdown(choices=[], value=None),
+            *log(services.lifecycle.history(project_id)),
+        )
+
+    def choose(project_id: int, chosen: list[int], into: int | None) -> tuple[Any, ...]:
+        found = {label.id: label for label in services.labels.list(require_project(project_id))}
+        picked = [found[key] for key in chosen if key in found]
+        into = into if into in chosen else next(iter(chosen), None)
+        text = found[into].description if into in found else ""
+        return (
+            gr.Dropdown(choices=[(label.name, label.id) for label in picked], value=into),
+            text,
+            *counted(chosen, into),
+        )
+
+    def counted(chosen: list[int], into: int | None) -> tuple[Any, ...]:
+        sources = [key for key in chosen if key != into]
+        if not sources:
+            return "", gr.Button("Merge", interactive=False)
+        found = services.lifecycle.impact(sources)
+        title = f"Merge: relabel {found.documents_total:,} documents"
+        return impact_html(found), gr.Button(title, interactive=True)
+
+    def survive(project_id: int, chosen: list[int], into: int | None) -> tuple[Any, ...]:
+        found = {label.id: label for label in services.labels.list(require_project(project_id))}
+        return found[into].description if into in found else "", *counted(chosen, into)
+
+    def do_merge(project_id: int, chosen: list[int], into: int | None, text: str, author: str, count: int) -> Any:
+        if into is None:
+            raise AppError("Choose the labels that become one, and the one that survives.")
+        services.lifecycle.merge(chosen, into, text, author_name(author))
+        gr.Info("Merged. The history below can take it back.")
+        return count + 1, *refresh(project_id), "", "", gr.Button("Merge", interactive=False)
+
+    def move(project_id: int, key: int | None, author: str, count: int, by: int) -> tuple[Any, ...]:
+        ids = [label.id for label in services.labels.list(require_project(project_id))]
+        if key not in ids:
+            raise AppError("Open a label in use in the table first.")
+        place = ids.index(key)
+        ids.insert(max(place + by, 0), ids.pop(place))
+        services.lifecycle.order(ids, author_name(author))
+        return count + 1, *refresh(project_id)
+
+    def move_up(project_id: int, key: int | None, author: str, count: int) -> tuple[Any, ...]:
+        return move(project_id, key, author, count, -1)
+
+    def move_down(project_id: int, key: int | None, author: str, count: int) -> tuple[Any, ...]:
+        return move(project_id, key, author, count, 1)
+
+    def take_back(project_id: int, chosen: int | None, author: str, count: int) -> tuple[Any, ...]:
+        if chosen is None:
+            raise AppError("There is no step to take back.")
+        services.lifecycle.undo(chosen, author_name(author))
+        gr.Info("Taken back; labels and documents are as they were before that step.")
+        return count + 1, *refresh(project_id)
+
+    listed = [merging, survivor, history, step]
+    hidden = {"show_progress": "hidden"}
+    for event in (bar.project.change, bar.tab.change, changed.change):
+        on(event, refresh, bar.project, listed, **hidden)
+    on(merging.input, choose, [bar.project, merging, survivor], [survivor, wording, impact, merge], **hidden)
+    on(survivor.input, survive, [bar.project, merging, survivor], [wording, impact, merge], **hidden)
+    merged = [changed, *listed, wording, impact, merge]
+    on(merge.click, do_merge, [bar.project, merging, survivor, wording, bar.author, changed], merged)
+    for button, handler in ((up, move_up), (down, move_down)):
+        on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], [changed, *listed], **hidden)
+    on(undo.click, take_back, [bar.project, step, bar.author, changed], [changed, *listed])
+
+
+def impact_html(found: Impact) -> str:
+    """What hangs on labels, in figures and in a sentence."""
+    figures = {"documents now": found.documents_total, "annotations ever": found.annotations}
+    figures |= {"predictions": found.predictions, "models": len(found.models)}
+    splits = ", ".join(f"{number:,} {split}" for split, number in found.documents.items()) or "none"
+    active = f" {found.active} answers now, and will be marked stale." if found.active else ""
+    return markup.facts({name: f"{number:,}" for name, number in figures.items()}) + markup.note(
+        f"On {', '.join(found.names)} hang documents: {splits}.{active} Nothing is deleted, and undo takes it back.",
+        "plain",
+    )
+
+
+def log(steps: list[Step]) -> tuple[Any, ...]:
+    """The table of steps, and the ones to choose from for undo."""
+    rows = [
+        markup.Row(
+            [step.summary, step.author, markup.moment(step.created_at)],
+            kind="lg-abstained" if step.undone else "",
+        )
+        for step in steps
+    ]
+    open_steps = [(step.summary, step.id) for step in steps if not step.undone and step.operation != "undone"]
+    first = open_steps[0][1] if open_steps else None
+    return (
+        markup.table(("Step", "By", "When (UTC)"), rows, empty=NO_STEPS),
+        gr.Dropdown(choices=open_steps, value=first),
+    )
