@@ -9,6 +9,7 @@ from app.jobs.launcher import LocalLauncher
 from app.jobs.supervisor import Supervisor
 from app.services.classification import ClassificationService
 from app.services.imports import ImportService
+from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
 from app.services.models import ModelService
 from app.services.training import TrainingService
@@ -55,6 +56,7 @@ class Collection:
         self.launcher = LocalLauncher()
         self.supervisor = Supervisor(self.database, self.settings, self.launcher, poll_seconds=0.05)
         self.labels = LabelService(self.database)
+        self.lifecycle = LifecycleService(self.database)
         self.models = ModelService(self.database)
         self.training = TrainingService(self.database, self.settings, self.supervisor)
         self.classification = ClassificationService(self.database, self.settings, self.labels)

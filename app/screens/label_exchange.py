@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 FORMS = {"csv": "CSV", "json": "JSON, everything", "mapping": "{label: description}"}
-SAID = {"added": "new", "changed": "changes", "missing": "is not in the file: choose it to retire it"}
+SAID = {"added": "new", "changed": "changes", "missing": "not in it: retire"}
 
 
 def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:

@@ -30,10 +30,10 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     """Lay out the panel; a split raises the number in `changed`."""
     proposal = gr.State(None)
     parts = gr.Dataframe(
-        headers=["Name", "Description", "Terms, separated by commas"],
+        headers=["Name", "Text", "Terms"],
         value=[["", "", ""], ["", "", ""]],
         type="array",
-        label="Parts of the open label; one may keep its name",
+        label="Parts of the open label: name, description, and terms separated by commas; one may keep its name",
         wrap=True,
         elem_id="split-parts",
     )

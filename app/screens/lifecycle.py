@@ -86,7 +86,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         if into is None:
             raise AppError("Choose the labels that become one, and the one that survives.")
         services.lifecycle.merge(chosen, into, text, author_name(author))
-        gr.Info("Merged. The history below can take it back.")
+        gr.Info("Merged. The history can take it back.")
         return count + 1, *refresh(project_id), "", "", gr.Button("Merge", interactive=False)
 
     def move(project_id: int, key: int | None, author: str, count: int, by: int) -> tuple[Any, ...]:

@@ -125,19 +125,6 @@ class LabelService:
                 drafts.decide(session, draft_id=draft.id, decision=Decision.ACCEPTED, accepted_version_id=version.id)
             return version.number
 
-    def retire(self, label_id: int) -> None:
-        """Put a label away; documents keep it in their history."""
-        with self._database.write() as session:
-            labels.set_retired(session, label_id=label_id, retired=True)
-
-    def restore_label(self, label_id: int) -> None:
-        """Take a retired label back. Raises AppError when its description is another label's by now."""
-        with self._database.write() as session:
-            label = _locked(session, label_id)
-            if current := labels.current_version(session, label_id=label_id):
-                _refuse_shared(session, label, current.text)
-            labels.set_retired(session, label_id=label_id, retired=False)
-
     def versions(self, label_id: int, limit: int = 20) -> list[VersionView]:
         """Return the last descriptions of a label, newest first."""
         with self._database.read() as session:

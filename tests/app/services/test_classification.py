@@ -138,14 +138,14 @@ def test_staleness_names_what_was_added_retired_and_described_anew(trained):
     """One entry a label, in the order of the labels, the retired ones last."""
     water, noise = trained.label_ids["water"], trained.label_ids["noise"]
     added = trained.labels.add(trained.project_id, "tax", "A question about council tax.", "ann")
-    trained.labels.retire(water)
+    trained.lifecycle.retire(water, "ann")
     trained.labels.save(noise, "noise", "Somebody is disturbed by noise.", "ann")
     stale = trained.models.active(trained.project_id).stale
     assert stale == ["noise (described anew)", *stale[1:]]
     assert "tax (added)" in stale
     assert stale[-1] == "water (retired)"
-    trained.labels.retire(added)
-    trained.labels.restore_label(water)
+    trained.lifecycle.retire(added, "ann")
+    trained.lifecycle.restore(water, "ann")
 
 
 def test_the_model_of_another_label_set_is_refused(trained):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.services import imports
 from app.services.documents import DocumentService
 from app.services.imports import ImportService
+from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
 from app.services.projects import ProjectService
 from lagamc.errors import DatasetError
@@ -91,7 +92,7 @@ def test_unknown_labels_are_named_and_created_on_demand(service, database, proje
 
 def test_retired_labels_are_not_created_again(service, database, project_id, label_ids, write_jsonl):
     """A row with a retired label says so."""
-    LabelService(database).retire(label_ids["noise"])
+    LifecycleService(database).retire(label_ids["noise"], "ann")
     path = write_jsonl({"text": "loud", "labels": ["noise"]})
     assert service.unknown_labels(project_id, path, MAPPING) == []
     (refusal,) = service.run(project_id, path, MAPPING, "ann", create_labels=True).refused

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import AppError
+from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
 from lagamc.errors import LabelError
 from storage import labels
@@ -18,6 +19,11 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 @pytest.fixture
 def service(database):
     return LabelService(database)
+
+
+@pytest.fixture
+def lifecycle(database):
+    return LifecycleService(database)
 
 
 def test_every_saved_wording_is_kept(service, label_ids, project_id):
@@ -85,24 +91,24 @@ def test_bad_labels_are_refused_with_a_reason(service, *, project_id, label_ids,
     assert service.list(project_id)[2].version == 1
 
 
-def test_the_name_of_another_label_is_refused_whatever_its_case(service, project_id, label_ids):
+def test_the_name_of_another_label_is_refused_whatever_its_case(service, lifecycle, project_id, label_ids):
     """The name of a retired label stays taken; the message says which way out there is."""
     with pytest.raises(NameTaken, match=r"label called 'noise' already. Edit that one"):
         service.add(project_id, "NOISE", "Something.", "ann")
-    service.retire(label_ids["noise"])
+    lifecycle.retire(label_ids["noise"], "ann")
     with pytest.raises(NameTaken, match=r"retired label called 'noise'.*Restore it"):
         service.save(label_ids["bins"], "Noise", "Something.", "ann")
 
 
-def test_a_retired_label_comes_back_unless_its_description_is_taken(service, project_id, label_ids):
+def test_a_retired_label_comes_back_unless_its_description_is_taken(service, lifecycle, project_id, label_ids):
     """Two labels in use never share a description, by whatever way one gets there."""
-    service.retire(label_ids["noise"])
+    lifecycle.retire(label_ids["noise"], "ann")
     assert [label.name for label in service.list(project_id)] == ["bins", "water"]
     service.save(label_ids["bins"], "bins", "About noise.", "ann")
-    with pytest.raises(AppError, match="'bins' has the same description"):
-        service.restore_label(label_ids["noise"])
+    with pytest.raises(AppError, match="'noise' and 'bins' would have the same description"):
+        lifecycle.restore(label_ids["noise"], "ann")
     service.restore_version(label_ids["bins"], 1, "ann")
-    service.restore_label(label_ids["noise"])
+    lifecycle.restore(label_ids["noise"], "ann")
     assert [label.name for label in service.list(project_id)] == list(label_ids)
 
 

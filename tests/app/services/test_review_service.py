@@ -8,7 +8,7 @@ import pytest
 from app.errors import AppError
 from app.services.documents import DocumentService
 from app.services.imports import ImportService
-from app.services.label_lifecycle import LifecycleService
+from app.services.label_lifecycle import LabelAttributes, LifecycleService
 from app.services.labels import LabelService
 from app.services.reviews import ReviewCounts, ReviewService
 from lagamc.errors import LabelError
@@ -133,6 +133,15 @@ def test_digit_keys_end_with_zero(service, database, project_id, documents):
     assert digits == ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", ""]
 
 
+def test_a_key_of_its_own_goes_before_the_position(service, database, project_id, label_ids, documents):
+    """A label keeps the key that was set on it; the others share what is left, and its guideline is shown."""
+    attributes = LabelAttributes(digit="1", guideline="Only at night.", examples_tricky=("A fair by day.",))
+    LifecycleService(database).edit(label_ids["water"], attributes, "ann")
+    choices = service.next(project_id).labels_all
+    assert [(choice.name, choice.digit) for choice in choices] == [("noise", "2"), ("bins", "3"), ("water", "1")]
+    assert (choices[2].guideline, choices[2].examples_tricky) == ("Only at night.", ("A fair by day.",))
+
+
 def test_agreeing_accepts_and_differing_corrects(service, project_id, documents):
     """The queue moves on, the counts follow, and an undo puts everything back."""
     assert service.counts(project_id) == ReviewCounts(reviewed=0, corrections=0, remaining=3)
@@ -193,7 +202,7 @@ def test_two_tabs_saving_one_document_lose_nothing(service, documents):
 def test_labels_and_predictions_must_belong(service, database, documents, label_ids):
     """Unknown and retired labels, and the prediction of another document, are refused; nothing is saved."""
     other = service.item(documents["second"]).prediction.id
-    LabelService(database).retire(label_ids["water"])
+    LifecycleService(database).retire(label_ids["water"], "ann")
     for chosen, prediction_id, message in (
         (["trees"], None, "no label 'trees' in use"),
         (["water"], None, "no label 'water' in use"),

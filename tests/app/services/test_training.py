@@ -101,7 +101,7 @@ def test_the_run_folder_holds_what_the_labels_say_now(collection):
     collection.add_documents(unassigned=3)
     review(collection, "unassigned-0", ["bins", "noise"])
     review(collection, "train-0", ["bins"])
-    collection.labels.retire(collection.label_ids["water"])
+    collection.lifecycle.retire(collection.label_ids["water"], "ann")
     preview = collection.training.preview(collection.project_id)
     run_id = collection.training.start(collection.project_id, {"epochs": 2}, "ann")
 

@@ -1,0 +1,88 @@
+"""Labels merged with the impact in view, the merge taken back, and a label set exported, changed and imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from serving import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+DEMO = "City council (demo)"
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The Labels tab of the demo project."""
+    expect.set_options(timeout=30_000)
+    with served(tmp_path / "data", "--demo") as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        expect(page.locator("#project-picker input")).to_have_value(DEMO)
+        page.get_by_role("tab", name="Labels", exact=True).click()
+        expect(page.locator("#labels-table")).to_contain_text("noise")
+        yield page
+        context.close()
+    assert not errors, errors
+
+
+def inner(page: Page, name: str) -> None:
+    page.locator("#studio").get_by_role("tab", name=name, exact=True).click()
+
+
+def row(page: Page, name: str) -> str:
+    """The row of a label in the table, as text."""
+    return " ".join(page.locator("#labels-table tr[data-key]", has_text=name).first.inner_text().split())
+
+
+def test_a_merge_shows_its_impact_and_can_be_taken_back(page: Page) -> None:
+    """The figures stand there before the merge, and undo gives the label its documents again."""
+    before = row(page, "noise")
+    inner(page, "Merge and history")
+    expect(page.locator("#merge-do")).to_be_disabled()
+    for name in ("parks", "noise"):
+        page.locator("#merge-labels input").click()
+        page.get_by_role("option", name=name, exact=True).click()
+        page.keyboard.press("Escape")
+    expect(page.locator("#merge-impact")).to_contain_text("On noise hang documents")
+    expect(page.locator("#merge-do")).to_be_enabled()
+    expect(page.locator("#merge-description textarea")).not_to_have_value("")
+    page.locator("#merge-do").click()
+    expect(page.locator("#label-history")).to_contain_text("noise merged into parks")
+    expect(page.locator("#labels-table tr[data-key]", has_text="noise")).to_have_count(0)
+    page.locator("#undo-do").click()
+    expect(page.locator("#label-history")).to_contain_text("taken back: noise merged into parks")
+    expect(page.locator("#labels-table")).to_contain_text("noise")
+    assert row(page, "noise") == before
+
+
+def test_a_label_set_goes_out_and_comes_back_changed(page: Page, tmp_path: Path) -> None:
+    """The export holds every description; of an edited import only the chosen change is taken."""
+    inner(page, "Import and export")
+    page.get_by_label("{label: description}").check()
+    page.locator("#labels-export").click()
+    with page.expect_download() as download:
+        page.locator("#labels-exported a").first.click()
+    labels = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert "noise" in labels
+    labels["noise"] = "Somebody is kept awake by a loud sound."
+    labels["animals"] = "A stray, lost or dangerous animal."
+    del labels["praise"]
+    path = tmp_path / "edited.json"
+    path.write_text(json.dumps(labels), encoding="utf-8")
+    page.locator("#labels-file input[type=file]").set_input_files(path)
+    comparison = page.locator("#labels-comparison")
+    expect(comparison).to_contain_text("animals")
+    expect(comparison.locator("tr", has_text="noise").locator("ins").first).to_be_visible()
+    page.get_by_label("animals (new)").uncheck()
+    page.locator("#labels-take").click()
+    expect(page.locator("#labels-table")).to_contain_text("Somebody is kept awake by a loud sound.")
+    expect(page.locator("#labels-table")).to_contain_text("praise")
+    expect(page.locator("#labels-table")).not_to_contain_text("animals")
