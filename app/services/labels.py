@@ -11,12 +11,13 @@ from typing import Any
 from sqlmodel import Session
 
 from app.errors import AppError
+from app.services.label_changes import recorded
 from app.services.naming import checked_line
 from lagamc.labels import Label, LabelSet
 from storage import documents, drafts, labels, projects
 from storage.engine import Database
 from storage.errors import StaleWrite
-from storage.models import Decision, DescriptionVersion
+from storage.models import Decision, DescriptionVersion, Operation
 from storage.models import Label as LabelRow
 
 __all__ = ["LabelService", "LabelSetView", "LabelView", "VersionView"]
@@ -110,7 +111,8 @@ class LabelService:
             if current is None or (label.name, current.text) != (name, description):
                 notes = [f"renamed from {label.name!r}"] if label.name != name else []
                 notes += ["edited by hand"] if draft and description != " ".join(draft.text.split()) else []
-                labels.rename(session, label_id=label_id, name=name)
+                if label.name != name:
+                    _rename(session, label, name, author)
                 _refuse_shared(session, label, description)
                 version = labels.add_version(
                     session,
@@ -177,6 +179,14 @@ def _locked(session: Session, label_id: int) -> LabelRow:
     label = labels.get(session, label_id=label_id)
     projects.get(session, project_id=label.project_id, lock=True)
     return labels.get(session, label_id=label_id, lock=True)
+
+
+def _rename(session: Session, label: LabelRow, name: str, author: str) -> None:
+    """Give a label another name, as a step of the history that can be undone."""
+    with recorded(
+        session, project_id=label.project_id, operation=Operation.RENAMED, author=author, label_ids=[label.id]
+    ):
+        labels.rename(session, label_id=label.id, name=name)
 
 
 def _checked(name: str, description: str) -> tuple[str, str]:

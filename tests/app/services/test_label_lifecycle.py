@@ -256,6 +256,17 @@ def test_an_order_names_every_label_once(desk):
     assert [step.summary for step in desk.lifecycle.history(desk.project_id)] == ["3 labels moved"]
 
 
+def test_a_rename_in_the_editor_is_a_step_too(desk):
+    """The history holds it, and undo brings the name back while the new wording stays."""
+    noise = desk.ids["noise"]
+    desk.labels.save(noise, "din", "It is loud.", "ann")
+    (step,) = desk.lifecycle.history(desk.project_id)
+    assert step.summary == "noise renamed to din"
+    desk.lifecycle.undo(step.id, "ben")
+    label = desk.labels.list(desk.project_id)[0]
+    assert (label.name, label.description) == ("noise", "It is loud.")
+
+
 NUMBERS = st.integers(0, 2)
 STEPS = st.lists(
     st.one_of(
