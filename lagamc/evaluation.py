@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,12 +24,14 @@ from lagamc.backbone import Backbone
 from lagamc.bootstrap import Interval, bootstrap_intervals
 from lagamc.classifier import Classifier, DocumentResult
 from lagamc.corpus import Corpus
-from lagamc.errors import DatasetError
+from lagamc.encoder import minilm_folder
+from lagamc.errors import BackboneError, DatasetError
 from lagamc.generation import Progress
 from lagamc.labels import LabelSet
+from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 
-__all__ = ["COSINE_THRESHOLDS", "Details", "Report", "details", "evaluate", "evaluate_classifier", "sweep"]
+__all__ = ["COSINE_THRESHOLDS", "Details", "Report", "details", "evaluate", "evaluate_classifier", "rematched", "sweep"]
 
 COSINE_THRESHOLDS = np.round(np.arange(0.0, 1.0, 0.05), 2)
 
@@ -125,3 +128,41 @@ def sweep(report: Report) -> tuple[ThresholdRow, ...]:
         return indicator([result.decide(threshold).labels for result in report.results], report.label_set)
 
     return threshold_sweep(report.actual, decide, report.label_set.names, COSINE_THRESHOLDS)
+
+
+def rematched(report: Report, encoder: str | None) -> Report:
+    """The report with its sentences matched anew by a frozen sentence encoder (Table 7); nothing is generated.
+
+    Args:
+        report: of any model.
+        encoder: a sentence-transformers folder or hub name; None is the built-in one.
+
+    Raises:
+        BackboneError: the encoder cannot be loaded.
+    """
+    frozen = _sentence_transformer(encoder)
+    label_set = report.label_set
+    unique = sorted({sentence.text for result in report.results for sentence in result.sentences})
+    matcher = Matcher(label_set.names, frozen.encode(list(label_set.descriptions), show_progress_bar=False))
+    matches = matcher.match(frozen.encode(unique, show_progress_bar=False)) if unique else []
+    by_text = dict(zip(unique, matches, strict=True))
+    results = tuple(
+        dataclasses.replace(
+            result,
+            sentences=tuple(dataclasses.replace(item, match=by_text[item.text]) for item in result.sentences),
+        ).decide(result.threshold)
+        for result in report.results
+    )
+    predicted = indicator([result.labels for result in results], label_set)
+    metrics = multilabel_metrics(report.actual, predicted, label_set.names)
+    return Report(metrics, results, label_set, report.actual, predicted)
+
+
+def _sentence_transformer(source: str | None) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    folder = str(minilm_folder()) if source is None else source
+    try:
+        return SentenceTransformer(folder, device="cpu")
+    except (OSError, ValueError, KeyError) as error:
+        raise BackboneError(f"No sentence transformer can be loaded from {folder}: {error}") from error
