@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
 from lagamc.labels import LabelSet
 
-__all__ = ["DataSet", "Split", "find_data_sets", "read_data_set", "read_labels"]
+__all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_labels"]
 
 SPLITS = ("train", "dev", "test")
 _ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
@@ -94,6 +95,27 @@ def find_data_sets(folder: Path) -> tuple[str, ...]:
             f"{folder} holds no data set: no folder in it has a labels.json. docs/data.md shows the layout."
         )
     return found
+
+
+def few_documents(train: Corpus, per_label: int, *, seed: int = 13) -> Corpus:
+    """Draw documents until every label lies on `per_label` of them, or on all that carry it; the rarest label first.
+
+    A document counts for each of its labels, so common labels can end up on more. Documents without a label
+    are not drawn.
+    """
+    counts = train.label_counts()
+    order = list(range(len(train)))
+    random.Random(seed).shuffle(order)
+    drawn: dict[int, None] = {}
+    have: Counter[str] = Counter()
+    for label in sorted(counts, key=lambda name: (counts[name], name)):
+        for row in order:
+            if have[label] >= per_label:
+                break
+            if row not in drawn and label in train[row].labels:
+                drawn[row] = None
+                have.update(set(train[row].labels))
+    return Corpus(train[row] for row in sorted(drawn))
 
 
 def _file(folder: Path, name: str) -> Path | None:

@@ -154,7 +154,8 @@ def unified_split(sets: Sequence[DataSet], *, seed: int) -> Split:
                 Example(f"{data.name}/{item.id}", item.text, tuple(f"{data.name}: {name}" for name in item.labels))
                 for item in corpus
             ]
-    return Split(*(Corpus(examples) for examples in parts.values()), label_set=LabelSet(labels.values()))
+    train, dev, test = (Corpus(examples) for examples in parts.values())
+    return Split(train, dev, test, LabelSet(labels.values()))
 
 
 def _macro(report: Report) -> dict[str, Cell]:

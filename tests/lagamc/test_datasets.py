@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lagamc.datasets import find_data_sets, read_data_set
+from lagamc.datasets import few_documents, find_data_sets, read_data_set
 from lagamc.errors import DatasetError, LabelError
 
 
@@ -50,3 +50,16 @@ def test_an_unknown_label_is_refused(folder):
     (folder / "council" / "labels.json").write_text('{"road": "Holes."}')
     with pytest.raises(LabelError, match="No label is called"):
         read_data_set(folder / "council")
+
+
+@pytest.mark.parametrize("per_label", [1, 8, 10_000])
+def test_few_documents_reach_the_number_for_every_label(corpora, per_label):
+    """No label falls short, no document could be spared for its rarest label, and the seed decides which."""
+    train = corpora["train"]
+    few = few_documents(train, per_label, seed=1)
+    counts, all_counts = few.label_counts(), train.label_counts()
+    assert all(counts[name] >= min(per_label, all_counts[name]) for name in all_counts)
+    assert len(few) <= per_label * len(all_counts)
+    assert few.hash == few_documents(train, per_label, seed=1).hash
+    if per_label < 100:
+        assert few.hash != few_documents(train, per_label, seed=2).hash
