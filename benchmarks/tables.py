@@ -27,6 +27,34 @@ def accuracy() -> list[str]:
     return parts + [sentence(report(name)) for name, sentence in SENTENCES.items() if path(name).exists()]
 
 
+def protocols() -> list[str]:
+    """Few training documents a label, and labels that no training document carries."""
+    return [
+        protocol_table(found[1], found[2], int(found[3]), report(file.stem))
+        for file in sorted((ROOT / "docs" / "results").glob("*.json"))
+        if (found := re.fullmatch(r"(.+)-(few|unseen)(\d+)", file.stem)) and found[1] in TITLES
+    ]
+
+
+def protocol_table(name: str, protocol: str, number: int, content: Mapping[str, Any]) -> str:
+    trained = sorted({row["train_documents"] for row in content["runs"]})
+    size = f"{trained[0]:,}" if len(trained) == 1 else f"{trained[0]:,} to {trained[-1]:,}"
+    what = (
+        f"{number} training documents a label" if protocol == "few" else f"{number} labels without a training document"
+    )
+    unseen = "unseen_macro_f1" in content["systems"][0]
+    head = f"**{TITLES[name]}**, {what} ({size} in all); `{content['command']}` on {content['machine']}.\n"
+    lines = [
+        head,
+        f"| system | test micro-F1 | test macro-F1 |{' macro-F1 of the unseen labels |' if unseen else ''}",
+        f"|---|---|---|{'---|' if unseen else ''}",
+    ]
+    for row in content["systems"]:
+        last = f" {row['unseen_macro_f1']:.3f} |" if unseen else ""
+        lines.append(f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} |{last}")
+    return "\n".join(lines) + "\n"
+
+
 def honesty() -> list[str]:
     """Free-running against teacher-forced, for every collection whose model was asked."""
     return [honesty_table(name, report(f"{name}-honesty")) for name in TITLES if path(f"{name}-honesty").exists()]
@@ -179,9 +207,7 @@ SENTENCES = {
     "workbench": workbench, "decoding": decoding, "precision": precision, "matching": matching,
     "streaming": streaming, "app_latency": app_latency, "inference": inference,
 }  # fmt: skip
-
-
-BLOCKS = {"accuracy": accuracy, "honesty": honesty, "unavailable": unavailable}
+BLOCKS = {"accuracy": accuracy, "protocols": protocols, "honesty": honesty, "unavailable": unavailable}
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def teacher_forced_predictions(
 ) -> Indicator:  # fmt: skip
     """(documents, labels): sentences argmaxed over the true target, each matched to its nearest label.
 
-    Every sentence counts, however low its cosine, as in the released code.
+    Every sentence counts, however low its cosine. A target longer than the decoder can take is cut.
 
     Raises:
         DatasetError: the corpus is empty.
@@ -51,7 +51,8 @@ def teacher_forced_predictions(
         raise DatasetError("There is no document to evaluate on.")
     backbone, label_set = classifier.backbone, classifier.label_set
     targets = [
-        backbone.target_slots(sorted(label_set.index(name) for name in set(example.labels))) for example in corpus
+        backbone.target_slots(sorted(map(label_set.index, set(example.labels))))[: backbone.max_positions]
+        for example in corpus
     ]
     prompts = backbone.tokenize([example.text for example in corpus])
     descriptions = backbone.encoder.encode(label_set.descriptions)  # (L, D)

@@ -6,6 +6,7 @@ import sys
 
 import accuracy
 import pytest
+from tables import protocol_table
 from tiny_models import build_tiny_embedded
 
 from lagamc.corpus import Corpus, Example
@@ -59,6 +60,10 @@ def test_few_examples_over_two_seeds_are_measured_once(run, monkeypatch, capsys)
     assert ours["micro_f1"] == pytest.approx(mean)
     assert "micro_f1_sd" in ours
 
+    table = protocol_table("caves", "few", 4, report)
+    assert f"{mean:.3f} ± " in table
+    assert "4 training documents a label" in table
+
     monkeypatch.setattr(accuracy, "ours", None)  # would fail if it were called
     again = run("--few", "4", "--seeds", "1,2", "--peers", "tfidf-svm,frozen-logreg")
     assert again["runs"][:4] == report["runs"]
@@ -69,4 +74,5 @@ def test_few_examples_over_two_seeds_are_measured_once(run, monkeypatch, capsys)
 def test_unseen_labels_are_reported_apart(run):
     report = run("--unseen", "1", "--peers", "zero-shot")
     assert all(0 <= row["unseen_macro_f1"] <= 1 for row in report["systems"])
+    assert "macro-F1 of the unseen labels |" in protocol_table("caves", "unseen", 1, report)
     assert {len(row["unseen"]["labels"]) for row in report["runs"]} == {1}

@@ -9,7 +9,7 @@ import numpy as np
 from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
-from lagamc.errors import DatasetError
+from lagamc.errors import BackboneError, DatasetError
 
 __all__ = ["setfit"]
 
@@ -22,6 +22,7 @@ def setfit(split: Split, settings: PeerSettings) -> PeerResult:
     Raises:
         ConfigError: the package is not installed.
         DatasetError: no label can be learnt.
+        BackboneError: the sentence encoder cannot be loaded.
     """
     from lagamc.encoder import minilm_folder
 
@@ -31,9 +32,12 @@ def setfit(split: Split, settings: PeerSettings) -> PeerResult:
     if not learnt:
         raise DatasetError("No label is carried by some training documents and not by others: nothing to learn.")
     source = str(minilm_folder()) if settings.model is None else settings.model
-    model = library.SetFitModel.from_pretrained(
-        source, multi_target_strategy="one-vs-rest", head_params={"max_iter": 1000}
-    )
+    try:
+        model = library.SetFitModel.from_pretrained(
+            source, multi_target_strategy="one-vs-rest", head_params={"max_iter": 1000}
+        )
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
     texts = [example.text for example in split.train]
     pairs = datasets.Dataset.from_dict({"text": texts, "label": train[:, learnt].astype(int).tolist()})
     with tempfile.TemporaryDirectory() as scratch:

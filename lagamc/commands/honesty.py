@@ -38,7 +38,7 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from lagamc.baselines import peer
+    from lagamc.baselines import PeerSettings, peer
     from lagamc.classifier import Classifier
     from lagamc.datasets import Split
     from lagamc.honesty import honesty_report
@@ -52,9 +52,10 @@ def run(options: argparse.Namespace) -> None:
     peers = [peer(name) for name in filter(None, map(str.strip, options.peers.split(",")))]
     classifier = Classifier.load(options.model or folder / "model", device=options.device)
     split = Split(train, dev, test, classifier.label_set)
+    settings = PeerSettings(seed=options.seed, device=options.device)
 
     def prediction(item: Peer) -> Callable[[], Indicator]:
-        return lambda: item.run(split).predicted
+        return lambda: item.run(split, settings).predicted
 
     with progress("asked") as advance:
         report = honesty_report(
