@@ -70,15 +70,17 @@ def honesty_table(name: str, content: Mapping[str, Any]) -> str:
         "chance: the model's answers handed round": found["chance"]["permuted"],
         f"chance: always {', '.join(found['chance']['constant_labels'])}": found["chance"]["constant"],
     }
-    if (without := found["duplicates"]["without"]) is not None:
-        copies = f"{found['duplicates']['exact']} exact and {found['duplicates']['near']} near copies"
-        rows[f"free-running, without {copies} of training texts"] = without
+    copies = found["duplicates"]
+    none = copies["exact"] + copies["near"] == 0
+    if copies["without"] is not None and not none:
+        counted = f"{copies['exact']} exact and {copies['near']} near copies"
+        rows[f"free-running, without {counted} of training texts"] = copies["without"]
     rows |= {f"peer: {item['name']}": item["figures"] for item in found["peers"]}
     epochs = content["configuration"]["epochs"]
     head = (
         f"**{TITLES[name]}**, `{content['configuration']['backbone']}` trained on {counts['train']:,} documents"
         f"{f' for {epochs} epochs' if epochs else ''}, {counts['test']:,} test documents, seed {content['seed']}; "
-        f"`{content['command']}`.\n"
+        f"`{content['command']}`.{' No test text lies in train, word for word or nearly.' if none else ''}\n"
     )
     lines = [
         head,

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_help_of_every_command(capsys):
-    for command in ("train", "classify", "evaluate"):
+    for command in ("train", "classify", "evaluate", "honesty", "baseline", "paper"):
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
         assert stop.value.code == 0
