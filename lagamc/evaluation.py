@@ -24,8 +24,8 @@ from lagamc.backbone import Backbone
 from lagamc.bootstrap import Interval, bootstrap_intervals
 from lagamc.classifier import Classifier, DocumentResult
 from lagamc.corpus import Corpus
-from lagamc.encoder import minilm_folder
-from lagamc.errors import BackboneError, DatasetError
+from lagamc.encoder import SentenceEmbedder
+from lagamc.errors import DatasetError
 from lagamc.generation import Progress
 from lagamc.labels import LabelSet
 from lagamc.matcher import Matcher
@@ -140,11 +140,11 @@ def rematched(report: Report, encoder: str | None) -> Report:
     Raises:
         BackboneError: the encoder cannot be loaded.
     """
-    frozen = _sentence_transformer(encoder)
+    frozen = SentenceEmbedder.load(encoder).eval()
     label_set = report.label_set
     unique = sorted({sentence.text for result in report.results for sentence in result.sentences})
-    matcher = Matcher(label_set.names, frozen.encode(list(label_set.descriptions), show_progress_bar=False))
-    matches = matcher.match(frozen.encode(unique, show_progress_bar=False)) if unique else []
+    matcher = Matcher(label_set.names, frozen.encode(label_set.descriptions).numpy())
+    matches = matcher.match(frozen.encode(unique).numpy()) if unique else []
     by_text = dict(zip(unique, matches, strict=True))
     results = tuple(
         dataclasses.replace(
@@ -156,13 +156,3 @@ def rematched(report: Report, encoder: str | None) -> Report:
     predicted = indicator([result.labels for result in results], label_set)
     metrics = multilabel_metrics(report.actual, predicted, label_set.names)
     return Report(metrics, results, label_set, report.actual, predicted)
-
-
-def _sentence_transformer(source: str | None) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    folder = str(minilm_folder()) if source is None else source
-    try:
-        return SentenceTransformer(folder, device="cpu")
-    except (OSError, ValueError, KeyError) as error:
-        raise BackboneError(f"No sentence transformer can be loaded from {folder}: {error}") from error

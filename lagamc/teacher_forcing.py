@@ -75,8 +75,9 @@ def teacher_forced_predictions(
     finally:
         backbone.train(was_training)
     unique = sorted({text for texts in written.values() for text in texts})
-    matcher = Matcher(label_set.names, descriptions.numpy())
-    matches = matcher.match(backbone.encoder.encode(unique).numpy()) if unique else []
+    encoder = backbone.matching_encoder
+    matcher = Matcher(label_set.names, encoder.encode(label_set.descriptions).numpy())
+    matches = matcher.match(encoder.encode(unique).numpy()) if unique else []
     nearest = {text: match.label for text, match in zip(unique, matches, strict=True)}
     return indicator([[nearest[text] for text in written[row]] for row in range(len(corpus))], label_set)
 

@@ -9,7 +9,6 @@ from typing import Any
 from lagamc.analysis import label_count_table
 from lagamc.baselines import peer
 from lagamc.bootstrap import bootstrap_intervals
-from lagamc.config import backbone_family
 from lagamc.datasets import Split
 from lagamc.evaluation import Report, evaluate_classifier, rematched, sweep
 from lagamc.labels import Label, LabelSet
@@ -24,7 +23,7 @@ __all__ = [
     "ablations", "descriptions_in_peers", "label_counts", "main_comparison", "matcher_ablation", "thresholds",
 ]  # fmt: skip
 
-WITHOUT_SEMANTIC_LOSS: Mapping[str, Any] = {"initial_lambda": 1.0, "lambda_bounds": (0.999, 1.0)}
+WITHOUT_SEMANTIC_LOSS: Mapping[str, Any] = {"lambda_mode": "one"}
 _PAPER_PEERS = {
     "sigmoid": "BERT", "textcnn": "TextCNN", "bigru": "TextRNN", "attentionxml": "AttentionXML", "chat": "ChatGPT",
 }  # fmt: skip
@@ -114,7 +113,7 @@ def matcher_ablation(laboratory: Laboratory, matchers: Sequence[str]) -> Outcome
     rows: list[Row] = []
     with_prompt = {"instruction": INSTRUCTION, "task_description": TASK_DESCRIPTION}
     without = {"instruction": "", "task_description": ""}
-    prompted = backbone_family(laboratory.config.backbone) != "embedded"  # an embedded encoder reads no instruction
+    prompted = laboratory.config.resolved_family != "embedded"  # an embedded encoder reads no instruction
     for data in laboratory.data_sets():
         name, split = data.name, data.split
         printed = {system: sets[name] for system, sets in figures.MATCHERS.items() if name in sets}

@@ -101,7 +101,7 @@ def test_other_settings_train_another_model(data, tmp_path, tiny):
     ]  # fmt: skip
     assert len(list(tmp_path.glob("caves-seed13-*"))) == 4
     configs = [json.loads(path.read_text()) for path in tmp_path.glob("*/config.json")]
-    assert sum(config["initial_lambda"] == 1 for config in configs) == 2
+    assert sum(config["lambda_mode"] == "one" for config in configs) == 2
     atomic = [json.loads(path.read_text()) for path in tmp_path.glob("*/labels.json")]
     assert sum(labels == {name: name for name in labels} for labels in atomic) == 1
     assert all((path / "origin.json").exists() for path in tmp_path.glob("caves-*"))
