@@ -43,7 +43,8 @@ def test_a_sweep_generates_nothing_and_agrees_with_the_report(report, classifier
     assert rows[classifier.threshold] == report.metrics.micro_f1
 
 
-@pytest.mark.parametrize("family", ["embedded", "seq2seq"])
+@pytest.mark.usefixtures("small_encoder")
+@pytest.mark.parametrize("family", ["embedded", "seq2seq", "llama"])
 def test_teacher_forcing_takes_the_argmax_over_the_true_target(family, tiny, label_set, corpora):
     """One document at a time, by hand: the same labels as in batches."""
     import torch
