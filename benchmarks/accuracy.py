@@ -1,75 +1,126 @@
 """Free-running test F1 of `lagamc train` at its defaults, next to peers trained on the same documents.
 
     python benchmarks/accuracy.py demo
-    python benchmarks/accuracy.py FOLDER      # with {train,dev,test}.jsonl.gz and labels.json
+    python benchmarks/accuracy.py FOLDER --seeds 13,14,15     # FOLDER: {train,dev,test}.jsonl.gz and labels.json
+    python benchmarks/accuracy.py FOLDER --few 16             # 16 training documents a label, next to SetFit
+    python benchmarks/accuracy.py FOLDER --unseen 4           # 4 labels that no train or dev document carries
 
-Writes docs/results/NAME.json (figures) and docs/results/NAME-predictions.jsonl (ids and labels).
-Thresholds and settings are chosen on dev; test is read once a system.
+Writes docs/results/NAME[-few16|-unseen4].json, a run at a time: a stopped benchmark goes on with the runs that are
+left, and half-trained models go on from their checkpoints under --runs. Thresholds and settings are chosen on dev;
+test is read once a run. --afresh measures again what has been measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import hashlib
 import json
-import os
-import platform
+import shutil
+import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lagamc.baselines import BASELINES
+from lagamc.analysis import subset_figures
+from lagamc.baselines import PEERS, PeerSettings, peer
+from lagamc.bootstrap import bootstrap_intervals
 from lagamc.checkpoint import read_manifest, write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example, read_corpus
+from lagamc.datasets import Split, few_documents, read_data_set
 from lagamc.evaluation import evaluate_classifier
 from lagamc.labels import LabelSet
+from lagamc.metrics import Indicator
+from lagamc.provenance import provenance
 from lagamc.readers import ColumnMapping, Refusal, read_rows
+from lagamc.unseen import hold_out_labels
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "city-council"
-PACKAGES = ("torch", "transformers", "sentence-transformers", "scikit-learn")
+RESULTS = ROOT / "docs" / "results"
+RUNS = ROOT / "data" / "benchmarks"
+FIGURES = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
+FULL_PEERS = "tfidf-svm,tfidf-logreg,frozen-logreg,sigmoid,sigmoid-descriptions"
+UNSEEDED = {"tfidf-svm", "tfidf-logreg", "frozen-logreg", "zero-shot"}  # the same documents give the same figures
 
 
 def main() -> None:
+    options = arguments()
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    name, whole = collection(options.data)
+    protocol = f"-few{options.few}" if options.few else f"-unseen{options.unseen}" if options.unseen else ""
+    path = RESULTS / f"{options.name or name + protocol}.json"
+    runs: list[dict[str, Any]] = (
+        [] if options.afresh or not path.exists() else json.loads(path.read_text()).get("runs", [])
+    )
+    peers = options.peers.split(",") if options.peers else []
+    command = f"python benchmarks/accuracy.py {name if options.data != 'demo' else 'demo'}"
+    for seed, split, unseen in splits(whole, options, seeds):
+        wanted = [
+            ("lagamc", seed),
+            *((item, seed) for item in peers if protocol or item not in UNSEEDED or seed == seeds[0]),
+        ]
+        for system, own_seed in wanted:
+            config = TrainingConfig(seed=own_seed, **json.loads(options.config))
+            settings = PeerSettings(seed=own_seed, model=options.peer_model, epochs=options.peer_epochs)
+            key = digest(system, split, config.to_dict() if system == "lagamc" else repr(settings))
+            if any(row["key"] == key for row in runs):
+                print(f"{system}, seed {own_seed}: measured already", file=sys.stderr)
+                continue
+            if system == "lagamc":
+                folder = options.runs / f"{path.stem}-{key}"
+                row, actual, predicted, labels = ours(folder, split, config, afresh=options.afresh)
+            else:
+                row, actual, predicted, labels = theirs(system, split, settings)
+            row |= intervals(actual, predicted)
+            if unseen:
+                row["unseen"] = dataclasses.asdict(subset_figures(actual, predicted, labels, unseen))
+            runs.append({**row, "key": key, "train_documents": len(split.train), **provenance(seed=own_seed)})
+            write(path, whole, runs, command + flags(options))
+    show(json.loads(path.read_text(encoding="utf-8")))
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="'demo', or a folder with train, dev and test files and labels.json")
-    parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--run", type=Path, help="keep the run folder here; one that was stopped goes on")
+    parser.add_argument("--seeds", default="13", help="separated by ',' (default: %(default)s)")
+    protocol = parser.add_mutually_exclusive_group()
+    protocol.add_argument("--few", type=int, metavar="N", help="train on N documents a label")
+    protocol.add_argument("--unseen", type=int, metavar="N", help="hold N labels out of train and dev")
+    parser.add_argument("--peers", help="names as in lagamc baseline, or '' (default: what suits the protocol)")
+    parser.add_argument("--peer-model", help="encoder of the peers (default: the built-in one)")
+    parser.add_argument("--peer-epochs", type=int, help="default: as many as lagamc train takes")
+    parser.add_argument("--config", default="{}", help="settings of lagamc train as JSON, where not the defaults")
+    parser.add_argument("--name", help="of the results file (default: by data and protocol)")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="run folders are kept here (default: %(default)s)")
+    parser.add_argument("--afresh", action="store_true", help="train and measure again what lies there")
     options = parser.parse_args()
-    folder = DEMO if options.data == "demo" else Path(options.data)
-    corpora = demo_corpora() if options.data == "demo" else {s: read_split(folder, s) for s in ("train", "dev", "test")}
-    label_set = LabelSet.read(folder / "labels.json")
+    if options.peers is None:
+        few = "setfit,sigmoid,frozen-logreg,tfidf-svm"
+        options.peers = few if options.few else "zero-shot" if options.unseen else FULL_PEERS
+    for name in filter(None, options.peers.split(",")):
+        peer(name)
+    return options
 
-    with tempfile.TemporaryDirectory() as scratch:
-        run = options.run or Path(scratch) / "run"
-        rows = [train(run, corpora, label_set, options.seed)]
-        predictions = predict(run / "model", corpora["test"])
-    for name, baseline in BASELINES.items():
-        began = time.monotonic()
-        metrics = baseline(corpora["train"], corpora["dev"], corpora["test"], label_set)
-        rows.append({"system": name, **metrics.summary(), "seconds": round(time.monotonic() - began, 1)})
 
-    name = folder.name
-    report = {
-        "command": f"python benchmarks/accuracy.py {'demo' if options.data == 'demo' else name}",
-        "documents": {split: len(corpus) for split, corpus in corpora.items()},
-        "labels": len(label_set),
-        "machine": f"{platform.machine()}, {cores()} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
-        "systems": rows,
-    }
-    results = ROOT / "docs" / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    lines = [json.dumps({"id": identifier, "labels": labels}) for identifier, labels in predictions.items()]
-    (results / f"{name}-predictions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    show(report)
+def flags(options: argparse.Namespace) -> str:
+    shown = [f" --{name} {value}" for name in ("few", "unseen", "name") if (value := getattr(options, name))]
+    shown += [f" --seeds {options.seeds}"] if "," in options.seeds else []
+    return "".join(shown) + (f" --config '{options.config}'" if options.config != "{}" else "")
+
+
+def collection(data: str) -> tuple[str, Split]:
+    if data == "demo":
+        return DEMO.name, Split(**demo_corpora(), label_set=LabelSet.read(DEMO / "labels.json"))
+    found = read_data_set(Path(data))
+    if found.undescribed:
+        print(f"{len(found.undescribed)} labels have no description; their name stands in for it", file=sys.stderr)
+    return found.name, found.split
 
 
 def demo_corpora() -> dict[str, Corpus]:
@@ -86,37 +137,119 @@ def read_split(folder: Path, split: str) -> Corpus:
     return read_corpus(next(folder.glob(f"{split}.jsonl*")))
 
 
-def train(run: Path, corpora: Mapping[str, Corpus], label_set: LabelSet, seed: int) -> dict[str, Any]:
+def splits(
+    whole: Split, options: argparse.Namespace, seeds: Sequence[int]
+) -> Iterator[tuple[int, Split, tuple[str, ...]]]:
+    """(seed, the documents of this seed, its unseen labels)."""
+    for seed in seeds:
+        if options.few:
+            yield seed, dataclasses.replace(whole, train=few_documents(whole.train, options.few, seed=seed)), ()
+        elif options.unseen:
+            yield seed, *hold_out_labels(whole, count=options.unseen, seed=seed)
+        else:
+            yield seed, whole, ()
+
+
+Measured = tuple[dict[str, Any], Indicator, Indicator, LabelSet]
+
+
+def ours(run: Path, split: Split, config: TrainingConfig, *, afresh: bool) -> Measured:
     """Train in a child process, as the app does, and give its figures with time and peak memory."""
+    if afresh and run.exists():
+        shutil.rmtree(run)
     if not run.exists():
-        write_run_folder(run, config=TrainingConfig(seed=seed), labels=label_set, **corpora)
+        write_run_folder(run, config=config, labels=split.label_set, train=split.train, dev=split.dev)
     if not (run / "model").exists():
         subprocess.run([sys.executable, "-m", "lagamc", "train", str(run), "--json"], check=True, cwd=ROOT)
     events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     seconds = max(event.get("elapsed", 0.0) for event in events)  # of training and dev evaluation, all sessions
     peak = max(event.get("peak_memory_mb", 0) for event in events)
-    manifest = read_manifest(run / "model")
-    test = manifest.test or {}
-    return {
-        "system": "lagamc minilm, free-running", **test, "seconds": round(seconds, 1), "peak_mb": peak or None,
-        "dev_micro_f1": manifest.dev["micro_f1"], "dev_macro_f1": manifest.dev["macro_f1"],
+    dev = read_manifest(run / "model").dev
+    report = evaluate_classifier(Classifier.load(run / "model"), split.test)
+    row = {
+        "system": f"lagamc {config.backbone}, free-running", **report.metrics.summary(), "seconds": round(seconds, 1),
+        "peak_mb": peak or None, "dev_micro_f1": dev["micro_f1"], "dev_macro_f1": dev["macro_f1"],
+        "configuration": config.to_dict(),
+        "predictions": {
+            example.id: list(result.labels) for example, result in zip(split.test, report.results, strict=True)
+        },
     }  # fmt: skip
+    return row, report.actual, report.predicted, report.label_set
 
 
-def predict(model: Path, test: Corpus) -> dict[str, list[str]]:
-    report = evaluate_classifier(Classifier.load(model), test)
-    return {example.id: list(result.labels) for example, result in zip(test, report.results, strict=True)}
+def theirs(name: str, split: Split, settings: PeerSettings) -> Measured:
+    from lagamc.baselines.peers import indicators
+
+    began = time.monotonic()
+    result = peer(name).run(split, settings)
+    row = {
+        "system": PEERS[name].title, **result.metrics.summary(), "seconds": round(time.monotonic() - began, 1),
+        "dev_micro_f1": result.dev.micro_f1, "dev_macro_f1": result.dev.macro_f1,
+        "configuration": {"model": settings.model, "threshold": result.threshold, **result.chosen},
+    }  # fmt: skip
+    return row, indicators(split)[2], result.predicted, split.label_set
 
 
-def cores() -> int:
-    return len(os.sched_getaffinity(0))
+def intervals(actual: Indicator, predicted: Indicator) -> dict[str, list[float]]:
+    """95% bootstrap intervals over test documents, by figure."""
+    found = bootstrap_intervals(actual, predicted)
+    return {f"{name}_interval": [found[name].low, found[name].high] for name in ("micro_f1", "macro_f1")}
+
+
+def digest(system: str, split: Split, settings: object) -> str:
+    parts = [split.label_set.hash, *(corpus.hash for corpus in (split.train, split.dev, split.test))]
+    content = json.dumps([system, settings, parts], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:10]
+
+
+def write(path: Path, whole: Split, runs: list[dict[str, Any]], command: str) -> None:
+    """Runs with their means a system; predictions of our runs beside them. A half-written file is never seen."""
+    runs_only = [{name: value for name, value in row.items() if name != "predictions"} for row in runs]
+    report = {
+        "command": command,
+        "documents": {part: len(getattr(whole, part)) for part in ("train", "dev", "test")},
+        "labels": len(whole.label_set),
+        "machine": runs[-1]["machine"],
+        "versions": runs[-1]["versions"],
+        "systems": [mean_row([row for row in runs if row["system"] == system])
+                    for system in dict.fromkeys(row["system"] for row in runs)],
+        "runs": runs_only,
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for row in runs:
+        if predictions := row.get("predictions"):
+            lines = [json.dumps({"id": identifier, "labels": labels}) for identifier, labels in predictions.items()]
+            target = path.with_name(f"{path.stem}-predictions.jsonl")
+            target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            break
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Means over the seeds of one system, and how far they scatter."""
+    mean: dict[str, Any] = {"system": rows[0]["system"], "seeds": [row["seed"] for row in rows]}
+    for name in (*FIGURES, "seconds"):
+        mean[name] = statistics.fmean(row[name] for row in rows)
+    if len(rows) == 1:
+        mean |= {name: rows[0][name] for name in ("micro_f1_interval", "macro_f1_interval")}
+    else:
+        mean |= {f"{name}_sd": statistics.stdev(row[name] for row in rows) for name in ("micro_f1", "macro_f1")}
+    if "unseen" in rows[0]:
+        mean["unseen_macro_f1"] = statistics.fmean(row["unseen"]["macro_f1"] for row in rows)
+    return mean
 
 
 def show(report: Mapping[str, Any]) -> None:
     print(f"\n{report['documents']} {report['labels']} labels; {report['machine']}; {report['versions']}")
-    print(f"{'system':<38} micro-F1  macro-F1  seconds")
+    revisions = sorted({row["revision"] for row in report["runs"]})
+    print(f"measured at {', '.join(revisions)}")
+    print(f"{'system':<52} seeds  micro-F1  macro-F1  seconds  unseen macro-F1")
     for row in report["systems"]:
-        print(f"{row['system']:<38} {row['micro_f1']:8.4f}  {row['macro_f1']:8.4f}  {row['seconds']:7.1f}")
+        unseen = f"{row['unseen_macro_f1']:9.4f}" if "unseen_macro_f1" in row else ""
+        figures = f"{row['micro_f1']:8.4f}  {row['macro_f1']:8.4f}  {row['seconds']:7.1f}  {unseen}"
+        print(f"{row['system']:<52} {len(row['seeds']):5}  {figures}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Writes the figures of docs/results/*.json into the README, so that none is typed by hand.
+"""Writes the figures of docs/results/*.json into README and docs/evaluation.md, so that none is typed by hand.
 
-python benchmarks/tables.py            # rewrites README.md
+python benchmarks/tables.py            # rewrites the blocks between <!-- results:... --> marks
 """
 
 from __future__ import annotations
@@ -13,14 +13,93 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 TITLES = {"city-council": "the demo project", "caves": "CAVES (Poddar et al. 2022), tweets about vaccines"}
-BLOCK = re.compile(r"(<!-- results:accuracy -->\n).*?(<!-- /results:accuracy -->)", re.DOTALL)
+PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md")
+BLOCK = re.compile(r"(<!-- (results|paper):(\w+) -->\n).*?(<!-- /\2:\3 -->)", re.DOTALL)
 
 
-def rendered(readme: str) -> str:
-    """The README with its block of figures made anew."""
+def rendered(page: str) -> str:
+    """The page with its blocks of figures made anew."""
+    return BLOCK.sub(lambda found: found[1] + "\n".join(BLOCKS[found[3]]()) + found[4], page)
+
+
+def accuracy() -> list[str]:
     parts = [table(name, report(name)) for name in TITLES if path(name).exists()]
-    parts += [sentence(report(name)) for name, sentence in SENTENCES.items() if path(name).exists()]
-    return BLOCK.sub(lambda found: found[1] + "\n".join(parts) + found[2], readme)
+    return parts + [sentence(report(name)) for name, sentence in SENTENCES.items() if path(name).exists()]
+
+
+def protocols() -> list[str]:
+    """Few training documents a label, and labels that no training document carries."""
+    return [
+        protocol_table(found[1], found[2], int(found[3]), report(file.stem))
+        for file in sorted((ROOT / "docs" / "results").glob("*.json"))
+        if (found := re.fullmatch(r"(.+)-(few|unseen)(\d+)", file.stem)) and found[1] in TITLES
+    ]
+
+
+def protocol_table(name: str, protocol: str, number: int, content: Mapping[str, Any]) -> str:
+    trained = sorted({row["train_documents"] for row in content["runs"]})
+    size = f"{trained[0]:,}" if len(trained) == 1 else f"{trained[0]:,} to {trained[-1]:,}"
+    what = (
+        f"{number} training documents a label" if protocol == "few" else f"{number} labels without a training document"
+    )
+    unseen = "unseen_macro_f1" in content["systems"][0]
+    head = f"**{TITLES[name]}**, {what} ({size} in all); `{content['command']}` on {content['machine']}.\n"
+    lines = [
+        head,
+        f"| system | test micro-F1 | test macro-F1 |{' macro-F1 of the unseen labels |' if unseen else ''}",
+        f"|---|---|---|{'---|' if unseen else ''}",
+    ]
+    for row in content["systems"]:
+        last = f" {row['unseen_macro_f1']:.3f} |" if unseen else ""
+        lines.append(f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} |{last}")
+    return "\n".join(lines) + "\n"
+
+
+def honesty() -> list[str]:
+    """Free-running against teacher-forced, for every collection whose model was asked."""
+    return [honesty_table(name, report(f"{name}-honesty")) for name in TITLES if path(f"{name}-honesty").exists()]
+
+
+def honesty_table(name: str, content: Mapping[str, Any]) -> str:
+    found, counts = content["honesty"], content["documents"]
+    rows = {
+        "free-running": found["free_running"],
+        "teacher-forced": found["teacher_forced"],
+        "texts shuffled, free-running": found["shuffled"],
+        "texts shuffled, teacher-forced": found["teacher_forced_shuffled"],
+        "chance: the model's answers handed round": found["chance"]["permuted"],
+        f"chance: always {', '.join(found['chance']['constant_labels'])}": found["chance"]["constant"],
+    }
+    copies = found["duplicates"]
+    none = copies["exact"] + copies["near"] == 0
+    if copies["without"] is not None and not none:
+        counted = f"{copies['exact']} exact and {copies['near']} near copies"
+        rows[f"free-running, without {counted} of training texts"] = copies["without"]
+    rows |= {f"peer: {item['name']}": item["figures"] for item in found["peers"]}
+    epochs = content["configuration"]["epochs"]
+    head = (
+        f"**{TITLES[name]}**, `{content['configuration']['backbone']}` trained on {counts['train']:,} documents"
+        f"{f' for {epochs} epochs' if epochs else ''}, {counts['test']:,} test documents, seed {content['seed']}; "
+        f"`{content['command']}`.{' No test text lies in train, word for word or nearly.' if none else ''}\n"
+    )
+    lines = [
+        head,
+        "| measured | micro-F1 | macro-F1 |",
+        "|---|---|---|",
+        *(f"| {title} | {row['micro_f1']:.3f} | {row['macro_f1']:.3f} |" for title, row in rows.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def unavailable() -> list[str]:
+    """The paper's figures of systems that have no kept library."""
+    from lagamc.paper.figures import SETS, TABLE_3
+
+    lines = [f"| system (paper, Table 3: micro / macro-F1) | {' | '.join(SETS)} |", f"|---|{'---|' * len(SETS)}"]
+    for system in ("StarTransformer", "AttentiveConvNet", "GalaXC", "SiameseXML", "DEXA", "DeepXML", "Renee"):
+        cells = [f"{micro:.3f} / {macro:.3f}" for micro, macro in (TABLE_3[system][name] for name in SETS)]
+        lines.append(f"| {system} | {' | '.join(cells)} |")
+    return ["\n".join(lines) + "\n"]
 
 
 def path(name: str) -> Path:
@@ -38,13 +117,21 @@ def table(name: str, content: Mapping[str, Any]) -> str:
         f"**{TITLES[name]}**: {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test documents, "
         f"{content['labels']} labels; `{content['command']}` on {content['machine']}.\n"
     )
-    lines = [
-        head,
-        "| system | test micro-F1 | test macro-F1 |",
-        "|---|---|---|",
+    lines = [head, "| system | test micro-F1 | test macro-F1 |", "|---|---|---|"]
+    lines += [
+        f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} |" for row in content["systems"]
     ]
-    lines += [f"| {row['system']} | {row['micro_f1']:.3f} | {row['macro_f1']:.3f} |" for row in content["systems"]]
     return "\n".join(lines) + "\n"
+
+
+def figure(row: Mapping[str, Any], name: str) -> str:
+    """A mean over seeds with its standard deviation, or one seed's figure with its bootstrap interval."""
+    if f"{name}_sd" in row:
+        return f"{row[name]:.3f} ± {row[f'{name}_sd']:.3f} ({len(row['seeds'])} seeds)"
+    if f"{name}_interval" in row:
+        low, high = row[f"{name}_interval"]
+        return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{row[name]:.3f}"
 
 
 def workbench(content: Mapping[str, Any]) -> str:
@@ -131,8 +218,9 @@ SENTENCES = {
     "workbench": workbench, "decoding": decoding, "precision": precision, "matching": matching,
     "streaming": streaming, "app_latency": app_latency, "inference": inference, "studio": studio,
 }  # fmt: skip
+BLOCKS = {"accuracy": accuracy, "protocols": protocols, "honesty": honesty, "unavailable": unavailable}
 
 
 if __name__ == "__main__":
-    target = ROOT / "README.md"
-    target.write_text(rendered(target.read_text(encoding="utf-8")), encoding="utf-8")
+    for target in PAGES:
+        target.write_text(rendered(target.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The command line: lagamc train | classify | evaluate | describe."""
+"""The command line: lagamc train | classify | evaluate | describe | honesty | baseline | paper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lagamc.commands import classify, describe, evaluate, train
+from lagamc.commands import baseline, classify, describe, evaluate, honesty, paper, train
 from lagamc.errors import Cancelled, LagamcError
 
 __all__ = ["main"]
@@ -37,6 +37,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="lagamc", description="Multi-label text classification by generating label descriptions."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (train, classify, evaluate, describe):
+    for command in (train, classify, evaluate, describe, honesty, baseline, paper):
         command.register(commands)
     return parser

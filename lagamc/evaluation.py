@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
+
+from lagamc.analysis import (
+    CountRow,
+    LengthBucket,
+    SubsetFigures,
+    ThresholdRow,
+    label_count_table,
+    length_buckets,
+    rarest_labels,
+    subset_figures,
+    threshold_sweep,
+)
 from lagamc.backbone import Backbone
+from lagamc.bootstrap import Interval, bootstrap_intervals
 from lagamc.classifier import Classifier, DocumentResult
 from lagamc.corpus import Corpus
+from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import DatasetError
 from lagamc.generation import Progress
 from lagamc.labels import LabelSet
-from lagamc.metrics import Metrics, indicator, multilabel_metrics
+from lagamc.matcher import Matcher
+from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 
-__all__ = ["Report", "evaluate", "evaluate_classifier"]
+__all__ = ["COSINE_THRESHOLDS", "Details", "Report", "details", "evaluate", "evaluate_classifier", "rematched", "sweep"]
+
+COSINE_THRESHOLDS = np.round(np.arange(0.0, 1.0, 0.05), 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Figures, and the results they were computed from, in corpus order."""
+    """Figures, and what they were computed from, in corpus order. Matrices are (documents, labels)."""
 
     metrics: Metrics
     results: tuple[DocumentResult, ...]
+    label_set: LabelSet
+    actual: Indicator
+    predicted: Indicator
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a report says beyond its figures; `rare` and `unseen` need to know the training labels."""
+
+    intervals: dict[str, Interval]
+    counts: tuple[CountRow, ...]
+    buckets: tuple[LengthBucket, ...]
+    rare: SubsetFigures | None = None
+    unseen: SubsetFigures | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values."""
+        return asdict(self)
 
 
 def evaluate_classifier(
@@ -42,7 +80,8 @@ def evaluate_classifier(
         [example.text for example in corpus], threshold=threshold, progress=progress, cancelled=cancelled
     )
     predicted = indicator([result.labels for result in results], label_set)
-    return Report(multilabel_metrics(actual, predicted, label_set.names), tuple(results))
+    metrics = multilabel_metrics(actual, predicted, label_set.names)
+    return Report(metrics, tuple(results), label_set, actual, predicted)
 
 
 def evaluate(
@@ -52,3 +91,68 @@ def evaluate(
     """Evaluate a backbone as it stands in the middle of training."""
     classifier = Classifier(backbone, label_set, max_new_tokens=max_new_tokens, threshold=threshold)
     return evaluate_classifier(classifier, corpus, cancelled=cancelled)
+
+
+def details(
+    report: Report, *, train_counts: Mapping[str, int] | None = None, unseen: Collection[str] | None = None,
+    samples: int = 1000, seed: int = 13,
+) -> Details:  # fmt: skip
+    """Intervals, label counts, length buckets, rare and unseen labels of a report.
+
+    Args:
+        report: of any system.
+        train_counts: {label: training documents}; without it nothing can be said of rare and unseen labels.
+        unseen: labels to report as unseen; by default those without a training document.
+        samples: bootstrap resamples.
+        seed: of the resamples.
+    """
+    actual, predicted, label_set = report.actual, report.predicted, report.label_set
+    rare = None
+    if train_counts is not None:
+        rare = subset_figures(actual, predicted, label_set, rarest_labels(train_counts, label_set.names))
+        if unseen is None:
+            unseen = [name for name in label_set.names if not train_counts.get(name)]
+    return Details(
+        intervals=bootstrap_intervals(actual, predicted, samples=samples, seed=seed),
+        counts=label_count_table(actual, predicted),
+        buckets=length_buckets(actual, predicted, label_set),
+        rare=rare,
+        unseen=subset_figures(actual, predicted, label_set, unseen) if unseen else None,
+    )
+
+
+def sweep(report: Report) -> tuple[ThresholdRow, ...]:
+    """Figures at every cosine threshold from 0 to 0.95, nothing generated anew. Meant for dev (section 8.5)."""
+
+    def decide(threshold: float) -> Indicator:
+        return indicator([result.decide(threshold).labels for result in report.results], report.label_set)
+
+    return threshold_sweep(report.actual, decide, report.label_set.names, COSINE_THRESHOLDS)
+
+
+def rematched(report: Report, encoder: str | None) -> Report:
+    """The report with its sentences matched anew by a frozen sentence encoder (Table 7); nothing is generated.
+
+    Args:
+        report: of any model.
+        encoder: a sentence-transformers folder or hub name; None is the built-in one.
+
+    Raises:
+        BackboneError: the encoder cannot be loaded.
+    """
+    frozen = SentenceEmbedder.load(encoder).eval()
+    label_set = report.label_set
+    unique = sorted({sentence.text for result in report.results for sentence in result.sentences})
+    matcher = Matcher(label_set.names, frozen.encode(label_set.descriptions).numpy())
+    matches = matcher.match(frozen.encode(unique).numpy()) if unique else []
+    by_text = dict(zip(unique, matches, strict=True))
+    results = tuple(
+        dataclasses.replace(
+            result,
+            sentences=tuple(dataclasses.replace(item, match=by_text[item.text]) for item in result.sentences),
+        ).decide(result.threshold)
+        for result in report.results
+    )
+    predicted = indicator([result.labels for result in results], label_set)
+    metrics = multilabel_metrics(report.actual, predicted, label_set.names)
+    return Report(metrics, results, label_set, report.actual, predicted)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_model, progress
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
+
+if TYPE_CHECKING:
+    from lagamc.analysis import SubsetFigures, ThresholdRow
+    from lagamc.evaluation import Details, Report
 
 __all__ = ["register"]
 
@@ -18,32 +24,88 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("evaluate", help="compare free-running predictions with a file's labels")
     add_model(command, file_help=".csv or .jsonl with labels, plain or .gz")
+    command.add_argument("--train", type=Path, metavar="FILE", help="its training documents: tells rare, unseen labels")
+    command.add_argument("--unseen", help="labels to report as unseen, separated by ';' (default: none in train)")
+    command.add_argument("--sweep", action="store_true", help="figures at every threshold; choose one on dev, not test")
+    command.add_argument("--teacher-forced", action="store_true", help="a diagnostic: feed the decoder the true target")
+    command.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=13, help="of the bootstrap (default: %(default)s)")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     from lagamc.classifier import Classifier
-    from lagamc.evaluation import evaluate_classifier
+    from lagamc.evaluation import details, evaluate_classifier, sweep
+    from lagamc.teacher_forcing import TEACHER_FORCED, teacher_forced
 
     corpus: Corpus = read_corpus(options.file)
     if not corpus.label_counts():
         raise DatasetError(
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
         )
+    counts = read_corpus(options.train).label_counts() if options.train else None
+    unseen = [name.strip() for name in options.unseen.split(";") if name.strip()] if options.unseen else None
     classifier = Classifier.load(options.model, device=options.device)
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
-    figures: dict[str, Any] = {"documents": len(corpus), **report.metrics.summary()}
+    more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)
+    rows = sweep(report) if options.sweep else ()
+    diagnostic: dict[str, Any] | None = None
+    if options.teacher_forced:
+        with progress("teacher-forced") as advance:
+            figures = teacher_forced(classifier, corpus, progress=advance).summary()
+        diagnostic = {"what": TEACHER_FORCED, **figures}
     if options.json:
-        labels = [dataclasses.asdict(label) for label in report.metrics.labels]
-        print(json.dumps({**figures, "labels": labels}, ensure_ascii=False))
-        return
-    print(f"{len(corpus):,} documents, free-running")
+        print(json.dumps(_as_json(report, more, rows, diagnostic), ensure_ascii=False))
+    else:
+        print("\n".join(_as_text(report, more, rows, diagnostic)))
+
+
+def _as_json(
+    report: Report, more: Details, rows: tuple[ThresholdRow, ...], diagnostic: dict[str, Any] | None
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {"documents": len(report.results), **report.metrics.summary(), **more.to_dict()}
+    figures["labels"] = [dataclasses.asdict(label) for label in report.metrics.labels]
+    if rows:
+        figures["sweep"] = [dataclasses.asdict(row) for row in rows]
+    if diagnostic:
+        figures["teacher_forced"] = diagnostic
+    return figures
+
+
+def _as_text(
+    report: Report, more: Details, rows: tuple[ThresholdRow, ...], diagnostic: dict[str, Any] | None
+) -> Iterator[str]:
+    yield f"{len(report.results):,} documents, free-running; 95% intervals over documents"
     for name, value in report.metrics.summary().items():
-        print(f"{name:>16}  {value:.4f}")
-    width = max(len(label.name) for label in report.metrics.labels)
-    print(f"\n{'label':<{width}}  precision  recall      f1  documents")
+        interval = more.intervals[name]
+        yield f"{name:>16}  {value:.4f}  [{interval.low:.4f}, {interval.high:.4f}]"
+    if diagnostic:
+        yield f"\n{diagnostic['what']}"
+        for name in report.metrics.summary():
+            yield f"{name:>16}  {diagnostic[name]:.4f}"
+    width = max(5, *(len(label.name) for label in report.metrics.labels))
+    yield f"\n{'label':<{width}}  precision  recall      f1  documents"
     for label in report.metrics.labels:
-        print(
-            f"{label.name:<{width}}  {label.precision:9.4f}  {label.recall:6.4f}  {label.f1:6.4f}  {label.support:9,}"
-        )
+        yield f"{label.name:<{width}}  {label.precision:9.4f}  {label.recall:6.4f}  {label.f1:6.4f}  {label.support:9,}"
+    yield "\nlabels a document  actual  predicted"
+    for count in more.counts:
+        yield f"{count.labels:17}  {count.actual:6,}  {count.predicted:9,}"
+    yield "\nwords of the target  documents  micro_f1  macro_f1"
+    for bucket in more.buckets:
+        span = f"{bucket.shortest} to {bucket.longest}"
+        yield f"{span:>19}  {bucket.documents:9,}  {bucket.micro_f1:8.4f}  {bucket.macro_f1:8.4f}"
+    yield from _subset("least frequent 15% of labels in train", more.rare)
+    yield from _subset("labels without a training document", more.unseen)
+    if rows:
+        yield "\nthreshold  micro_f1  macro_f1   (choose it on dev)"
+        for row in rows:
+            yield f"{row.threshold:9.2f}  {row.micro_f1:8.4f}  {row.macro_f1:8.4f}"
+
+
+def _subset(title: str, figures: SubsetFigures | None) -> Iterator[str]:
+    if figures is None:
+        return
+    yield f"\n{title}: {', '.join(figures.labels)}"
+    yield f"macro-F1 {figures.macro_f1:.4f} over all documents"
+    yield f"macro-F1 {figures.macro_f1_of_carriers:.4f} over the {figures.carriers:,} documents that carry one of them"

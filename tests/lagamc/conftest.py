@@ -7,6 +7,7 @@ import pytest
 from tiny_models import build_tiny_embedded, build_tiny_llama, build_tiny_mistral, build_tiny_t5
 
 from lagamc.checkpoint import write_run_folder
+from lagamc.cli import main
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example
 from lagamc.labels import LabelSet
@@ -59,6 +60,18 @@ def tiny(tmp_path_factory, corpora):
 def small_encoder(tiny, monkeypatch):
     """The sentence encoder next to T5 and causal models is a tiny one too."""
     monkeypatch.setattr("lagamc.encoder.minilm_folder", lambda: tiny["embedded"])
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny, corpora, label_set):
+    """The run folder of a tiny embedded model that has learnt the small corpus; only to be read."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    config = TrainingConfig(
+        backbone=str(tiny["embedded"]), epochs=8, learning_rate=3e-3, new_layer_rate=1.0, batch_size=8
+    )
+    write_run_folder(folder, config=config, labels=label_set, **corpora)
+    assert main(["train", str(folder), "--json"]) == 0
+    return folder
 
 
 @pytest.fixture

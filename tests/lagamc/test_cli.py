@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_help_of_every_command(capsys):
     actions = [["describe", action] for action in ("check", "scaffold", "wikipedia", "refine")]
-    for command in (["train"], ["classify"], ["evaluate"], *actions):
+    for command in (["train"], ["classify"], ["evaluate"], ["honesty"], ["baseline"], ["paper"], *actions):
         with pytest.raises(SystemExit) as stop:
             main([*command, "--help"])
         assert stop.value.code == 0

@@ -11,7 +11,6 @@ import pytest
 
 from lagamc.checkpoint import read_manifest
 from lagamc.classifier import Classifier
-from lagamc.cli import main
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.errors import Cancelled, CheckpointError, ConfigError
 from lagamc.evaluation import evaluate_classifier
@@ -22,20 +21,6 @@ LOSSES = ("step", "loss", "cross_entropy", "cosine", "description", "lambda")
 
 def losses(rows):
     return [[row[name] for name in LOSSES] for row in rows]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, tiny, corpora, label_set):
-    """A tiny embedded model that has learnt the small corpus, and its run folder."""
-    from lagamc.checkpoint import write_run_folder
-
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    config = TrainingConfig(
-        backbone=str(tiny["embedded"]), epochs=8, learning_rate=3e-3, new_layer_rate=1.0, batch_size=8
-    )
-    write_run_folder(folder, config=config, labels=label_set, **corpora)
-    assert main(["train", str(folder), "--json"]) == 0
-    return folder
 
 
 def test_a_tiny_model_learns_to_write_its_descriptions(trained, corpora, events):

@@ -1,0 +1,56 @@
+"""SetFit (Tunstall et al., 2022): contrastive pairs tune a sentence encoder, then one logistic regression a label."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+
+from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores
+from lagamc.corpus import Corpus
+from lagamc.datasets import Split
+from lagamc.errors import BackboneError, DatasetError
+
+__all__ = ["setfit"]
+
+
+def setfit(split: Split, settings: PeerSettings) -> PeerResult:
+    """The setfit package at its authors' settings: R pairs a document and kind, one epoch, batches of 16.
+
+    Labels that no training document carries, or all do, have no head and are never predicted.
+
+    Raises:
+        ConfigError: the package is not installed.
+        DatasetError: no label can be learnt.
+        BackboneError: the sentence encoder cannot be loaded.
+    """
+    from lagamc.encoder import minilm_folder
+
+    library, datasets = optional("setfit"), optional("datasets")
+    train, _, _ = indicators(split)
+    learnt = [column for column in range(train.shape[1]) if 0 < train[:, column].sum() < len(train)]
+    if not learnt:
+        raise DatasetError("No label is carried by some training documents and not by others: nothing to learn.")
+    source = str(minilm_folder()) if settings.model is None else settings.model
+    try:
+        model = library.SetFitModel.from_pretrained(
+            source, multi_target_strategy="one-vs-rest", head_params={"max_iter": 1000}
+        )
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
+    texts = [example.text for example in split.train]
+    pairs = datasets.Dataset.from_dict({"text": texts, "label": train[:, learnt].astype(int).tolist()})
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = library.TrainingArguments(
+            output_dir=scratch, num_iterations=settings.pairs, num_epochs=1, batch_size=settings.batch_size,
+            seed=settings.seed, max_length=settings.max_tokens, save_strategy="no", report_to="none",
+            show_progress_bar=False,
+        )  # fmt: skip
+        library.Trainer(model=model, args=arguments, train_dataset=pairs).train()
+
+    def scores(corpus: Corpus) -> Scores:
+        found = np.full((len(corpus), train.shape[1]), -np.inf)
+        found[:, learnt] = model.predict_proba([example.text for example in corpus], as_numpy=True)
+        return found
+
+    return result_from_scores(split, scores(split.dev), scores(split.test), pairs=settings.pairs)

@@ -1,0 +1,92 @@
+"""Linear models, one a label, on TF-IDF or on frozen sentence embeddings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lagamc.baselines.peers import (
+    PeerResult,
+    PeerSettings,
+    Scores,
+    best_threshold,
+    indicators,
+    result_from_scores,
+    worth,
+)
+from lagamc.datasets import Split
+
+__all__ = ["frozen_encoder_logistic_regression", "tfidf", "tfidf_linear_svm", "tfidf_logistic_regression"]
+
+C_VALUES = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+Build = Callable[[float, str | None], Any]
+
+
+def tfidf_linear_svm(split: Split, settings: PeerSettings) -> PeerResult:
+    """TF-IDF of words and word pairs, and one linear SVM a label."""
+    from sklearn.svm import LinearSVC
+
+    def build(c: float, class_weight: str | None) -> Any:
+        return LinearSVC(C=c, class_weight=class_weight, max_iter=5000, random_state=settings.seed)
+
+    return _one_vs_rest(build, {f"terms of {least}": tfidf(split, least) for least in (1, 2)}, split)
+
+
+def tfidf_logistic_regression(split: Split, _: PeerSettings) -> PeerResult:
+    """TF-IDF of words and word pairs, and one logistic regression a label."""
+    return _one_vs_rest(_logistic_regression, {f"terms of {least}": tfidf(split, least) for least in (1, 2)}, split)
+
+
+def frozen_encoder_logistic_regression(split: Split, settings: PeerSettings) -> PeerResult:
+    """Embeddings of a frozen sentence encoder, and one logistic regression a label."""
+    from lagamc.encoder import SentenceEncoder
+    from lagamc.precision import chosen_device
+
+    encoder = SentenceEncoder.load(settings.model).to(chosen_device(settings.device))
+    parts = (split.train, split.dev, split.test)
+    features = [encoder.encode([example.text for example in corpus]).numpy() for corpus in parts]
+    return _one_vs_rest(_logistic_regression, {"embeddings": features}, split)
+
+
+def tfidf(split: Split, least: int) -> list[Any]:
+    """Features of train, dev and test: words and word pairs that `least` training documents hold."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    indicators(split)
+    train, dev, test = ([example.text for example in corpus] for corpus in (split.train, split.dev, split.test))
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=min(least, len(train)))
+    return [vectorizer.fit_transform(train), vectorizer.transform(dev), vectorizer.transform(test)]
+
+
+def _logistic_regression(c: float, class_weight: str | None) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=c, class_weight=class_weight, max_iter=2000)
+
+
+def _one_vs_rest(build: Build, choices: dict[str, Sequence[Any]], split: Split) -> PeerResult:
+    """Fit on train; pick features, C, class weight and one threshold on dev; measure on test once."""
+    train, dev, _ = indicators(split)
+    learnt = [column for column in range(train.shape[1]) if 0 < train[:, column].sum() < len(train)]
+    nothing = np.empty((0, 0))
+    best: tuple[float, Scores, Scores, dict[str, Any]] = (-1.0, nothing, nothing, {})
+    for (name, (learn, check, measure)), c, weight in itertools.product(choices.items(), C_VALUES, (None, "balanced")):
+        models = [build(c, weight).fit(learn, train[:, column]) for column in learnt]
+        scores = _scores(models, learnt, check, train.shape[1])
+        figure = worth(best_threshold(dev, scores, split.label_set)[1])
+        if figure > best[0]:
+            chosen = {"features": name, "C": c, "class_weight": weight}
+            best = figure, scores, _scores(models, learnt, measure, train.shape[1]), chosen
+    return result_from_scores(split, best[1], best[2], **best[3])
+
+
+def _scores(models: Sequence[Any], learnt: Sequence[int], features: Any, labels: int) -> Scores:
+    """(documents, labels) decision scores; labels without a model are never predicted."""
+    scores = np.full((features.shape[0], labels), -np.inf)
+    for column, model in zip(learnt, models, strict=True):
+        scores[:, column] = model.decision_function(features)
+    return scores

@@ -1,0 +1,123 @@
+"""What all peers share: settings, results, and the choice of a threshold on dev."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lagamc.config import recommended_epochs
+from lagamc.datasets import Split
+from lagamc.errors import ConfigError, DatasetError
+from lagamc.labels import LabelSet
+from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
+
+__all__ = [
+    "PeerResult",
+    "PeerSettings",
+    "Scores",
+    "best_threshold",
+    "indicators",
+    "optional",
+    "result_from_scores",
+    "worth",
+]
+
+Scores = NDArray[np.float64]  # (documents, labels), -inf where a label cannot be predicted
+
+_CANDIDATES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerSettings:
+    """Settings of the peers; each takes what it needs.
+
+    Raises:
+        ConfigError: a number is out of range.
+    """
+
+    model: str | None = None  # hub name or folder of the encoder; name of the chat model; None: built-in MiniLM
+    epochs: int | None = None  # None: as many as `lagamc train` would take
+    learning_rates: tuple[float, ...] = (1e-4,)  # of fine-tuned encoders; dev chooses
+    batch_size: int = 16
+    max_tokens: int = 256
+    pairs: int = 20  # SetFit: pairs a document and kind, R in its paper
+    base_url: str | None = None  # of an OpenAI-compatible server
+    client: Any = field(default=None, compare=False, repr=False)  # an openai.OpenAI; None: from base_url and the key
+    seed: int = 13
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "max_tokens", "pairs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.epochs is not None and self.epochs < 1:
+            raise ConfigError(f"epochs must be at least 1, got {self.epochs}.")
+        if not self.learning_rates or not all(0 < rate < 1 for rate in self.learning_rates):
+            raise ConfigError(f"learning_rates must lie between 0 and 1, got {self.learning_rates}.")
+
+    def epochs_for(self, split: Split) -> int:
+        """Epochs in force."""
+        return self.epochs or recommended_epochs(len(split.train))
+
+
+@dataclass(frozen=True, slots=True)
+class PeerResult:
+    """Test figures and predictions (documents, labels), and what dev chose."""
+
+    metrics: Metrics
+    dev: Metrics
+    predicted: Indicator
+    threshold: float
+    chosen: Mapping[str, Any]
+
+
+def indicators(split: Split) -> tuple[Indicator, Indicator, Indicator]:
+    """(documents, labels) of train, dev and test. Raises DatasetError when one of them is empty."""
+    for name in ("train", "dev", "test"):
+        if not getattr(split, name):
+            raise DatasetError(f"There is no document in {name}. A peer learns from train and chooses on dev.")
+    train, dev, test = (
+        indicator([example.labels for example in corpus], split.label_set)
+        for corpus in (split.train, split.dev, split.test)
+    )
+    return train, dev, test
+
+
+def worth(metrics: Metrics) -> float:
+    """What dev decides by: the mean of micro- and macro-F1, since both are reported."""
+    return (metrics.micro_f1 + metrics.macro_f1) / 2
+
+
+def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tuple[float, Metrics]:
+    """The threshold above which scores become labels, of all that differ on these documents (at most 200)."""
+    finite = scores[np.isfinite(scores)]
+    levels = np.unique(np.quantile(finite, np.linspace(0, 1, _CANDIDATES))) if len(finite) else np.zeros(1)
+    between = np.append((levels[1:] + levels[:-1]) / 2, levels[0] - 1.0)  # the last: every finite score counts
+    found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in between]
+    return max(found, key=lambda pair: worth(pair[1]))
+
+
+def result_from_scores(split: Split, dev: Scores, test: Scores, **chosen: Any) -> PeerResult:
+    """Pick the threshold on dev, apply it to test once."""
+    _, dev_actual, test_actual = indicators(split)
+    threshold, dev_metrics = best_threshold(dev_actual, dev, split.label_set)
+    predicted: Indicator = test > threshold
+    metrics = multilabel_metrics(test_actual, predicted, split.label_set.names)
+    return PeerResult(metrics, dev_metrics, predicted, threshold, chosen)
+
+
+def optional(module: str) -> ModuleType:
+    """Import a package of the extra `peers`. Raises ConfigError that says how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"This peer needs a package that is not installed ({error}). "
+            "Install the optional peers: pip install 'lagamc-workbench[peers]'"
+        ) from error

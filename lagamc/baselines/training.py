@@ -1,0 +1,105 @@
+"""The training loop of the neural peers: binary cross-entropy, the best epoch chosen on dev."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lagamc.baselines.peers import PeerSettings, Scores, best_threshold, worth
+from lagamc.labels import LabelSet
+from lagamc.metrics import Indicator
+from lagamc.precision import chosen_device
+
+__all__ = ["Tokens", "fit_network"]
+
+Tokens = Sequence[Sequence[int]]  # token ids of each document
+
+WARMUP = 0.1
+_SHORTEST = 16  # tokens that a batch is padded to at least, so that every convolution fits
+
+
+def fit_network(
+    network: nn.Module, *, groups: Sequence[dict[str, object]], tokens: tuple[Tokens, Tokens, Tokens],
+    train: Indicator, dev: Indicator, label_set: LabelSet, settings: PeerSettings, epochs: int, pad: int,
+) -> tuple[Scores, Scores, int]:  # fmt: skip
+    """Train, and score dev and test with the epoch that is best on dev.
+
+    Args:
+        network: (B, T) token ids and (B, T) mask -> logits (B, L).
+        groups: optimiser groups, each with its `lr`.
+        tokens: of train, dev and test.
+        train: (documents, labels).
+        dev: (documents, labels).
+        label_set: the labels.
+        settings: batch size, seed and device.
+        epochs: how often train is read.
+        pad: token id of padding.
+
+    Returns:
+        Logits of dev and test, and the epoch that gave them.
+    """
+    device = chosen_device(settings.device)
+    network.to(device)
+    optimizer = torch.optim.AdamW([{**group} for group in groups], weight_decay=0.01)
+    total = epochs * -(-len(train) // settings.batch_size)
+    warmup = max(1, round(WARMUP * total))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, max(0.0, (total - step) / max(1, total - warmup)))
+    )
+    nothing = np.empty((0, 0))
+    best: tuple[float, Scores, Scores, int] = (-1.0, nothing, nothing, 0)
+    for epoch in range(1, epochs + 1):
+        network.train()
+        for rows in _batches(tokens[0], settings.batch_size, f"{settings.seed}-{epoch}"):
+            carried = torch.from_numpy(train[rows]).float().to(device)
+            logits = network(*_padded([tokens[0][row] for row in rows], pad, device))  # (B, L)
+            loss = F.binary_cross_entropy_with_logits(logits.float(), carried, reduction="none").sum(dim=1).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+        scores = _logits(network, tokens[1], settings.batch_size, pad, device)
+        figure = worth(best_threshold(dev, scores, label_set)[1])
+        if figure > best[0]:
+            best = figure, scores, _logits(network, tokens[2], settings.batch_size, pad, device), epoch
+    return best[1], best[2], best[3]
+
+
+def _batches(tokens: Tokens, size: int, seed: str) -> Iterator[list[int]]:
+    """Rows of documents of like length, in an order that the seed decides."""
+    chooser = random.Random(seed)
+    order = list(range(len(tokens)))
+    chooser.shuffle(order)
+    pool = 50 * size
+    batches: list[list[int]] = []
+    for start in range(0, len(order), pool):
+        rows = sorted(order[start : start + pool], key=lambda row: len(tokens[row]))
+        batches += [rows[i : i + size] for i in range(0, len(rows), size)]
+    chooser.shuffle(batches)
+    return iter(batches)
+
+
+@torch.inference_mode()
+def _logits(network: nn.Module, tokens: Tokens, size: int, pad: int, device: torch.device) -> Scores:
+    network.eval()
+    order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
+    parts = [
+        network(*_padded([tokens[row] for row in order[start : start + 4 * size]], pad, device)).float().cpu().numpy()
+        for start in range(0, len(order), 4 * size)
+    ]
+    scores = np.empty((len(tokens), parts[0].shape[1]))
+    scores[order] = np.concatenate(parts)
+    return scores
+
+
+def _padded(rows: Tokens, pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    width = max(_SHORTEST, *map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+    return ids, mask

@@ -1,0 +1,105 @@
+"""Bootstrap intervals of multi-label figures, over documents, seeded; two systems are resampled together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lagamc.metrics import Indicator
+
+__all__ = ["SUMMARY", "Interval", "bootstrap_intervals", "paired_differences"]
+
+SUMMARY = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
+_BLOCK = 64  # resamples computed at a time; memory is block x documents
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a figure lies in the middle `confidence` of the resamples."""
+
+    low: float
+    high: float
+
+
+def bootstrap_intervals(
+    actual: Indicator, predicted: Indicator, *, samples: int = 1000, seed: int = 13, confidence: float = 0.95
+) -> dict[str, Interval]:
+    """Percentile intervals of every summary figure.
+
+    Documents are drawn with replacement. The same seed and number of documents give the same draws,
+    whatever is predicted, so that the figures of two systems can be compared draw by draw. A label that no
+    drawn document carries, and that none was given, has no F1 there and is left out of that macro-F1,
+    unless it has none in the whole set either.
+
+    Args:
+        actual: (documents, labels).
+        predicted: of the same shape.
+        samples: how many times documents are drawn.
+        seed: of the draws.
+        confidence: share of resamples inside the interval.
+    """
+    return _intervals(_resampled(actual, predicted, samples, seed), confidence)
+
+
+def paired_differences(
+    actual: Indicator, first: Indicator, second: Indicator, *,
+    samples: int = 1000, seed: int = 13, confidence: float = 0.95,
+) -> dict[str, Interval]:  # fmt: skip
+    """Intervals of (figure of `first` - figure of `second`) over the same resamples.
+
+    An interval that does not contain zero says that the difference is more than the choice of documents.
+    """
+    one, other = (_resampled(actual, predicted, samples, seed) for predicted in (first, second))
+    return _intervals({name: one[name] - other[name] for name in SUMMARY}, confidence)
+
+
+def _intervals(figures: dict[str, Array], confidence: float) -> dict[str, Interval]:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    ends = ((1 - confidence) / 2, (1 + confidence) / 2)
+    return {name: Interval(*(float(end) for end in np.quantile(values, ends))) for name, values in figures.items()}
+
+
+def _resampled(actual: Indicator, predicted: Indicator, samples: int, seed: int) -> dict[str, Array]:
+    """{figure: (samples,)}."""
+    if actual.shape != predicted.shape or not len(actual) or samples < 1:
+        raise ValueError(f"shapes {actual.shape} and {predicted.shape}, {samples} samples: nothing to resample")
+    both = (actual & predicted).astype(np.float64)
+    given, carried = predicted.astype(np.float64), actual.astype(np.float64)
+    defined = (actual | predicted).any(axis=0)  # (L,)
+    hits, sizes = both.sum(axis=1), given.sum(axis=1) + carried.sum(axis=1)  # (N,)
+    rows = np.stack(
+        [_ratio(2 * hits, sizes), _ratio(hits, sizes - hits), (actual == predicted).all(axis=1).astype(np.float64)],
+        axis=1,
+    )  # (N, 3)
+    parts: dict[str, list[Array]] = {name: [] for name in SUMMARY}
+    for weights in _draws(len(actual), samples, seed):
+        label_hits, support = weights @ both, weights @ carried  # (S, L)
+        total = weights @ given + support
+        f1 = _ratio(2 * label_hits, total)
+        absent = (defined & (total == 0)).sum(axis=1)  # defined in the whole set, vanished from this draw
+        parts["micro_f1"].append(_ratio(2 * label_hits.sum(axis=1), total.sum(axis=1)))
+        parts["macro_f1"].append(_ratio(f1.sum(axis=1), actual.shape[1] - absent.astype(np.float64)))
+        parts["weighted_f1"].append(_ratio((f1 * support).sum(axis=1), support.sum(axis=1)))
+        means = weights @ rows / len(actual)  # (S, 3)
+        for column, name in enumerate(("sample_f1", "jaccard", "subset_accuracy")):
+            parts[name].append(means[:, column])
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _draws(documents: int, samples: int, seed: int) -> Iterator[Array]:
+    """Blocks (S, documents) of how often each document was drawn."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, samples, _BLOCK):
+        size = min(_BLOCK, samples - start)
+        chosen = generator.integers(documents, size=(size, documents))
+        yield np.stack([np.bincount(row, minlength=documents) for row in chosen]).astype(np.float64)
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

@@ -1,0 +1,104 @@
+"""lagamc honesty: what a sceptic would ask of a trained model, in one report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagamc.commands.terminal import add_json, progress
+from lagamc.corpus import Corpus, read_corpus
+from lagamc.errors import DatasetError
+
+if TYPE_CHECKING:
+    from lagamc.baselines import Peer
+    from lagamc.honesty import Honesty
+    from lagamc.metrics import Indicator
+
+__all__ = ["register"]
+
+PEERS = "tfidf-svm,frozen-logreg"
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("honesty", help="free-running, teacher-forced, shuffled, duplicates, peers")
+    command.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="a completed run, with train and dev files")
+    command.add_argument("--model", type=Path, metavar="MODEL_FOLDER", help="another model than RUN_FOLDER/model")
+    command.add_argument("--test", type=Path, metavar="FILE", help="documents to ask about (default: the run's test)")
+    command.add_argument("--peers", default=PEERS, help="names as in lagamc baseline, or '' (default: %(default)s)")
+    command.add_argument("--limit", type=float, default=0.8, help="Jaccard similarity of near duplicates")
+    command.add_argument("--seed", type=int, default=13)
+    command.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from lagamc.baselines import PeerSettings, peer
+    from lagamc.classifier import Classifier
+    from lagamc.datasets import Split
+    from lagamc.honesty import honesty_report
+
+    folder: Path = options.folder
+    test_file: Path = options.test or folder / "test.jsonl"
+    if not test_file.is_file():
+        raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")
+    train, dev = (Corpus.read_jsonl(folder / f"{name}.jsonl") for name in ("train", "dev"))
+    test = read_corpus(test_file)
+    peers = [peer(name) for name in filter(None, map(str.strip, options.peers.split(",")))]
+    classifier = Classifier.load(options.model or folder / "model", device=options.device)
+    split = Split(train, dev, test, classifier.label_set)
+    settings = PeerSettings(seed=options.seed, device=options.device)
+
+    def prediction(item: Peer) -> Callable[[], Indicator]:
+        return lambda: item.run(split, settings).predicted
+
+    with progress("asked") as advance:
+        report = honesty_report(
+            classifier, train=train, test=test, limit=options.limit, seed=options.seed, samples=options.resamples,
+            peers={item.title: prediction(item) for item in peers}, progress=advance,
+        )  # fmt: skip
+    if options.json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        print("\n".join(_as_text(report)))
+
+
+def _as_text(report: Honesty) -> Iterator[str]:
+    yield f"{report.documents:,} test documents{'':<24} micro-F1  macro-F1"
+    low_high = report.intervals["micro_f1"], report.intervals["macro_f1"]
+    yield _row("free-running (the figure that counts)", report.free_running)
+    yield f"{'  95% interval over documents':<42} " + "  ".join(f"[{i.low:.3f}, {i.high:.3f}]" for i in low_high)
+    yield _row("teacher-forced (reads the true target)", report.teacher_forced)
+    yield _row("texts shuffled, free-running", report.shuffled)
+    yield _row("texts shuffled, teacher-forced", report.teacher_forced_shuffled)
+    yield _row("chance: its answers handed round", report.chance.permuted)
+    yield _row(f"chance: always {', '.join(report.chance.constant_labels)}"[:42], report.chance.constant)
+    yield (
+        "Without the right text the model falls to chance."
+        if report.falls_to_chance
+        else "WITHOUT THE RIGHT TEXT THE MODEL IS ABOVE CHANCE: look for a leak of the labels into its input."
+    )
+    found = report.duplicates
+    yield (
+        f"\n{found.exact:,} test documents lie in train word for word, {found.near:,} nearly "
+        f"(Jaccard similarity of word triples at least {found.limit:g})"
+    )
+    for test_id, train_id, similarity in found.examples:
+        yield f"  {similarity:.2f}  {test_id}  {train_id}"
+    if found.without:
+        yield _row("free-running without them", found.without)
+    for other in report.peers:
+        lead = other.lead["micro_f1"], other.lead["macro_f1"]
+        yield "\n" + _row(f"peer: {other.name}"[:42], other.figures)
+        yield f"{'  the model leads by (95% interval)':<42} " + "  ".join(
+            f"[{i.low:+.3f}, {i.high:+.3f}]" for i in lead
+        )
+
+
+def _row(name: str, figures: dict[str, float]) -> str:
+    return f"{name:<42} {figures['micro_f1']:8.4f}  {figures['macro_f1']:8.4f}"

@@ -1,0 +1,129 @@
+"""Folders of train, dev and test files with a label file, as docs/data.md lays them out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from lagamc.corpus import Corpus, read_corpus
+from lagamc.errors import DatasetError
+from lagamc.labels import LabelSet
+
+__all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_labels"]
+
+SPLITS = ("train", "dev", "test")
+_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Documents to learn from, to choose settings on, and to measure on once; and the labels."""
+
+    train: Corpus
+    dev: Corpus
+    test: Corpus
+    label_set: LabelSet
+
+    def sampled(self, *, train: int | None = None, dev: int | None = None, test: int | None = None,
+                seed: int = 13) -> Split:  # fmt: skip
+        """At most so many documents of each part, drawn with the seed and kept in order."""
+        return dataclasses.replace(
+            self, train=_drawn(self.train, train, seed), dev=_drawn(self.dev, dev, seed),
+            test=_drawn(self.test, test, seed),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """One folder. A label without a description got its name as one, and stands in `undescribed`."""
+
+    name: str
+    split: Split
+    undescribed: tuple[str, ...]
+
+
+def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
+    """The labels of a {name: description or ""} file, and the names of those without a description.
+
+    Raises:
+        DatasetError: the file is missing or holds something else.
+        LabelError: the labels cannot be used together.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path.name} in {path.parent.name} cannot be read ({error}). Expected {{name: description}}."
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise DatasetError(f"{path.name} in {path.parent.name} must hold one JSON object of {{name: description}}.")
+    undescribed = tuple(name for name, text in content.items() if not text.strip())
+    described = {name: text if text.strip() else name for name, text in content.items()}
+    return LabelSet.from_mapping(described), undescribed
+
+
+def read_data_set(folder: Path) -> DataSet:
+    """Read train, dev and test (.jsonl or .csv, plain or .gz) and labels.json.
+
+    Raises:
+        DatasetError: a part is missing or cannot be read.
+        LabelError: the labels cannot be used, or a document carries an unknown one.
+    """
+    label_set, undescribed = read_labels(folder / "labels.json")
+    parts = {name: _file(folder, name) for name in SPLITS}
+    if missing := [name for name, path in parts.items() if path is None]:
+        raise DatasetError(
+            f"{folder.name} has no {' and no '.join(missing)} file. Expected {', '.join(SPLITS)} as .jsonl or .csv, "
+            "plain or .gz; docs/data.md says where each set comes from."
+        )
+    corpora = {name: read_corpus(path) for name, path in parts.items() if path is not None}
+    for corpus in corpora.values():
+        for label in corpus.label_counts():
+            label_set.index(label)
+    return DataSet(folder.name, Split(**corpora, label_set=label_set), undescribed)
+
+
+def find_data_sets(folder: Path) -> tuple[str, ...]:
+    """Names of the folders in `folder` that hold a labels.json. Raises DatasetError when there is none."""
+    found = tuple(sorted(path.parent.name for path in folder.glob("*/labels.json")))
+    if not found:
+        raise DatasetError(
+            f"{folder} holds no data set: no folder in it has a labels.json. docs/data.md shows the layout."
+        )
+    return found
+
+
+def few_documents(train: Corpus, per_label: int, *, seed: int = 13) -> Corpus:
+    """Draw documents until every label lies on `per_label` of them, or on all that carry it; the rarest label first.
+
+    A document counts for each of its labels, so common labels can end up on more. Documents without a label
+    are not drawn.
+    """
+    counts = train.label_counts()
+    order = list(range(len(train)))
+    random.Random(seed).shuffle(order)
+    drawn: dict[int, None] = {}
+    have: Counter[str] = Counter()
+    for label in sorted(counts, key=lambda name: (counts[name], name)):
+        for row in order:
+            if have[label] >= per_label:
+                break
+            if row not in drawn and label in train[row].labels:
+                drawn[row] = None
+                have.update(set(train[row].labels))
+    return Corpus(train[row] for row in sorted(drawn))
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return next((path for ending in _ENDINGS if (path := folder / (name + ending)).is_file()), None)
+
+
+def _drawn(corpus: Corpus, size: int | None, seed: int) -> Corpus:
+    if size is None or size >= len(corpus):
+        return corpus
+    rows = sorted(random.Random(seed).sample(range(len(corpus)), size))
+    return Corpus(corpus[row] for row in rows)

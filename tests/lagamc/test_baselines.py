@@ -1,0 +1,185 @@
+"""Peers learn the small corpus, choose on dev alone, and say what they lack."""
+
+import json
+
+import numpy as np
+import pytest
+from werkzeug import Response
+
+from lagamc.baselines import PEERS, PeerSettings, peer
+from lagamc.baselines.chat import messages
+from lagamc.baselines.peers import best_threshold, result_from_scores
+from lagamc.cli import main
+from lagamc.corpus import Corpus
+from lagamc.datasets import Split
+from lagamc.errors import BackboneError, ConfigError, DatasetError
+from lagamc.metrics import indicator, multilabel_metrics
+
+WORDS = {"road": "hole crack kerb tarmac", "noise": "loud drum party shout", "bins": "bin rubbish sack smell"}
+
+
+@pytest.fixture(scope="module")
+def split(corpora, label_set):
+    return Split(**corpora, label_set=label_set)
+
+
+def commonest(split):
+    """Micro-F1 of always naming the commonest label."""
+    name = split.train.label_counts().most_common(1)[0][0]
+    actual = indicator([example.labels for example in split.test], split.label_set)
+    return multilabel_metrics(actual, indicator([[name]] * len(split.test), split.label_set), "abc").micro_f1
+
+
+@pytest.mark.parametrize("name", ["tfidf-svm", "tfidf-logreg"])
+def test_linear_peers_learn(split, name):
+    result = peer(name).run(split)
+    assert result.metrics.micro_f1 > 0.9
+    assert result.predicted.shape == (len(split.test), 3)
+    assert set(result.chosen) == {"features", "C", "class_weight"}
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "sigmoid-descriptions"])
+def test_a_fine_tuned_encoder_learns_and_repeats_itself(split, tiny, name):
+    settings = PeerSettings(model=str(tiny["embedded"].with_name("bert-bert")), epochs=4, learning_rates=(1e-3, 2e-3))
+    result = peer(name).run(split, settings)
+    assert result.metrics.micro_f1 > commonest(split) + 0.2
+    assert result.chosen["learning_rate"] in settings.learning_rates
+    np.testing.assert_array_equal(peer(name).run(split, settings).predicted, result.predicted)
+
+
+def test_descriptions_are_read_by_the_encoder_that_learns(tiny):
+    """A change of a description changes the logits, and its encoding has a gradient."""
+    import torch
+
+    from lagamc.baselines.sigmoid import _network, _pretrained
+
+    logits = []
+    for text in ("loud noise", "waste bins"):
+        torch.manual_seed(0)
+        encoder, tokenizer = _pretrained(str(tiny["embedded"].with_name("bert-bert")))
+        network, head = _network(encoder, 2, tokenizer, ["holes in the road", text], 16)
+        network.eval()
+        ids = torch.tensor([tokenizer("the road")["input_ids"]])
+        logits.append(network(ids, torch.ones_like(ids)).detach())
+    assert len(head) == 3
+    assert logits[0][0, 0] == pytest.approx(logits[1][0, 0].item(), abs=1e-5)
+    assert logits[0][0, 1] != pytest.approx(logits[1][0, 1].item(), abs=1e-5)
+
+
+def test_zero_shot_and_frozen_peers_run_on_any_sentence_encoder(split, tiny):
+    settings = PeerSettings(model=str(tiny["embedded"]))
+    for name in ("zero-shot", "frozen-logreg"):
+        assert 0 <= peer(name).run(split, settings).metrics.micro_f1 <= 1
+
+
+def test_the_threshold_is_the_best_on_dev(label_set):
+    scores = np.array([[0.9, 0.2, 0.1], [0.3, 0.8, -np.inf]])
+    threshold, metrics = best_threshold(np.array([[1, 0, 0], [0, 1, 0]], bool), scores, label_set)
+    assert 0.3 < threshold < 0.8
+    assert metrics.micro_f1 == 1
+
+
+def test_equal_scores_can_all_become_labels(label_set):
+    """Where every score is the same, dev may still choose to take them all."""
+    scores = np.where(np.eye(3, dtype=bool), 1.0, -np.inf)
+    assert best_threshold(np.eye(3, dtype=bool), scores, label_set)[1].micro_f1 == 1
+
+
+def test_test_labels_have_no_part_in_the_choice(split):
+    """Other labels on test leave threshold and predictions as they were."""
+    generator = np.random.default_rng(0)
+    dev, test = generator.random((len(split.dev), 3)), generator.random((len(split.test), 3))
+    other = Split(split.train, split.dev, Corpus(e for e in reversed(split.test)), split.label_set)
+    first, second = result_from_scores(split, dev, test), result_from_scores(other, dev, test)
+    assert first.threshold == second.threshold
+    np.testing.assert_array_equal(first.predicted, second.predicted)
+
+
+def test_an_empty_part_and_unknown_names_are_refused(split):
+    with pytest.raises(DatasetError, match="no document in dev"):
+        peer("tfidf-svm").run(Split(split.train, Corpus([]), split.test, split.label_set))
+    with pytest.raises(ConfigError, match=r"No peer is called 'svm'\. The peers are: tfidf-svm"):
+        peer("svm")
+    with pytest.raises(ConfigError, match="learning_rates"):
+        PeerSettings(learning_rates=())
+    with pytest.raises(BackboneError, match="No encoder can be loaded"):
+        peer("sigmoid").run(split, PeerSettings(model="/nowhere/at/all"))
+
+
+@pytest.mark.parametrize("name", [name for name, item in PEERS.items() if item.extra])
+def test_optional_peers_learn_or_say_what_to_install(split, tiny, name):
+    """With the extra `peers` installed they learn; without it the error names it."""
+    needed = {"setfit": "setfit", "omikuji": "omikuji"}.get(name, "libmultilabel")
+    settings = PeerSettings(model=str(tiny["embedded"]), epochs=8, pairs=2)
+    if _installed(needed):
+        assert peer(name).run(split, settings).metrics.micro_f1 > commonest(split)
+    else:
+        with pytest.raises(ConfigError, match=r"pip install 'lagamc-workbench\[peers\]'"):
+            peer(name).run(split, settings)
+
+
+def _installed(module):
+    import importlib.util
+
+    return importlib.util.find_spec(module) is not None
+
+
+def answer(text):
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+
+
+@pytest.fixture
+def chat_server(httpserver, label_set):
+    """Answers with the description of every label that has a word in the document."""
+    descriptions = label_set.to_mapping()
+
+    def reply(request):
+        text = json.loads(request.data)["messages"][-1]["content"].split("\n")[-1].split()
+        lines = [f"- {descriptions[label]}" for label, words in WORDS.items() if set(words.split()) & set(text)]
+        return Response(json.dumps(answer("\n".join(lines))), content_type="application/json")
+
+    httpserver.expect_request("/v1/chat/completions", method="POST").respond_with_handler(reply)
+    return httpserver
+
+
+def test_a_chat_model_is_asked_with_the_papers_prompt(chat_server, split, monkeypatch):
+    """Its lines, bullets removed, are matched to descriptions; the key comes from the environment."""
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    small = split.sampled(dev=5, test=5)
+    result = peer("chat").run(small, PeerSettings(model="m", base_url=chat_server.url_for("/v1")))
+    assert result.metrics.micro_f1 == 1
+    request, _ = chat_server.log[0]
+    body = json.loads(request.data)
+    assert body["messages"] == messages(small.dev[0].text, small.label_set)
+    assert "Task: Multi-label Text Classification" in body["messages"][1]["content"]
+    assert all(text in body["messages"][0]["content"] for text in small.label_set.descriptions)
+    assert request.headers["Authorization"] == "Bearer secret"
+    assert len(chat_server.log) == 10
+
+
+def test_a_chat_server_that_fails_is_named(httpserver, split, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        peer("chat").run(split, PeerSettings(model="m"))
+    with pytest.raises(ConfigError, match="--model NAME"):
+        peer("chat").run(split)
+    httpserver.expect_request("/v1/chat/completions").respond_with_json({"error": {"message": "no such model"}}, 404)
+    with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404"):
+        peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1")))
+
+
+def test_the_baseline_command(corpora, label_set, tmp_path, capsys):
+    for name, corpus in corpora.items():
+        corpus.write_jsonl(tmp_path / f"{name}.jsonl")
+    label_set.write(tmp_path / "labels.json")
+    assert main(["baseline", "list"]) == 0
+    assert "tfidf-svm" in capsys.readouterr().out
+    assert main(["baseline", "tfidf-svm", "--data", str(tmp_path), "--sample", "20", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["micro_f1"] > 0.8
+    assert figures["test_documents"] == 20
+    assert main(["baseline", "tfidf-svm", "--data", str(tmp_path)]) == 0
+    assert "chosen on dev: threshold" in capsys.readouterr().out
+    assert main(["baseline", "tfidf-svm"]) == 1
+    assert "--data DIR" in capsys.readouterr().err

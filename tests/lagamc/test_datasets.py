@@ -1,0 +1,65 @@
+"""Folders of data are read as docs/data.md lays them out, and say what is missing."""
+
+import json
+
+import pytest
+
+from lagamc.datasets import few_documents, find_data_sets, read_data_set
+from lagamc.errors import DatasetError, LabelError
+
+
+@pytest.fixture
+def folder(tmp_path, corpora):
+    (tmp_path / "council").mkdir()
+    for name, corpus in corpora.items():
+        corpus.write_jsonl(tmp_path / "council" / f"{name}.jsonl")
+    (tmp_path / "council" / "labels.json").write_text(json.dumps({"road": "", "noise": "Loud.", "bins": "Waste."}))
+    return tmp_path
+
+
+def test_a_label_without_a_description_gets_its_name(folder, corpora):
+    data = read_data_set(folder / "council")
+    assert data.name == "council"
+    assert data.undescribed == ("road",)
+    assert data.split.label_set.to_mapping() == {"road": "road", "noise": "Loud.", "bins": "Waste."}
+    assert [data.split.train.hash, data.split.test.hash] == [corpora["train"].hash, corpora["test"].hash]
+    assert find_data_sets(folder) == ("council",)
+
+
+def test_samples_are_seeded_and_keep_their_order(folder):
+    split = read_data_set(folder / "council").split
+    small = split.sampled(train=10, test=5, seed=4)
+    assert (len(small.train), len(small.dev), len(small.test)) == (10, 40, 5)
+    assert small.train.hash == split.sampled(train=10, seed=4).train.hash != split.sampled(train=10, seed=5).train.hash
+    positions = [list(split.train).index(example) for example in small.train]
+    assert positions == sorted(positions)
+
+
+def test_what_is_missing_is_named(folder, tmp_path):
+    (folder / "council" / "train.jsonl").unlink()
+    with pytest.raises(DatasetError, match=r"council has no train file.*docs/data\.md"):
+        read_data_set(folder / "council")
+    with pytest.raises(DatasetError, match="holds no data set"):
+        find_data_sets(folder / "council")
+    (folder / "council" / "labels.json").write_text("[]")
+    with pytest.raises(DatasetError, match="one JSON object"):
+        read_data_set(folder / "council")
+
+
+def test_an_unknown_label_is_refused(folder):
+    (folder / "council" / "labels.json").write_text('{"road": "Holes."}')
+    with pytest.raises(LabelError, match="No label is called"):
+        read_data_set(folder / "council")
+
+
+@pytest.mark.parametrize("per_label", [1, 8, 10_000])
+def test_few_documents_reach_the_number_for_every_label(corpora, per_label):
+    """No label falls short, no document could be spared for its rarest label, and the seed decides which."""
+    train = corpora["train"]
+    few = few_documents(train, per_label, seed=1)
+    counts, all_counts = few.label_counts(), train.label_counts()
+    assert all(counts[name] >= min(per_label, all_counts[name]) for name in all_counts)
+    assert len(few) <= per_label * len(all_counts)
+    assert few.hash == few_documents(train, per_label, seed=1).hash
+    if per_label < 100:
+        assert few.hash != few_documents(train, per_label, seed=2).hash

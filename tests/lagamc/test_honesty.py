@@ -1,0 +1,61 @@
+"""The honesty report tells a model that reads its texts from one that is told the answer."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lagamc.classifier import Classifier
+from lagamc.cli import main
+from lagamc.corpus import Corpus, Example
+from lagamc.honesty import honesty_report
+from lagamc.metrics import indicator
+
+
+@pytest.fixture(scope="module")
+def report(trained, corpora, label_set):
+    """Two of 40 test texts also lie in train: one as it is, one with a word more."""
+    classifier = Classifier.load(trained / "model")
+    train, test = corpora["train"], list(corpora["test"])
+    test[0] = Example(test[0].id, train[3].text.upper(), train[3].labels)
+    test[1] = Example(test[1].id, train[4].text + " indeed", train[4].labels)
+    actual = indicator([example.labels for example in test], classifier.label_set)
+    peers = {"perfect": lambda: actual, "silent": lambda: np.zeros_like(actual)}
+    return honesty_report(classifier, train=train, test=Corpus(test), peers=peers, samples=200)
+
+
+def test_shuffled_texts_fall_to_chance(report):
+    """The tiny model is far above chance on its own texts, and within it on other documents' texts."""
+    assert report.free_running["micro_f1"] > report.chance.permuted_range["micro_f1"].high + 0.1
+    assert report.falls_to_chance
+    assert report.shuffled["micro_f1"] == pytest.approx(report.chance.permuted["micro_f1"], abs=0.15)
+
+
+def test_teacher_forcing_survives_shuffled_texts(report):
+    """It reads the target: with the wrong texts it still scores more than free running does there."""
+    assert report.teacher_forced_shuffled["micro_f1"] > report.shuffled["micro_f1"]
+
+
+def test_duplicates_are_counted_and_left_out(report):
+    assert (report.duplicates.exact, report.duplicates.near) == (1, 1)
+    assert {similarity for *_, similarity in report.duplicates.examples} > {1.0}
+    assert report.duplicates.without is not None
+
+
+def test_peers_are_compared_on_the_same_resamples(report):
+    perfect, silent = report.peers
+    assert perfect.figures["micro_f1"] == 1
+    assert perfect.lead["micro_f1"].high <= 0
+    assert silent.lead["micro_f1"].low > 0
+
+
+def test_the_command_reads_a_run_folder(trained, capsys, tmp_path):
+    assert main(["honesty", str(trained), "--peers", "tfidf-svm", "--resamples", "20"]) == 0
+    text = capsys.readouterr().out
+    for part in ("free-running (the figure that counts)", "reads the true target", "texts shuffled", "chance:",
+                 "falls to chance", "word for word", "peer: TF-IDF + linear SVM"):  # fmt: skip
+        assert part in text
+    assert main(["honesty", str(trained), "--peers", "", "--resamples", "20", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["peers"] == []
+    assert main(["honesty", str(tmp_path)]) == 1
+    assert "--test FILE" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+"""The accuracy benchmark keeps what it has measured, and measures only what is left."""
+
+import json
+import random
+import sys
+
+import accuracy
+import pytest
+from tables import protocol_table
+from tiny_models import build_tiny_embedded
+
+from lagamc.corpus import Corpus, Example
+
+WORDS = {"road": "hole crack kerb", "noise": "loud drum party", "bins": "bin rubbish sack"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    chooser = random.Random(4)
+    for part, count in (("train", 60), ("dev", 20), ("test", 30)):
+        rows = []
+        for number in range(count):
+            labels = [chooser.choice(sorted(WORDS))]
+            text = " ".join(chooser.choice(WORDS[label].split()) for label in labels for _ in range(3))
+            rows.append(Example(f"{part}-{number}", text, tuple(labels)))
+        (tmp_path / "council").mkdir(exist_ok=True)
+        Corpus(rows).write_jsonl(tmp_path / "council" / f"{part}.jsonl")
+    descriptions = {name: f"The message reports {words}." for name, words in WORDS.items()}
+    (tmp_path / "council" / "labels.json").write_text(json.dumps(descriptions))
+    return tmp_path / "council"
+
+
+@pytest.fixture
+def run(tmp_path, folder, monkeypatch):
+    """Call the benchmark as the command line does; gives the results file."""
+    tiny = build_tiny_embedded(tmp_path / "tiny", " ".join(WORDS.values()).split())
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path / "results")
+    config = json.dumps({"backbone": str(tiny), "epochs": 1})
+
+    def call(*flags):
+        options = ["--runs", str(tmp_path / "runs"), "--config", config, "--peer-model", str(tiny), *flags]
+        monkeypatch.setattr(sys, "argv", ["accuracy.py", str(folder), *options])
+        accuracy.main()
+        [path] = (tmp_path / "results").glob("*.json")
+        return json.loads(path.read_text())
+
+    return call
+
+
+def test_few_examples_over_two_seeds_are_measured_once(run, monkeypatch, capsys):
+    report = run("--few", "4", "--seeds", "1,2", "--peers", "tfidf-svm")
+    assert [(row["system"].split()[0], row["seed"]) for row in report["runs"]] == [
+        ("lagamc", 1), ("TF-IDF", 1), ("lagamc", 2), ("TF-IDF", 2),
+    ]  # fmt: skip
+    assert all(row["revision"] and row["time"] and row["configuration"] for row in report["runs"])
+    assert all(row["train_documents"] <= 12 for row in report["runs"])
+    ours, peer = report["systems"]
+    assert ours["seeds"] == peer["seeds"] == [1, 2]
+    mean = sum(row["micro_f1"] for row in report["runs"] if row["system"] == ours["system"]) / 2
+    assert ours["micro_f1"] == pytest.approx(mean)
+    assert "micro_f1_sd" in ours
+
+    table = protocol_table("caves", "few", 4, report)
+    assert f"{mean:.3f} ± " in table
+    assert "4 training documents a label" in table
+
+    monkeypatch.setattr(accuracy, "ours", None)  # would fail if it were called
+    again = run("--few", "4", "--seeds", "1,2", "--peers", "tfidf-svm,frozen-logreg")
+    assert again["runs"][:4] == report["runs"]
+    assert len(again["systems"]) == 3
+    assert "measured already" in capsys.readouterr().err
+
+
+def test_unseen_labels_are_reported_apart(run):
+    report = run("--unseen", "1", "--peers", "zero-shot")
+    assert all(0 <= row["unseen_macro_f1"] <= 1 for row in report["systems"])
+    assert "macro-F1 of the unseen labels |" in protocol_table("caves", "unseen", 1, report)
+    assert {len(row["unseen"]["labels"]) for row in report["runs"]} == {1}
