@@ -45,9 +45,9 @@ def answered(session: Session, *, project_id: int) -> Sequence[Corrected]:
         col(PredictedSentence.prediction_id).in_(select(current.c.prediction_id)),
         col(PredictedSentence.abstained).is_(False),
     )
-    for prediction_id, label_id in session.exec(sentences):
+    for owner_id, label_id in session.exec(sentences):
         if label_id is not None:
-            predicted[prediction_id].add(label_id)
+            predicted[owner_id].add(label_id)
     stands = labels.standing(session, label_ids={key for held in predicted.values() for key in held})
     chosen: dict[int, set[int]] = defaultdict(set)
     held_now = select(AnnotationLabel.annotation_id, AnnotationLabel.label_id).where(
