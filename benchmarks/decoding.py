@@ -2,10 +2,12 @@
 
     python benchmarks/decoding.py MODEL_FOLDER
     python benchmarks/decoding.py MODEL_FOLDER --data FOLDER      # with a test file, as benchmarks/accuracy.py has
-    python benchmarks/decoding.py MODEL_FOLDER --documents 128 --repeats 7
+    python benchmarks/decoding.py t5-base        # the shape of T5-Base, taught in minutes to write descriptions
 
-Both sides read the same documents in the same batches with the same weights, in turns in one process; both times
-include the encoder. Ends with an error where an output differs in a token. Writes docs/results/decoding.json.
+All sides read the same documents in the same batches with the same weights, in turns in one process; all times
+include the encoder. Of the embedded family, constrained generation and a classifier on the same encoder (a sigmoid
+layer on the pooled states) take turns too. Ends with an error where an output of free-running generation differs in
+a token. Writes docs/results/decoding-COLLECTION.json.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import t5_base
 import torch
 from accuracy import DEMO, demo_corpora, read_split
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -31,72 +35,123 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
-from lagamc.generation import generate
+from lagamc.generation import Generated, generate
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 BATCH_SIZES = (1, 32)
 PACKAGES = ("torch", "transformers")
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A trained model and what it reads."""
+
+    backbone: Backbone
+    texts: list[str]
+    descriptions: Tensor  # (L, D)
+    max_new_tokens: int
+    collection: str
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="the model folder that a run wrote")
+    parser.add_argument("model", help="the model folder that a run wrote, or t5-base")
     parser.add_argument("--data", type=Path, help="folder with a test file; without it the demo project's test split")
     parser.add_argument("--documents", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    manifest, label_set = verify_model_folder(options.model)
-    backbone = load_backbone(options.model, TrainingConfig.from_dict(manifest.config), label_set).eval()
-    descriptions = backbone.encoder.encode(label_set.descriptions)
-    corpus = read_split(options.data, "test") if options.data else demo_corpora()["test"]
-    texts = [example.text for example in corpus][: options.documents]
-
-    rows = [
-        compared(
-            backbone, texts, descriptions, repeats=max(5, options.repeats),
-            max_new_tokens=manifest.max_new_tokens, batch_size=batch_size,
-        )
-        for batch_size in BATCH_SIZES
-    ]  # fmt: skip
+    subject = taught_t5(options.documents) if options.model == "t5-base" else trained(options)
     report = {
-        "command": f"python benchmarks/decoding.py {options.model.name}",
-        "collection": (options.data or DEMO).name,
-        "documents": len(texts),
-        "labels": len(label_set),
+        "command": f"python benchmarks/decoding.py {Path(options.model).name}",
+        "collection": subject.collection,
+        "documents": len(subject.texts),
+        "labels": len(subject.descriptions),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
         "versions": {package: version(package) for package in PACKAGES},
-        "batches": rows,
+        "batches": [compared(subject, max(5, options.repeats), batch_size) for batch_size in BATCH_SIZES],
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "decoding.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    target = RESULTS / f"decoding-{subject.collection}.json"
+    target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     show(report)
 
 
-def compared(
-    backbone: Backbone, texts: Sequence[str], descriptions: Tensor, *, repeats: int, **options: int
-) -> dict[str, Any]:
-    """Figures at one batch size, after making sure that both sides write the same."""
-    written = generate(backbone, texts, descriptions, **options)
-    expected = greedy(backbone, texts, descriptions, **options)
-    for text, new, old in zip(texts, written, expected, strict=True):
+def trained(options: argparse.Namespace) -> Subject:
+    folder = Path(options.model)
+    manifest, label_set = verify_model_folder(folder)
+    backbone = load_backbone(folder, TrainingConfig.from_dict(manifest.config), label_set).eval()
+    corpus = read_split(options.data, "test") if options.data else demo_corpora()["test"]
+    texts = [example.text for example in corpus][: options.documents]
+    descriptions = backbone.encoder.encode(label_set.descriptions)
+    return Subject(backbone, texts, descriptions, manifest.max_new_tokens, (options.data or DEMO).name)
+
+
+def taught_t5(documents: int) -> Subject:
+    backbone, texts = t5_base.taught()
+    descriptions = backbone.encoder.encode(t5_base.DESCRIPTIONS)
+    return Subject(backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
+
+
+def compared(subject: Subject, repeats: int, batch_size: int) -> dict[str, Any]:
+    """Figures at one batch size, after making sure that lagamc and transformers write the same."""
+    options = {"max_new_tokens": subject.max_new_tokens, "batch_size": batch_size}
+    given = subject.backbone, subject.texts, subject.descriptions
+    written, expected = generate(*given, **options), greedy(*given, **options)
+    for text, new, old in zip(subject.texts, written, expected, strict=True):
         if list(new.slots) != old:
             raise SystemExit(f"The outputs differ for {text!r} with {options}:\n{new.slots}\n{old}")
-    ours, theirs = [], []
-    for _ in range(repeats):  # in turns, so that a busy machine slows both
-        ours.append(seconds(lambda: generate(backbone, texts, descriptions, **options)))
-        theirs.append(seconds(lambda: greedy(backbone, texts, descriptions, **options)))
     passes = [document.passes for document in written]
-    return {
+    sides: dict[str, Callable[[], object]] = {
+        "free_running": lambda: generate(*given, **options),
+        "greedy": lambda: greedy(*given, **options),
+    }
+    figures: dict[str, Any] = {
         **options,
-        "documents_per_second": round(len(texts) / statistics.median(ours), 1),
-        "documents_per_second_greedy": round(len(texts) / statistics.median(theirs), 1),
-        "ratio": round(statistics.median(old / new for new, old in zip(ours, theirs, strict=True)), 2),
         "passes_per_document": round(statistics.mean(passes), 2),
         "most_passes": max(passes),
         "slots_per_document": round(statistics.mean(len(document.slots) for document in written), 1),
         "repeats": repeats,
     }
+    if subject.backbone.family == "embedded":
+        layer = nn.Linear(subject.descriptions.shape[1], len(subject.descriptions))
+        sides["constrained"] = lambda: generate(*given, **options, constrained=True)
+        sides["encoder_only"] = lambda: classified(subject.backbone, layer, subject.texts, batch_size)
+        constrained = generate(*given, **options, constrained=True)
+        same = [said(new) == said(old) for new, old in zip(constrained, written, strict=True)]
+        figures["constrained_agreement"] = round(statistics.mean(same), 3)
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):  # in turns, so that a busy machine slows all
+        for name, work in sides.items():
+            times[name].append(seconds(work))
+    for name, own in times.items():
+        figures[f"documents_per_second_{name}"] = round(len(subject.texts) / statistics.median(own), 1)
+    pairs = {"ratio": ("greedy", "free_running"), "free_running_over_encoder_only": ("encoder_only", "free_running"),
+             "constrained_over_encoder_only": ("encoder_only", "constrained")}  # fmt: skip
+    for name, (other, own) in pairs.items():
+        if other in times:
+            ratios = [theirs / ours for theirs, ours in zip(times[other], times[own], strict=True)]
+            figures[name] = round(statistics.median(ratios), 2)
+    return figures
+
+
+def said(document: Generated) -> set[str]:
+    return {sentence.text for sentence in document.sentences}
+
+
+@torch.inference_mode()
+def classified(backbone: Backbone, layer: nn.Linear, texts: Sequence[str], batch_size: int) -> list[list[int]]:
+    """Labels above one half by a sigmoid layer on the encoder's pooled states, in the batches that lagamc makes."""
+    prompts = backbone.tokenize(texts)
+    order = sorted(range(len(texts)), key=lambda row: len(prompts[row]))
+    labels: dict[int, list[int]] = {}
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        batch = backbone.tokenizer.pad({"input_ids": [prompts[row] for row in rows]}, return_tensors="pt")
+        states = backbone.read(batch["input_ids"], batch["attention_mask"])
+        chosen = layer(backbone.encoder.pool(states, batch["attention_mask"])).sigmoid() > 0.5
+        labels.update(zip(rows, (row.nonzero().flatten().tolist() for row in chosen), strict=True))
+    return [labels[row] for row in range(len(texts))]
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -159,13 +214,8 @@ def _continued(backbone: Backbone, prompts: Sequence[list[int]], settings: Gener
 
 def show(report: dict[str, Any]) -> None:
     print(f"\n{report['documents']} documents, {report['labels']} labels; {report['machine']}; {report['versions']}")
-    print("batch  documents/s  generate  ratio  passes  (most)  slots a document")
     for row in report["batches"]:
-        print(
-            f"{row['batch_size']:5}  {row['documents_per_second']:11.1f}  {row['documents_per_second_greedy']:8.1f}  "
-            f"{row['ratio']:5.2f}  {row['passes_per_document']:6.2f}  {row['most_passes']:6}  "
-            f"{row['slots_per_document']:16.1f}"
-        )
+        print(*(f"{name:36} {value}" for name, value in row.items()), "", sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes the figures of docs/results/*.json into README and docs/evaluation.md, so that none is typed by hand.
+"""Writes the figures of docs/results/*.json into the README and the docs, so that none is typed by hand.
 
 python benchmarks/tables.py            # rewrites the blocks between <!-- results:... --> marks
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 TITLES = {"city-council": "the demo project", "caves": "CAVES (Poddar et al. 2022), tweets about vaccines"}
-PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "measurements.md")
 BLOCK = re.compile(r"(<!-- (results|paper):(\w+) -->\n).*?(<!-- /\2:\3 -->)", re.DOTALL)
 
 
@@ -23,8 +23,18 @@ def rendered(page: str) -> str:
 
 
 def accuracy() -> list[str]:
-    parts = [table(name, report(name)) for name in TITLES if path(name).exists()]
-    return parts + [sentence(report(name)) for name, sentence in SENTENCES.items() if path(name).exists()]
+    return [table(name, report(name)) for name in TITLES if path(name).exists()] + sentences("workbench")
+
+
+def speed() -> list[str]:
+    return sentences("training", "precision", "decoding-*", "scaling", "matching", "streaming", "app_latency",
+                     "inference", "studio")  # fmt: skip
+
+
+def sentences(*names: str) -> list[str]:
+    """What the results files of these names say, those that are there."""
+    files = [file for name in names for file in sorted((ROOT / "docs" / "results").glob(f"{name}.json"))]
+    return [SENTENCES[file.stem.partition("-")[0]](report(file.stem)) for file in files]
 
 
 def protocols() -> list[str]:
@@ -145,14 +155,43 @@ def workbench(content: Mapping[str, Any]) -> str:
 
 def decoding(content: Mapping[str, Any]) -> str:
     ratios = "; ".join(
-        f"{row['ratio']:.1f} times as fast at batch size {row['batch_size']} ({row['documents_per_second']:.0f} "
-        f"against {row['documents_per_second_greedy']:.0f} documents/s, {row['passes_per_document']:.1f} decoder "
-        f"passes for {row['slots_per_document']:.0f} tokens a document)"
+        f"{row['ratio']:.1f} times as fast at batch size {row['batch_size']} "
+        f"({row['documents_per_second_free_running']:.1f} against {row['documents_per_second_greedy']:.1f} documents/s, "
+        f"{row['passes_per_document']:.2f} decoder passes for {row['slots_per_document']:.0f} tokens a document)"
         for row in content["batches"]
     )
+    last = content["batches"][-1]
+    beside = ""
+    if "documents_per_second_encoder_only" in last:
+        beside = (
+            f" At batch size {last['batch_size']} a classifier with a sigmoid layer on the same encoder reaches "
+            f"{last['documents_per_second_encoder_only']:.0f} documents/s: free-running generation has "
+            f"{last['free_running_over_encoder_only']:.2f} of its rate, constrained generation "
+            f"{last['constrained_over_encoder_only']:.2f}, naming the same labels as free-running for "
+            f"{last['constrained_agreement']:.1%} of the documents."
+        )
     return (
-        f"**Generation**, `{content['command']}` on {content['machine']}, {content['documents']} documents of "
-        f"{content['collection']}, against transformers' greedy `generate` with cache, identical tokens: {ratios}.\n"
+        f"**Generation, {content['collection']}**, `{content['command']}` on {content['machine']}, "
+        f"{content['documents']} documents, against transformers' greedy `generate` with cache, identical tokens: "
+        f"{ratios}.{beside}\n"
+    )
+
+
+def training(content: Mapping[str, Any]) -> str:
+    return (
+        f"**Training**, `{content['command']}` on {content['machine']}, {content['documents']} documents of "
+        f"{content['collection']}: {content['documents_per_second']:.1f} documents/s in {content['precision']}, "
+        f"{content['ratio']:.2f} times the rate of transformers' `Seq2SeqTrainer` with its defaults on the same model, "
+        "batch size and loss.\n"
+    )
+
+
+def scaling(content: Mapping[str, Any]) -> str:
+    lengths = ", ".join(f"{row['passes']:.2f} at {row['tokens']}" for row in content["lengths"])
+    labels = ", ".join(f"{row['documents_per_second']:.0f} at {row['labels']:,}" for row in content["labels"])
+    return (
+        f"**Growing label sets**, `{content['command']}` on {content['machine']}: decoder passes a document by tokens "
+        f"of a description: {lengths}; documents/s by number of labels: {labels}.\n"
     )
 
 
@@ -160,7 +199,7 @@ def precision(content: Mapping[str, Any]) -> str:
     return (
         f"**Number format**, `{content['command']}` on {content['machine']}: a training step takes "
         f"{content['seconds_a_step']['float32']} s in float32 and {content['seconds_a_step']['bfloat16']} s under "
-        "bfloat16 autocast, so a CPU trains in float32.\n"
+        "bfloat16 autocast.\n"
     )
 
 
@@ -216,9 +255,10 @@ def inference(content: Mapping[str, Any]) -> str:
 
 SENTENCES = {
     "workbench": workbench, "decoding": decoding, "precision": precision, "matching": matching,
-    "streaming": streaming, "app_latency": app_latency, "inference": inference, "studio": studio,
+    "training": training, "scaling": scaling, "streaming": streaming, "app_latency": app_latency,
+    "inference": inference, "studio": studio,
 }  # fmt: skip
-BLOCKS = {"accuracy": accuracy, "protocols": protocols, "honesty": honesty, "unavailable": unavailable}
+BLOCKS = {"accuracy": accuracy, "speed": speed, "protocols": protocols, "honesty": honesty, "unavailable": unavailable}
 
 
 if __name__ == "__main__":

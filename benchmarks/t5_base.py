@@ -1,0 +1,90 @@
+"""A model of T5-Base's shape with random weights, taught to write the descriptions of what a document names.
+
+No hub is needed: the tokenizer is trained on the spot. Training is plain cross-entropy for some hundred steps; it ends
+when the model writes descriptions, which is all that a benchmark of decoding needs of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+from lagamc.backbone import Backbone
+from lagamc.backbones import build_backbone
+from lagamc.batches import Batches
+from lagamc.config import TrainingConfig
+from lagamc.corpus import Example
+from lagamc.labels import LabelSet
+from lagamc.losses import IGNORED
+
+__all__ = ["DESCRIPTIONS", "taught"]
+
+LABELS: dict[str, str] = json.loads(
+    (Path(__file__).parent.parent / "examples" / "city-council" / "labels.json").read_text(encoding="utf-8")
+)
+DESCRIPTIONS = tuple(LABELS.values())
+STEPS, BATCH, SEED = 200, 16, 13
+
+
+def taught() -> tuple[Backbone, list[str]]:
+    """The backbone, float32 and in evaluation mode, and 256 documents that it was not taught on."""
+    label_set = LabelSet.from_mapping(LABELS)
+    with tempfile.TemporaryDirectory() as scratch:
+        backbone = build_backbone(TrainingConfig(backbone=str(_random_model(Path(scratch))), device="cpu"), label_set)
+    chooser = random.Random(SEED)
+    lessons = [_document(number, chooser) for number in range(STEPS * BATCH)]
+    batches = Batches(backbone, lessons, label_set, batch_size=BATCH, seed=SEED)
+    for parameter in backbone.generator.parameters():
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(backbone.generator.parameters(), lr=3e-4, fused=True)
+    for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = backbone.write(
+                backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.decoder_ids
+            )
+        loss = F.cross_entropy(logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(backbone.generator.parameters(), 1.0)
+        optimizer.step()
+        if step % 20 == 0:
+            print(f"step {step} of {STEPS}: cross-entropy {loss.item():.3f}", file=sys.stderr)
+    return backbone.eval(), [_document(number, chooser).text for number in range(256)]
+
+
+def _document(number: int, chooser: random.Random) -> Example:
+    """A text that names one to three labels, in target order, and says something about each in its own words."""
+    names = list(LABELS)
+    labels = sorted(chooser.sample(range(len(names)), chooser.choice([1, 1, 2, 2, 3])))
+    parts = [f"{names[label]} {' '.join(chooser.sample(DESCRIPTIONS[label].split(), 4))}" for label in labels]
+    return Example(str(number), " ; ".join(parts), tuple(names[label] for label in labels))
+
+
+def _random_model(folder: Path) -> Path:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=600, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator([*LABELS, *DESCRIPTIONS], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
+        additional_special_tokens=["<extra_id_0>"],
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(SEED)
+    base = T5Config(  # google-t5/t5-base
+        vocab_size=32_128, d_model=768, d_kv=64, d_ff=3_072, num_layers=12, num_heads=12,
+        decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    T5ForConditionalGeneration(base).save_pretrained(folder)
+    return folder
