@@ -156,7 +156,7 @@ def workbench(content: Mapping[str, Any]) -> str:
 def decoding(content: Mapping[str, Any]) -> str:
     ratios = "; ".join(
         f"{row['ratio']:.1f} times as fast at batch size {row['batch_size']} "
-        f"({row['documents_per_second_free_running']:.1f} against {row['documents_per_second_greedy']:.1f} documents/s, "
+        f"({row['documents_per_second_free_running']:.1f} against {row['documents_per_second_greedy']:.1f} a second, "
         f"{row['passes_per_document']:.2f} decoder passes for {row['slots_per_document']:.0f} tokens a document)"
         for row in content["batches"]
     )

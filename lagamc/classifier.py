@@ -64,12 +64,13 @@ class Classifier:
 
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
-        matching: Matching = "exact",
+        matching: Matching = "exact", constrained: bool = False,
     ) -> None:  # fmt: skip
         self.backbone = backbone
         self.label_set = label_set
         self.threshold = check_threshold(threshold)
         self._max_new_tokens = max_new_tokens
+        self._constrained = constrained
         self._descriptions = backbone.encoder.encode(label_set.descriptions)  # (L, D)
         own = backbone.matching_encoder is backbone.encoder
         self._compared = self._descriptions if own else backbone.matching_encoder.encode(label_set.descriptions)
@@ -78,8 +79,10 @@ class Classifier:
         self._matches: dict[str, Match] = {}
 
     @classmethod
-    def load(cls, model_folder: Path, *, device: str = "auto", matching: Matching = "exact") -> Classifier:
-        """Load a model folder that a training run wrote.
+    def load(
+        cls, model_folder: Path, *, device: str = "auto", matching: Matching = "exact", constrained: bool = False
+    ) -> Classifier:
+        """Load a model folder that a training run wrote; `constrained` as `lagamc.generation.generate` has it.
 
         Raises:
             CheckpointError: a file is missing, changed, or of another label set.
@@ -91,7 +94,7 @@ class Classifier:
         backbone.to(chosen_device(device)).eval()
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
-            matching=matching,
+            matching=matching, constrained=constrained,
         )  # fmt: skip
 
     @property
@@ -136,8 +139,9 @@ class Classifier:
 
     def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
         written = generate(
-            self.backbone, texts, self._descriptions, max_new_tokens=self._max_new_tokens, batch_size=len(texts)
-        )
+            self.backbone, texts, self._descriptions, max_new_tokens=self._max_new_tokens, batch_size=len(texts),
+            constrained=self._constrained,
+        )  # fmt: skip
         matches = self._matched(sentence.text for document in written for sentence in document.sentences)
         return [
             _decided(

@@ -75,7 +75,8 @@ class SentenceEmbedder(nn.Module):
         embeddings: Tensor = self.model.encode(
             list(texts), batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False
         )
-        self.train(was_training)
+        if was_training:
+            self.train()
         return embeddings.float().cpu()
 
 

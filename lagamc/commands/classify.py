@@ -51,7 +51,9 @@ def run(options: argparse.Namespace) -> None:
     refused: Counter[str] = Counter()
     lines = _Lines(json=options.json)
     with cancel.listening(), progress("classified") as advance:
-        classifier = Classifier.load(options.model, device=options.device, matching=options.matching)
+        classifier = Classifier.load(
+            options.model, device=options.device, matching=options.matching, constrained=options.constrained
+        )
         threshold = classifier.threshold if options.threshold is None else check_threshold(options.threshold)
         total = _count(options.file, mapping) if advance is not None else 0  # on a terminal, for the bar
         with _opened(options, threshold) as output:
@@ -123,7 +125,7 @@ def _opened(options: argparse.Namespace, threshold: float) -> ResumableOutput | 
     manifest = (options.model / "manifest.json").read_bytes()
     return ResumableOutput(options.output, {
         "model": hashlib.sha256(manifest).hexdigest(), "threshold": threshold, "matching": options.matching,
-        "format": "json" if options.json else "text",
+        "constrained": options.constrained, "format": "json" if options.json else "text",
     })  # fmt: skip
 
 

@@ -45,19 +45,21 @@ def run(options: argparse.Namespace) -> None:
         )
     counts = read_corpus(options.train).label_counts() if options.train else None
     unseen = [name.strip() for name in options.unseen.split(";") if name.strip()] if options.unseen else None
-    classifier = Classifier.load(options.model, device=options.device)
+    classifier = Classifier.load(options.model, device=options.device, constrained=options.constrained)
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
     more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)
     rows = sweep(report) if options.sweep else ()
+    generation = "constrained" if options.constrained else "free-running"
     diagnostic: dict[str, Any] | None = None
     if options.teacher_forced:
         with progress("teacher-forced") as advance:
             figures = teacher_forced(classifier, corpus, progress=advance).summary()
         diagnostic = {"what": TEACHER_FORCED, **figures}
     if options.json:
-        print(json.dumps(_as_json(report, more, rows, diagnostic), ensure_ascii=False))
+        print(json.dumps({"generation": generation, **_as_json(report, more, rows, diagnostic)}, ensure_ascii=False))
     else:
+        print(f"{len(report.results):,} documents, {generation}; 95% intervals over documents")
         print("\n".join(_as_text(report, more, rows, diagnostic)))
 
 
@@ -76,7 +78,6 @@ def _as_json(
 def _as_text(
     report: Report, more: Details, rows: tuple[ThresholdRow, ...], diagnostic: dict[str, Any] | None
 ) -> Iterator[str]:
-    yield f"{len(report.results):,} documents, free-running; 95% intervals over documents"
     for name, value in report.metrics.summary().items():
         interval = more.intervals[name]
         yield f"{name:>16}  {value:.4f}  [{interval.low:.4f}, {interval.high:.4f}]"

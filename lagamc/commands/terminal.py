@@ -21,6 +21,8 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
     command.add_argument("model", type=Path, metavar="MODEL_FOLDER")
     command.add_argument("file", type=Path, metavar="FILE", help=file_help)
     command.add_argument("--threshold", type=float, help="cosine below which a sentence is abstained")
+    command.add_argument("--constrained", action="store_true",
+        help="write whole descriptions alone: faster, and no longer free-running")  # fmt: skip
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
 

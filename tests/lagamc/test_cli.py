@@ -53,9 +53,12 @@ def test_train_classify_and_evaluate(make_run, corpora, capsys, tmp_path):
     assert main(["evaluate", str(run / "model"), str(tmp_path / "test.jsonl"), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["micro_f1"] == pytest.approx(figures["test"]["micro_f1"])
+    assert report["generation"] == "free-running"
     assert {label["name"] for label in report["labels"]} == {"road", "noise", "bins"}
     assert main(["evaluate", str(run / "model"), str(tmp_path / "test.jsonl")]) == 0
     assert "free-running" in capsys.readouterr().out
+    assert main(["evaluate", str(run / "model"), str(tmp_path / "test.jsonl"), "--constrained"]) == 0
+    assert "40 documents, constrained" in capsys.readouterr().out
 
 
 def test_errors_are_one_line_and_exit_code_1(tmp_path, capsys):

@@ -3,6 +3,7 @@
 import itertools
 import random
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
+from lagamc.draft import ConstrainedDraft
 from lagamc.generation import generate
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
@@ -224,6 +226,29 @@ def learnt_on_few(backbone, label_set):
         loss.backward()
         optimizer.step()
     return TEXTS, vectors
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", ["shared beginnings", "one begins another"])
+def test_constrained_text_is_the_likeliest_among_descriptions(tiny, family, kind):
+    """At every branch the likeliest slot among those that may follow is taken, as one forward pass a branch shows."""
+    backbone, label_set = build(tiny, family, LABEL_SETS[kind])
+    texts, descriptions = learnt(backbone, label_set, steps=20)
+    limit = backbone.longest_target(3)
+    together = generate(backbone, texts[:6], descriptions, max_new_tokens=limit, batch_size=4, constrained=True)
+    for text, document in zip(texts, together, strict=False):
+        assert {sentence.text for sentence in document.sentences} <= set(label_set.descriptions)
+        ids = torch.tensor(backbone.tokenize([text]))
+        with torch.no_grad():
+            states, mask, _ = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, [text], descriptions)
+            logits = backbone.write(states, mask, torch.tensor([[backbone.start_slot, *document.slots[:-1]]]))[0]
+        whole = ConstrainedDraft(
+            backbone.trie, np.zeros(len(label_set)), separator=backbone.separator_slot, end=backbone.end_slot,
+            max_slots=limit,
+        )  # fmt: skip
+        for question in whole.questions(document.slots[:-1]):
+            among = logits[question.place, torch.from_numpy(question.choices)]
+            assert document.slots[question.place] == question.choices[int(among.argmax())]
 
 
 def test_a_text_ends_where_the_decoder_has_no_more_positions(tiny):
