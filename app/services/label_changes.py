@@ -68,7 +68,7 @@ def recorded(
 def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
     """Undo an operation: its labels and the documents it annotated are as they were before.
 
-    Labels that it added are retired; wordings come back as new versions.
+    Labels that it added are retired under another name; wordings come back as new versions.
 
     Raises:
         StaleWrite: later work depends on it.
@@ -97,6 +97,9 @@ def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
     for label_id, fields in changed.items():
         for field, (old, _) in fields.items():
             _put_back(session, label_id, field, old, author)
+    for label_id in event.payload["added"]:  # the name is free again, for an older step that gives it back
+        name = labels.get(session, label_id=label_id).name
+        labels.rename(session, label_id=label_id, name=f"{name} (taken back, {label_id})")
     check_labels(session, project_id=project_id)
     return undo
 

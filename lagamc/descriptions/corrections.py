@@ -86,7 +86,7 @@ def _groups(vectors: NDArray[np.floating], seed: int) -> NDArray[np.intp]:
     from sklearn.metrics import silhouette_score
 
     distinct = len(np.unique(vectors.round(6), axis=0))
-    most = min(MOST_CLUSTERS, len(vectors) // FEWEST_A_CLUSTER, distinct - 1)
+    most = min(MOST_CLUSTERS, len(vectors) // FEWEST_A_CLUSTER, distinct)
     best, best_score = np.zeros(len(vectors), dtype=np.intp), 0.1  # below that there is no structure to speak of
     for size in range(2, most + 1):
         groups = KMeans(n_clusters=size, n_init=10, random_state=seed).fit_predict(vectors)

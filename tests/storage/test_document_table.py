@@ -137,7 +137,7 @@ def test_counts_queue_and_pages_use_indexes(database, project_id, add_documents,
         projects.find(session, name="messages")
         labels.names(session, label_ids=[1])
         labels.versions(session, label_id=1, limit=5)
-        labels.last_changed_at(session, project_id=project_id)
+        labels.changed_since(session, project_id=project_id, pinned=[])
         runs.listed(session, project_id=project_id)
         documents.existing(session, project_id=project_id, external_ids=["d1"], hashes=["h"])
         labels.described(session, project_id=project_id)

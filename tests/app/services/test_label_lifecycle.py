@@ -179,7 +179,7 @@ def test_a_split_follows_the_nearest_description_or_a_term(desk):
     desk.lifecycle.undo(desk.last(), "ben")
     assert desk.state() == before
     desk.splits.apply(desk.splits.propose(noise, [SplitPart("loud", "bbb"), SplitPart("barking", "aaa")]), "ben")
-    assert [label.name for label in desk.labels.list(desk.project_id)] == ["bins", "water", "barking", "loud"]
+    assert [label.name for label in desk.labels.list(desk.project_id)] == ["bins", "water", "loud", "barking"]
 
 
 def test_a_split_loses_no_document(desk):

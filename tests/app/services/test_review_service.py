@@ -111,7 +111,7 @@ def test_an_item_shows_text_labels_and_evidence(service, project_id, documents, 
     """The prediction comes with every sentence; the first ten labels have digit keys."""
     item = service.next(project_id)
     assert (item.document_id, item.external_id, item.split, item.labels) == (documents["first"], "3", "unassigned", [])
-    assert item.labels_all == [
+    assert [(label.id, label.name, label.digit) for label in item.labels_all] == [
         (label_ids["noise"], "noise", "1"),
         (label_ids["bins"], "bins", "2"),
         (label_ids["water"], "water", "3"),
