@@ -25,6 +25,7 @@ __all__ = [
     "Manifest",
     "read_json",
     "read_manifest",
+    "recovered",
     "replaced_folder",
     "verify_model_folder",
     "write_model_folder",
@@ -54,7 +55,10 @@ class Manifest:
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """A fresh folder to write into that takes the place of `folder` when all went well."""
+    """A fresh folder to write into that takes the place of `folder` when all went well.
+
+    A process killed while one takes the other's place leaves `folder` under another name; see `recovered`.
+    """
     draft = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -64,13 +68,24 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     if folder.exists():
-        old = folder.with_name(folder.name + ".old")
+        old = _set_aside(folder)
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
         draft.rename(folder)
         shutil.rmtree(old)
     else:
         draft.rename(folder)
+
+
+def recovered(folder: Path) -> Path:
+    """The folder, put back in its place where a kill came between the two steps of `replaced_folder`."""
+    if not folder.exists() and _set_aside(folder).exists():
+        _set_aside(folder).rename(folder)
+    return folder
+
+
+def _set_aside(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".old")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from lagamc.backbone import Backbone
 from lagamc.batches import Batch, Batches
 from lagamc.callbacks import Callback
-from lagamc.checkpoint import read_json, replaced_folder
+from lagamc.checkpoint import read_json, recovered, replaced_folder
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.corpus import Corpus, Example
 from lagamc.errors import Cancelled, CheckpointError, TrainingError
@@ -93,7 +93,7 @@ class Trainer:
             Cancelled: on request; the last checkpoint stays.
             TrainingError: the loss is no longer a number.
         """
-        if (self._checkpoint_folder / "state.json").exists():
+        if (recovered(self._checkpoint_folder) / "state.json").exists():
             self._resume()
         self._announce()
         self._started = self._saved = time.monotonic()

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from lagamc.checkpoint import verify_model_folder
+from lagamc.checkpoint import recovered, verify_model_folder
 from lagamc.errors import CheckpointError
 from storage.models import ModelVersion, Run, RunEvent, RunStatus
 
@@ -102,7 +102,7 @@ def _end(folder: Path, exit_code: int | None) -> str:
 
 
 def _advice(folder: Path) -> str:
-    if (folder / "checkpoint").exists():
+    if recovered(folder / "checkpoint").exists():
         advice = "Resume it to go on from the last checkpoint."
     else:
         advice = "No checkpoint was written yet; resuming starts it over."

@@ -68,7 +68,7 @@ def test_results_come_in_input_order_and_do_not_depend_on_the_batch(trained, cor
 
 
 def test_classifying_can_be_stopped(trained):
-    with pytest.raises(Cancelled, match="Stopped after 0 of 2"):
+    with pytest.raises(Cancelled, match="Stopped after 0 documents"):
         Classifier.load(trained / "model").classify(["a", "b"], cancelled=lambda: True)
 
 
