@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: run test test-slow lint setup chromium
 
@@ -10,10 +11,10 @@ run: $(VENV)/.installed
 	$(BIN)/python launch.py --demo $(ARGS)
 
 test: $(VENV)/.installed-dev chromium
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-slow: $(VENV)/.installed-dev $(VENV)/.installed-smollm2
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

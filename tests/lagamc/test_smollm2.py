@@ -39,7 +39,7 @@ def test_smollm2_learns_to_write_descriptions(weights, tmp_path, events):
     examples = [Example(row["id"], row["text"], tuple(row["labels"])) for row in rows if row["split"] == "train"]
     label_set = LabelSet.from_mapping(dict(list(LabelSet.read(DEMO / "labels.json").to_mapping().items())[:3]))
     known = [example for example in examples if set(example.labels) <= set(label_set.names)]
-    train = [dataclasses.replace(known[i % 60], id=str(i)) for i in range(237)]  # 60 steps, with the descriptions
+    train = [dataclasses.replace(known[i % 60], id=str(i)) for i in range(205)]  # 52 steps, with the descriptions
     config = TrainingConfig(
         backbone=str(weights), instruction="", task_description="Which of these does the message report?",
         max_document_tokens=40, batch_size=4, epochs=1, learning_rate=8e-4, lora_rank=8, cosine_sentences=2,
