@@ -47,7 +47,7 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State, changed: gr.Sta
         groups = services.corrections.clusters(key)
         return key, tuple(groups), _table(groups, label_view.description)
 
-    def draft(key: int | None, groups: tuple[ClusterView, ...], author: str, count: int, event: gr.EventData) -> Any:
+    def draft(key: int | None, groups: tuple[Any, ...], author: str, count: int, event: gr.EventData) -> Any:
         if key is None:
             raise AppError("Choose a label first.")
         services.corrections.open_draft(key, groups[int(event.key)], author_name(author))
