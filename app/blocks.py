@@ -27,6 +27,8 @@ SCREENS = {
 # Gradio sums up all events so far after each event, for a monitoring page that is switched off: a third of the time
 # of an answer, and more the longer the server runs.
 UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000", "GRADIO_ANALYTICS_MAX_EVENTS": "100"}
+# In the page itself: on its way back from the server the name could meet one that is being typed.
+REMEMBERED_AUTHOR = "(typed, memory) => typed || memory?.author || ''"
 CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
 
 
@@ -63,7 +65,6 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
         return (
             picker_update(choices, project_id),
             project_id or 0,
-            memory.get("author", ""),
             tab,
             gr.Tabs(selected=tab),
         )
@@ -81,9 +82,10 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
         page.load,
         restore,
         bar.memory,
-        [bar.picker, bar.project, bar.author, bar.tab, tabs],
+        [bar.picker, bar.project, bar.tab, tabs],
         show_progress="hidden",
     )
+    page.load(None, [bar.author, bar.memory], bar.author, js=REMEMBERED_AUTHOR, api_visibility="private")
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, model, bar.project, bar.model, show_progress="hidden")

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 __all__ = ["label_guide"]
 
+TITLE = "What the labels mean"
 _DOT = Markup('<i class="lg-dot" style="background:{}"></i>')
 
 
 def label_guide(choices: Sequence[LabelChoice]) -> str:
     """One fold a label, in the order of the boxes; `data-digits` names each box's key for the hotkeys."""
-    body = []
+    body = [Markup('<p class="lg-group"><b>{}</b></p>').format(TITLE)]
     group = ""
     for choice in choices:
         if choice.group != group:

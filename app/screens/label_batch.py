@@ -9,6 +9,7 @@ import gradio as gr
 from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name, require_project
+from app.screens.label_refine import at_most
 from lagamc.descriptions.refine import Budget
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["build"]
 POLL_SECONDS = 1.0
 HELP = (
     "Works through all labels, one after the other, with the contact and the connection typed above; every draft is "
-    "kept at once. To the chat model each label's prompt is sent with its two best examples."
+    "kept at once. To the chat model each label's prompt is sent with its two best examples, after an estimate."
 )
 
 
@@ -36,11 +37,15 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     with gr.Row():
         seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=190, scale=0, elem_id="batch-seed")
         assemble = gr.Button("Scaffold all from the data", size="sm", min_width=190, scale=0, elem_id="batch-scaffold")
-        start = gr.Button("Refine all", size="sm", min_width=120, scale=0, elem_id="batch-start")
+        ask = gr.Button("Refine all", size="sm", min_width=120, scale=0, elem_id="batch-ask")
         retry = gr.Button(
             "Try the failed ones again", size="sm", min_width=190, visible=False, scale=0, elem_id="batch-retry"
         )
         cancel = gr.Button("Cancel", size="sm", min_width=80, visible=False, scale=0, elem_id="batch-cancel")
+    with gr.Row(visible=False, elem_classes="lg-bottom") as question:
+        estimate = gr.HTML(elem_id="batch-estimate")
+        start = gr.Button("Send the prompts", variant="primary", size="sm", min_width=150, scale=0,
+                          elem_id="batch-start")  # fmt: skip
     status = gr.HTML(elem_id="batch-status")
     timer = gr.Timer(POLL_SECONDS, active=False)
     live = [status, retry, cancel, timer, made]
@@ -55,6 +60,14 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
             gr.Timer(active=running),
             count if running else count + 1,
         )
+
+    def estimated(project_id: int, unit: str, *fields: Any) -> tuple[Any, ...]:
+        settings, wanted = connection.read(*fields)
+        found = services.draft_jobs.estimate(
+            require_project(project_id), settings=settings, drafts_wanted=wanted, unit=unit
+        )
+        said = at_most(wanted * found.labels, found.tokens, found.cost)
+        return gr.Row(visible=True), markup.note(said, "plain")
 
     def begin(
         project_id: int, author: str, unit: str, cap: float | None, cost: float | None, count: int, *fields: Any
@@ -89,6 +102,9 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     wanted = [bar.project, bar.author, connection.unit, tokens, money, made, *connection.fields]
     on(seed.click, seed_all, [bar.project, bar.author, made, *asked], live, show_progress_on=status)
     on(assemble.click, assemble_all, [bar.project, bar.author, made], live, show_progress_on=status)
+    on(ask.click, estimated, [bar.project, connection.unit, *connection.fields], [question, estimate],
+       show_progress_on=status)  # fmt: skip
+    on(start.click, lambda: gr.Row(visible=False), None, question, show_progress="hidden")
     on(start.click, begin, wanted, live, show_progress_on=status)
     on(retry.click, again, [bar.project, made], live, show_progress_on=status)
     on(cancel.click, stop, [bar.project, made], live)

@@ -22,10 +22,12 @@ LISTED = 200
 NAMED = 5  # documents named in a row
 TOO_FEW = "Describe two labels at least; then their descriptions are compared here."
 UNKNOWN = "not prepared"
+HELP = "Descriptions that are too alike get each other's documents. Select a row to open its label."
 
 
 def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
     """Lay out the panel; a click on a rival puts its label's id into `chosen`."""
+    gr.HTML(markup.note(HELP, "plain"))
     with gr.Row():
         refresh = gr.Button(
             "Compare all descriptions",

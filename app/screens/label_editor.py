@@ -80,7 +80,7 @@ def label_editor() -> LabelEditor:
             save = gr.Button("Save", variant="primary", size="sm", min_width=70, elem_id="label-save")
             undo = gr.Button("Undo", size="sm", min_width=70, elem_id="label-undo")
             retire = gr.Button("Retire", size="sm", min_width=70, visible=False, elem_id="label-retire")
-            restore = gr.Button("Restore label", size="sm", min_width=90, visible=False)
+            restore = gr.Button("Restore", size="sm", min_width=70, visible=False, elem_id="label-restore")
             new = gr.Button("New label", size="sm", min_width=90, elem_id="label-new")
         lint = markup.clickable("label-lint")
     editor = LabelEditor(
@@ -151,17 +151,19 @@ def checked(services: Services, project_id: int, key: int | None, text: str) -> 
     return wording.findings(view.findings, clear=CLEAR), [finding.fixed for finding in view.findings], _facts(view)
 
 
-def shown(label: LabelView) -> tuple[Any, ...]:
-    """Return the updates that open a label."""
+def shown(label: LabelView, *, known: int | None = None) -> tuple[Any, ...]:
+    """Return the updates that open a label, or that keep what is being written about it at the version `known`."""
+    kept = known is not None and known == label.version
+    heading = Markup("<h3>{}{}</h3>").format(label.name, " (retired)" if label.retired else "")
     return (
         label.id,
         label.version,
-        None,
-        [],
-        label.description,
-        str(Markup("<h3>{}</h3>").format(label.name)),
+        gr.skip() if kept else None,
+        gr.skip() if kept else [],
+        gr.skip() if kept else label.description,
+        str(heading),
         label.name,
-        label.description,
+        gr.skip() if kept else label.description,
         gr.Button(visible=not label.retired),
         gr.Button(visible=label.retired),
     )
@@ -198,7 +200,10 @@ def _mended(text: str, fixes: list[str | None], past: list[str], event: gr.Event
 
 def _facts(view: LintView) -> str:
     parts = [f"{view.tokens} of {view.budget} tokens"]
+    near = False
     if view.rival is not None and view.cosine is not None:
-        parts.append(f"nearest: {view.rival}, cosine {view.cosine:.3f} (threshold {view.threshold:.2f})")
+        near = view.cosine >= view.threshold
+        place = "not below" if near else "below"
+        parts.append(f"nearest: {view.rival}, cosine {view.cosine:.3f}, {place} the threshold {view.threshold:.2f}")
     parts.append(f"measured by {view.measured_by}")
-    return markup.note(" · ".join(parts), "plain")
+    return markup.note(" · ".join(parts), "warning" if near else "plain")

@@ -13,13 +13,14 @@ from app.components.project_bar import author_name
 from app.errors import AppError
 from lagamc.descriptions.chat import ChatSettings, key_from_environment
 from lagamc.descriptions.refine import MAX_DRAFTS, Budget
+from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.screens.label_editor import LabelEditor
 
-__all__ = ["ChatConnection", "build"]
+__all__ = ["ChatConnection", "at_most", "build"]
 
 NO_LABEL = "Select a label in the table first."
 EXCERPT = 110
@@ -77,8 +78,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=90)
         drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
                            elem_id="chat-drafts")  # fmt: skip
-        price_in = gr.Number(label="Price, million tokens in", value=None, minimum=0, min_width=120)
-        price_out = gr.Number(label="… out", value=None, minimum=0, min_width=90)
+        price_in = gr.Number(label="Price, million tokens in", value=None, minimum=0, min_width=120,
+                             elem_id="price-in")  # fmt: skip
+        price_out = gr.Number(label="Price, … out", value=None, minimum=0, min_width=90, elem_id="price-out")
         unit = gr.Textbox(label="A document is a", value="Text", max_length=40, min_width=90, elem_id="chat-unit")
     with gr.Row(elem_classes="lg-bottom"):
         first = gr.Dropdown([], label="First example", min_width=220, elem_id="example-first")
@@ -87,6 +89,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     prompt = gr.Textbox(
         label="The prompt, exactly as it will be sent", lines=8, max_lines=20, elem_id="prompt-text", visible=False
     )
+    estimate = gr.HTML(elem_id="refine-estimate")
     with gr.Row():
         send = gr.Button("Send and keep the answers as drafts", variant="primary", size="sm", visible=False, scale=0,
                          min_width=260, elem_id="prompt-send")  # fmt: skip
@@ -119,6 +122,16 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         text = services.drafts.prompt(label_id, examples=examples, unit=word, description=current)
         return gr.Textbox(value=text, visible=True), gr.Button(visible=True), ""
 
+    def estimated(text: str, *fields: Any) -> str:
+        if not text.strip():
+            return ""
+        try:
+            settings, wanted = connection.read(*fields)
+        except ConfigError as error:
+            return markup.note(error, "plain")
+        tokens, cost = settings.worst(text)
+        return markup.note(at_most(wanted, wanted * tokens, None if cost is None else wanted * cost), "plain")
+
     def ask(label_id: int | None, text: str, author: str, count: int, *fields: Any) -> tuple[Any, ...]:
         if label_id is None:
             raise AppError(NO_LABEL)
@@ -139,6 +152,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         on(box.input, rewrite, [*chosen, offered, first, second], written, show_progress="hidden")
     on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
+    for box in (prompt, *connection.fields):
+        on(box.change, estimated, [prompt, *connection.fields], estimate, show_progress="hidden",
+           trigger_mode="always_last")  # fmt: skip
     on(editor.label_id.change, _reset, None, [offered, first, second, *written], show_progress="hidden")
     return connection
 
@@ -146,6 +162,12 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
 def _reset() -> tuple[Any, ...]:
     empty = gr.Dropdown(choices=[], value=None)
     return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), ""
+
+
+def at_most(drafts: int, tokens: int, cost: float | None) -> str:
+    """What asking for drafts may take, in words."""
+    spent = f"cost {cost:.4f}" if cost is not None else "type both prices to see the cost"
+    return f"Estimate for {drafts:,} {'draft' if drafts == 1 else 'drafts'}: at most {tokens:,} tokens, {spent}."
 
 
 def _excerpt(text: str) -> str:

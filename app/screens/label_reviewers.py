@@ -25,7 +25,7 @@ DIGITS = (NO_KEY, *"1234567890")
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the panel of the open label."""
     with gr.Row():
-        group = gr.Textbox(label="Group", placeholder="a heading, if labels are many", min_width=140)
+        group = gr.Textbox(label="Group", placeholder="a heading", min_width=140)
         colour = gr.Textbox(label="Colour", placeholder="#1d6b57", min_width=100, elem_id="label-colour")
         digit = gr.Dropdown(list(DIGITS), value=NO_KEY, label="Key in review", min_width=100, elem_id="label-digit")
     guideline = gr.Textbox(

@@ -30,10 +30,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     """Lay out the panel; a split raises the number in `changed`."""
     proposal = gr.State(None)
     parts = gr.Dataframe(
-        headers=["Name", "Text", "Terms"],
+        headers=["Name", "Description", "Terms"],
+        column_widths=["20%", "50%", "30%"],
         value=[["", "", ""], ["", "", ""]],
         type="array",
-        label="Parts of the open label: name, description, and terms separated by commas; one may keep its name",
+        label="Parts of the open label; one may keep its name. Terms are separated by commas.",
         wrap=True,
         elem_id="split-parts",
     )
@@ -41,6 +42,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     impact = gr.HTML(elem_id="split-impact")
     rows = gr.Dataframe(
         headers=["Document", "Text", "Ahead by", "Parts"],
+        column_widths=["16%", "54%", "15%", "15%"],
         type="array",
         label="Documents",
         static_columns=[0, 1, 2],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 POLL_SECONDS = 1.0
+HELP = "What the text in the editor would change; nothing is saved. With a trained model, prepare once, then try."
 NOT_YET = (
     "Once a model, its sentences about all documents but the test ones are generated and stored; after that any "
     "wording is tried in a moment."
@@ -29,6 +30,7 @@ UNTRAINED = "Nothing is trained yet, so no sentences can be matched again; these
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     """Lay out the panel."""
+    gr.HTML(markup.note(HELP, "plain"))
     with gr.Row():
         attempt = gr.Button(
             "Try the text in the editor", variant="primary", size="sm", scale=0, min_width=200, elem_id="what-if-try"

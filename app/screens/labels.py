@@ -17,6 +17,7 @@ from app.screens import (
     label_drafts,
     label_editor,
     label_exchange,
+    label_retire,
     label_reviewers,
     label_split,
     label_versions,
@@ -41,6 +42,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             with_retired = gr.Checkbox(label="Show retired labels")
         with gr.Column(scale=2, min_width=300):
             editor = label_editor.label_editor()
+            label_retire.build(services, bar, editor, changed)
     with gr.Tabs(elem_id="studio", overflow_behavior="wrap"):
         with gr.Tab("Versions", id="versions"):
             label_versions.build(services, bar, editor, changed)
@@ -69,12 +71,15 @@ def build(services: Services, bar: ProjectBar) -> None:
             services.labels.list(project_id, include_retired=retired), services.drafts.open_counts(project_id)
         )
 
-    def load(project_id: int, key: int) -> tuple[Any, ...]:
+    def find(project_id: int, key: int) -> LabelView:
         found = services.labels.list(project_id, include_retired=True)
         label = next((label for label in found if label.id == key), None)
         if label is None:
             raise AppError("That label is not in the open project any more. Reload the page.")
-        return label_editor.shown(label)
+        return label
+
+    def load(project_id: int, key: int) -> tuple[Any, ...]:
+        return label_editor.shown(find(project_id, key))
 
     def refresh(project_id: int, retired: bool) -> tuple[Any, ...]:
         return table(project_id, retired), *label_editor.blank()
@@ -85,10 +90,10 @@ def build(services: Services, bar: ProjectBar) -> None:
     def open_chosen(project_id: int, key: int | None) -> tuple[Any, ...]:
         return tuple(gr.skip() for _ in editor.outputs) if key is None else load(project_id, key)
 
-    def reload(project_id: int, retired: bool, key: int | None) -> tuple[Any, ...]:
+    def reload(project_id: int, retired: bool, key: int | None, known: int | None) -> tuple[Any, ...]:
         if key is None:
             return table(project_id, retired), *(gr.skip() for _ in editor.outputs)
-        return table(project_id, retired), *load(project_id, key)
+        return table(project_id, retired), *label_editor.shown(find(project_id, key), known=known)
 
     def save_label(
         project_id: int,
@@ -112,14 +117,6 @@ def build(services: Services, bar: ProjectBar) -> None:
             gr.Warning(html.escape(warning), title="Saved, but look at this", duration=20)
         return table(project_id, retired), *load(project_id, key)
 
-    def retire_label(project_id: int, retired: bool, key: int, author: str) -> tuple[Any, ...]:
-        services.lifecycle.retire(key, author_name(author))
-        return refresh(project_id, retired)
-
-    def restore_label(project_id: int, retired: bool, key: int, author: str) -> tuple[Any, ...]:
-        services.lifecycle.restore(key, author_name(author))
-        return table(project_id, retired), *load(project_id, key)
-
     where = [bar.project, with_retired]
     everything = [labels, *editor.outputs]
     saved = [editor.label_id, editor.version, editor.draft_id, editor.name, editor.description, bar.author]
@@ -128,11 +125,9 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(with_retired.input, table, where, labels, show_progress="hidden")
     on(labels.select, select, bar.project, editor.outputs, show_progress="hidden")
     on(chosen.change, open_chosen, [bar.project, chosen], editor.outputs, show_progress="hidden")
-    on(changed.change, reload, [*where, editor.label_id], everything, show_progress="hidden")
+    on(changed.change, reload, [*where, editor.label_id, editor.version], everything, show_progress="hidden")
     on(editor.new.click, label_editor.blank, None, editor.outputs, show_progress="hidden")
     on(editor.save.click, save_label, [*where, *saved], everything)
-    on(editor.retire.click, retire_label, [*where, editor.label_id, bar.author], everything)
-    on(editor.restore.click, restore_label, [*where, editor.label_id, bar.author], everything)
 
 
 def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:

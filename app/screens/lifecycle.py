@@ -47,7 +47,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             history = gr.HTML(elem_id="label-history")
             with gr.Row(elem_classes="lg-bottom"):
                 step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)
-                undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo-do")
+                undo = gr.Button("Take this step back", size="sm", min_width=140, elem_id="undo-do")
 
     def refresh(project_id: int) -> tuple[Any, ...]:
         if not project_id:
@@ -124,14 +124,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     on(undo.click, take_back, [bar.project, step, bar.author, changed], [changed, *listed])
 
 
-def impact_html(found: Impact) -> str:
-    """What hangs on labels, in figures and in a sentence."""
+def impact_html(found: Impact, *, stale: bool = True) -> str:
+    """What hangs on labels, in figures and in a sentence; `stale` where the model that answers would be so marked."""
     figures = {"documents now": found.documents_total, "annotations ever": found.annotations}
     figures |= {"predictions": found.predictions, "models": len(found.models)}
     splits = ", ".join(f"{number:,} {split}" for split, number in found.documents.items()) or "none"
-    active = f" {found.active} answers now, and will be marked stale." if found.active else ""
+    active = f" {found.active} answers now, and will be marked stale." if found.active and stale else ""
     return markup.facts({name: f"{number:,}" for name, number in figures.items()}) + markup.note(
-        f"On {', '.join(found.names)} hang documents: {splits}.{active} Nothing is deleted, and undo takes it back.",
+        f"Documents with {', '.join(found.names)}: {splits}.{active} Nothing is deleted, and undo takes it back.",
         "plain",
     )
 

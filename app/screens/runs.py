@@ -207,7 +207,7 @@ def _runs_table(listed: Sequence[RunView], on_show: RunView | None) -> str:
 
 def _models_table(versions: Sequence[ModelView]) -> str:
     return markup.table(
-        ("Version", "Dev F1, micro / macro", "Test F1, micro / macro", "Documents", "Reviews", "Labels changed since"),
+        ("Version", "Dev F1, micro / macro", "Test F1, micro / macro", "Documents", "Reviews", "Changed labels"),
         (
             markup.Row(
                 [

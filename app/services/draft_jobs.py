@@ -16,7 +16,7 @@ from lagamc.descriptions.refine import Budget
 from lagamc.errors import LagamcError
 from storage.errors import StorageError
 
-__all__ = ["BatchRow", "BatchView", "DraftJobs"]
+__all__ = ["BatchEstimate", "BatchRow", "BatchView", "DraftJobs"]
 
 EXAMPLES_SHOWN = 2
 CLOSING_SECONDS = 5
@@ -53,6 +53,15 @@ class BatchView:
         return tuple(row.label_id for row in self.rows if row.error)
 
 
+@dataclass(frozen=True, slots=True)
+class BatchEstimate:
+    """What refining all labels may take at most; `cost` is None where the prices are not known."""
+
+    labels: int
+    tokens: int
+    cost: float | None
+
+
 class DraftJobs:
     """One batch a project at a time; drafts are kept as they come, so a cancel loses none."""
 
@@ -81,6 +90,17 @@ class DraftJobs:
             return len(outcome.drafts), outcome.error
 
         return self._start(project_id, work, budget)
+
+    def estimate(self, project_id: int, *, settings: ChatSettings, drafts_wanted: int, unit: str) -> BatchEstimate:
+        """What `refine` may take, from the lengths of descriptions and documents; nothing is sent."""
+        ids = [label.id for label in self._labels.list(project_id)]
+        calls = [settings.worst(self._drafts.rough_prompt(label_id, unit=unit)) for label_id in ids]
+        costs = [cost for _, cost in calls if cost is not None]
+        return BatchEstimate(
+            labels=len(ids),
+            tokens=drafts_wanted * sum(tokens for tokens, _ in calls),
+            cost=drafts_wanted * sum(costs) if settings.priced else None,
+        )
 
     def seed(self, project_id: int, author: str, *, contact: str, language: str) -> BatchView:
         """Begin to look all labels in use up in Wikipedia; one that means several things is left to a person.

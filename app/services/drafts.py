@@ -199,6 +199,12 @@ class DraftService:
             unit=unit,
         )
 
+    def rough_prompt(self, label_id: int, *, unit: str) -> str:
+        """A prompt about as long as the one that will be sent, made without embedding any document."""
+        _, documents = self._carrying(self._project_of(label_id), label_id)
+        examples = [ExampleView(key, text, "", ()) for key, text, _ in documents[:2]]
+        return self.prompt(label_id, examples=examples, unit=unit)
+
     def refine(
         self, label_id: int, prompt: str, author: str, *, settings: ChatSettings, drafts_wanted: int, budget: Budget
     ) -> Outcome:

@@ -51,7 +51,7 @@ def test_a_merge_shows_its_impact_and_can_be_taken_back(page: Page) -> None:
         page.locator("#merge-labels input").click()
         page.get_by_role("option", name=name, exact=True).click()
         page.keyboard.press("Escape")
-    expect(page.locator("#merge-impact")).to_contain_text("On noise hang documents")
+    expect(page.locator("#merge-impact")).to_contain_text("Documents with noise: ")
     expect(page.locator("#merge-do")).to_be_enabled()
     expect(page.locator("#merge-description textarea")).not_to_have_value("")
     page.locator("#merge-do").click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from small_collection import DESCRIPTIONS, WORDS, Collection
@@ -218,6 +219,21 @@ def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserve
         jobs.retry(project)
     sent = [json.loads(request.data)["messages"][0]["content"] for request, _ in httpserver.log]
     assert sent[0].startswith("Label: noise")
+
+
+def test_a_batch_costs_no_more_than_was_estimated(untrained, httpserver, chat):
+    """The estimate sends nothing, names no cost without prices, and grows with the drafts wanted."""
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    one = jobs.estimate(project, settings=chat, drafts_wanted=1, unit="Text")
+    two = jobs.estimate(project, settings=replace(chat, price_in=1.0, price_out=2.0), drafts_wanted=2, unit="Text")
+    assert httpserver.log == []
+    assert (one.labels, one.cost) == (3, None)
+    assert two.tokens == 2 * one.tokens
+    assert two.tokens / 1e6 < two.cost < 2 * two.tokens / 1e6
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=one.tokens))
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert (view.status, view.done) == ("completed", 3)
 
 
 def test_a_batch_stops_before_its_cap(untrained, httpserver, chat):

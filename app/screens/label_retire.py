@@ -1,0 +1,68 @@
+"""The open label retired or restored, once the person has seen what hangs on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.components import markup
+from app.components.events import on
+from app.components.project_bar import author_name
+from app.errors import AppError
+from app.screens.lifecycle import impact_html
+
+if TYPE_CHECKING:
+    from app.components.project_bar import ProjectBar
+    from app.container import Services
+    from app.screens.label_editor import LabelEditor
+
+__all__ = ["build"]
+
+RETIRES = "Models trained from now on do not learn it, and reviewers are not offered it. Its documents keep it."
+RESTORES = "Models trained from now on learn it again, and reviewers are offered it."
+NO_LABEL = "Select a label in the table first."
+
+
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
+    """Lay out the question under the editor, hidden until it is asked; a yes raises the number in `changed`."""
+    with gr.Column(visible=False, elem_id="label-retiring", elem_classes="lg-panel") as question:
+        impact = gr.HTML(elem_id="label-impact")
+        with gr.Row():
+            retire = gr.Button("Retire it", variant="primary", size="sm", min_width=100, elem_id="label-retire-do")
+            restore = gr.Button("Restore it", variant="primary", size="sm", min_width=100, elem_id="label-restore-do")
+            leave = gr.Button("Leave it as it is", size="sm", min_width=120, elem_id="label-leave")
+
+    def ask(key: int | None, *, retiring: bool) -> tuple[Any, ...]:
+        if key is None:
+            raise AppError(NO_LABEL)
+        found = services.lifecycle.impact([key])
+        said = impact_html(found, stale=retiring) + markup.note(RETIRES if retiring else RESTORES, "plain")
+        return gr.Column(visible=True), said, gr.Button(visible=retiring), gr.Button(visible=not retiring)
+
+    def ask_to_retire(key: int | None) -> tuple[Any, ...]:
+        return ask(key, retiring=True)
+
+    def ask_to_restore(key: int | None) -> tuple[Any, ...]:
+        return ask(key, retiring=False)
+
+    def do_retire(key: int, author: str, count: int) -> tuple[Any, ...]:
+        services.lifecycle.retire(key, author_name(author))
+        gr.Info("Retired. 'Show retired labels' lists it, and the history can take it back.")
+        return count + 1, gr.Column(visible=False)
+
+    def do_restore(key: int, author: str, count: int) -> tuple[Any, ...]:
+        services.lifecycle.restore(key, author_name(author))
+        gr.Info("Restored.")
+        return count + 1, gr.Column(visible=False)
+
+    def hidden() -> Any:
+        return gr.Column(visible=False)
+
+    asked = [question, impact, retire, restore]
+    on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden")
+    on(editor.restore.click, ask_to_restore, editor.label_id, asked, show_progress="hidden")
+    on(retire.click, do_retire, [editor.label_id, bar.author, changed], [changed, question])
+    on(restore.click, do_restore, [editor.label_id, bar.author, changed], [changed, question])
+    for event in (leave.click, editor.label_id.change):
+        on(event, hidden, None, question, show_progress="hidden")
