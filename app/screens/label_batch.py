@@ -33,7 +33,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     with gr.Row(elem_classes="lg-bottom"):
         tokens = gr.Number(label="Stop before this many tokens", value=100_000, minimum=1, precision=0, min_width=140,
                            elem_id="batch-tokens")  # fmt: skip
-        money = gr.Number(label="Stop before this cost", value=None, minimum=0, min_width=140)
+        money = gr.Number(label="Stop before this cost (0: no such cap)", value=None, minimum=0, min_width=140)
     with gr.Row():
         seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=190, scale=0, elem_id="batch-seed")
         assemble = gr.Button("Scaffold all from the data", size="sm", min_width=190, scale=0, elem_id="batch-scaffold")
@@ -42,10 +42,11 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
             "Try the failed ones again", size="sm", min_width=190, visible=False, scale=0, elem_id="batch-retry"
         )
         cancel = gr.Button("Cancel", size="sm", min_width=80, visible=False, scale=0, elem_id="batch-cancel")
-    with gr.Row(visible=False, elem_classes="lg-bottom") as question:
+    with gr.Column(visible=False) as question:
         estimate = gr.HTML(elem_id="batch-estimate")
-        start = gr.Button("Send the prompts", variant="primary", size="sm", min_width=150, scale=0,
-                          elem_id="batch-start")  # fmt: skip
+        with gr.Row():
+            start = gr.Button("Send the prompts", variant="primary", size="sm", min_width=150, scale=0,
+                              elem_id="batch-start")  # fmt: skip
     status = gr.HTML(elem_id="batch-status")
     timer = gr.Timer(POLL_SECONDS, active=False)
     live = [status, retry, cancel, timer, made]
@@ -67,7 +68,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
             require_project(project_id), settings=settings, drafts_wanted=wanted, unit=unit
         )
         said = at_most(wanted * found.labels, found.tokens, found.cost)
-        return gr.Row(visible=True), markup.note(said, "plain")
+        return gr.Column(visible=True), markup.note(said, "plain")
 
     def begin(
         project_id: int, author: str, unit: str, cap: float | None, cost: float | None, count: int, *fields: Any
@@ -104,7 +105,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     on(assemble.click, assemble_all, [bar.project, bar.author, made], live, show_progress_on=status)
     on(ask.click, estimated, [bar.project, connection.unit, *connection.fields], [question, estimate],
        show_progress_on=status)  # fmt: skip
-    on(start.click, lambda: gr.Row(visible=False), None, question, show_progress="hidden")
+    on(start.click, lambda: gr.Column(visible=False), None, question, show_progress="hidden")
     on(start.click, begin, wanted, live, show_progress_on=status)
     on(retry.click, again, [bar.project, made], live, show_progress_on=status)
     on(cancel.click, stop, [bar.project, made], live)

@@ -47,10 +47,10 @@ def test_a_merge_shows_its_impact_and_can_be_taken_back(page: Page) -> None:
     before = row(page, "noise")
     inner(page, "Merge and history")
     expect(page.locator("#merge-do")).to_be_disabled()
-    for name in ("parks", "noise"):
-        page.locator("#merge-labels input").click()
-        page.get_by_role("option", name=name, exact=True).click()
-        page.keyboard.press("Escape")
+    page.locator("#merge-labels input").click()
+    page.get_by_role("option", name="parks", exact=True).click()
+    expect(page.locator("#merge-into input")).to_have_value("parks")
+    page.get_by_role("option", name="noise", exact=True).click()  # the list stays open
     expect(page.locator("#merge-impact")).to_contain_text("Documents with noise: ")
     expect(page.locator("#merge-do")).to_be_enabled()
     expect(page.locator("#merge-description textarea")).not_to_have_value("")
@@ -61,6 +61,26 @@ def test_a_merge_shows_its_impact_and_can_be_taken_back(page: Page) -> None:
     expect(page.locator("#label-history")).to_contain_text("taken back: noise merged into parks")
     expect(page.locator("#labels-table")).to_contain_text("noise")
     assert row(page, "noise") == before
+
+
+def test_a_label_is_retired_and_restored_with_its_impact_in_view(page: Page) -> None:
+    """The first click asks and changes nothing; what is being written about the label stays in the editor."""
+    page.locator("#labels-table tr[data-key]", has_text="noise").first.click()
+    expect(page.locator("#label-name input, #label-name textarea")).to_have_value("noise")
+    text = page.locator("#label-description textarea")
+    text.fill("Not saved yet.")
+    page.locator("#label-retire").click()
+    expect(page.locator("#label-impact")).to_contain_text("Documents with noise: ")
+    page.locator("#label-leave").click()
+    expect(page.locator("#label-retiring")).to_be_hidden()
+    expect(page.locator("#labels-table")).to_contain_text("noise")
+    page.locator("#label-retire").click()
+    page.locator("#label-retire-do").click()
+    expect(page.locator("#labels-table tr[data-key]", has_text="noise")).to_have_count(0)
+    expect(text).to_have_value("Not saved yet.")
+    page.locator("#label-restore").click()
+    page.locator("#label-restore-do").click()
+    expect(page.locator("#labels-table")).to_contain_text("noise")
 
 
 def test_a_label_set_goes_out_and_comes_back_changed(page: Page, tmp_path: Path) -> None:
