@@ -79,6 +79,8 @@ def _theme() -> gr.themes.Base:
         button_secondary_background_fill_hover_dark="*neutral_700",
         button_secondary_border_color="*neutral_300",
         button_secondary_border_color_dark="*neutral_700",
+        checkbox_border_color="*neutral_400",
+        checkbox_border_color_dark="*neutral_400",
         checkbox_label_background_fill="white",
         checkbox_label_border_width="1px",
         checkbox_label_border_color="*neutral_300",

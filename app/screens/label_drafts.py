@@ -29,7 +29,7 @@ SCAFFOLD_HELP = (
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr.State) -> None:
-    """Lay out the panel; an accepted draft raises the number in `accepted`."""
+    """Lay out the panel; an accepted draft raises the number in `accepted`, which other panels raise as well."""
     made = gr.State(0)  # raised by every source that made a draft
     chosen = gr.State(None)
     table = markup.clickable("drafts-table")
@@ -121,7 +121,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
         return privacy(project_id)
 
     shown = [table, chosen, detail, about]
-    for event in (editor.label_id.change, editor.version.change, made.change):
+    for event in (editor.label_id.change, editor.version.change, made.change, accepted.change):
         on(event, show, [bar.project, editor.label_id], shown, show_progress="hidden")
     on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
     on(accept.click, take, [chosen, editor.version, bar.author, accepted], accepted)

@@ -35,7 +35,7 @@ __all__ = ["build"]
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Labels screen; every panel is an inner tab of its own."""
     changed = gr.State(0)  # raised by a panel that gave the label in the editor another description
-    chosen = gr.State(None)  # a label that a panel wants opened
+    chosen = gr.State(None)  # a label that a panel wants opened; None again once it is
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             labels = markup.clickable("labels-table")
@@ -87,8 +87,10 @@ def build(services: Services, bar: ProjectBar) -> None:
     def select(project_id: int, event: gr.EventData) -> tuple[Any, ...]:
         return load(project_id, int(event.key))
 
-    def open_chosen(project_id: int, key: int | None) -> tuple[Any, ...]:
-        return tuple(gr.skip() for _ in editor.outputs) if key is None else load(project_id, key)
+    def open_chosen(project_id: int, key: int | None, before: int | None, known: int | None) -> tuple[Any, ...]:
+        if key is None:
+            return None, *(gr.skip() for _ in editor.outputs)
+        return None, *label_editor.shown(find(project_id, key), known=known if key == before else None)
 
     def reload(project_id: int, retired: bool, key: int | None, known: int | None) -> tuple[Any, ...]:
         if key is None:
@@ -124,7 +126,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(bar.tab.change, table, where, labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
     on(labels.select, select, bar.project, editor.outputs, show_progress="hidden")
-    on(chosen.change, open_chosen, [bar.project, chosen], editor.outputs, show_progress="hidden")
+    on(chosen.change, open_chosen, [bar.project, chosen, editor.label_id, editor.version], [chosen, *editor.outputs],
+       show_progress="hidden")  # fmt: skip
     on(changed.change, reload, [*where, editor.label_id, editor.version], everything, show_progress="hidden")
     on(editor.new.click, label_editor.blank, None, editor.outputs, show_progress="hidden")
     on(editor.save.click, save_label, [*where, *saved], everything)
