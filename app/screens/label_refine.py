@@ -75,12 +75,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
             elem_id="chat-key",
         )
     with gr.Row(elem_classes="lg-bottom"):
-        temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=90)
+        temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=110)
         drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
                            elem_id="chat-drafts")  # fmt: skip
         price_in = gr.Number(label="Price, million tokens in", value=None, minimum=0, min_width=120,
                              elem_id="price-in")  # fmt: skip
-        price_out = gr.Number(label="Price, … out", value=None, minimum=0, min_width=90, elem_id="price-out")
+        price_out = gr.Number(label="Price, million tokens out", value=None, minimum=0, min_width=120,
+                              elem_id="price-out")  # fmt: skip
         unit = gr.Textbox(label="A document is a", value="Text", max_length=40, min_width=90, elem_id="chat-unit")
     with gr.Row(elem_classes="lg-bottom"):
         first = gr.Dropdown([], label="First example", min_width=220, elem_id="example-first")
