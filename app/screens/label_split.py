@@ -41,8 +41,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     propose = gr.Button("Propose a split", size="sm", elem_id="split-propose")
     impact = gr.HTML(elem_id="split-impact")
     rows = gr.Dataframe(
-        headers=["Document", "Text", "Ahead by", "Parts"],
-        column_widths=["16%", "54%", "15%", "15%"],
+        headers=["Document", "Text", "Margin", "Parts"],
+        column_widths=["20%", "46%", "17%", "17%"],
         type="array",
         label="Documents",
         static_columns=[0, 1, 2],
