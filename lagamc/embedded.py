@@ -34,7 +34,6 @@ class EmbeddedBackbone(Backbone):
     family = "embedded"
     SEPARATOR: ClassVar[str] = "[unused0]"
     MEMORY_SLOTS: ClassVar[int] = 16
-    UNTRAINED_BIAS: ClassVar[float] = 0.0
 
     def __init__(
         self, *, encoder: SentenceEncoder, decoder: BertLMHeadModel | None, label_set: LabelSet, config: TrainingConfig
@@ -43,7 +42,10 @@ class EmbeddedBackbone(Backbone):
         separator = config.separator or self.SEPARATOR
         if separator == self.SEPARATOR:
             tokenizer.add_special_tokens({"additional_special_tokens": [separator]})
-        output_ids = _output_ids(tokenizer, label_set, separator)
+        words = plain_tokens(tokenizer, [Target(separator).body(text) for text in label_set.descriptions])
+        special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id]
+        special.append(single_token(tokenizer, separator))
+        output_ids = special + sorted({token for ids in words for token in ids} - set(special))
         if decoder is None:
             decoder = _warm_started_decoder(encoder.transformer, output_ids, config.decoder_layers)
         generator = EncoderDecoderModel(encoder=encoder.transformer, decoder=decoder)
@@ -95,33 +97,6 @@ class EmbeddedBackbone(Backbone):
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)
 
-    @torch.no_grad()
-    def extended(self, label_set: LabelSet) -> EmbeddedBackbone:
-        """The same model over the descriptions of another label set; the encoder and the scorer are shared.
-
-        A token that no description of the model's own had is a further row of the encoder's word embeddings, with
-        the output bias `UNTRAINED_BIAS`.
-
-        Raises:
-            LabelError: the descriptions do not suit the backbone's tokenizer or separator.
-        """
-        output_ids = _output_ids(self.tokenizer, label_set, self.target.separator)
-        old = self.generator.decoder
-        bias = old.cls.predictions.bias.new_full((len(output_ids),), self.UNTRAINED_BIAS)
-        for slot, token in enumerate(output_ids):
-            if token in self._slots:
-                bias[slot] = old.cls.predictions.bias[self._slots[token]]
-        words = self.encoder.word_embeddings[output_ids]
-        decoder = BertLMHeadModel(BertConfig(**old.config.to_dict() | {"vocab_size": len(output_ids)}))
-        rows = {
-            "bert.embeddings.word_embeddings.weight": words, "cls.predictions.decoder.weight": words,
-            "cls.predictions.bias": bias, "cls.predictions.decoder.bias": bias,
-        }  # fmt: skip
-        decoder.load_state_dict(old.state_dict() | rows)
-        grown = type(self)(encoder=self.encoder, decoder=decoder, label_set=label_set, config=self.config)
-        grown.scorer = self.scorer
-        return grown.to(self.device).train(self.training)
-
     def save(self, folder: Path) -> None:
         self._save_encoder(folder)
         decoder = self.generator.decoder
@@ -143,14 +118,6 @@ class EmbeddedBackbone(Backbone):
         return cls(
             encoder=SentenceEncoder.load(folder / "encoder"), decoder=decoder, label_set=label_set, config=config
         )
-
-
-def _output_ids(tokenizer: Any, label_set: LabelSet, separator: str) -> list[int]:
-    """Tokens that a target of these labels can hold: padding, start, end, separator, and those of descriptions."""
-    words = plain_tokens(tokenizer, [Target(separator).body(text) for text in label_set.descriptions])
-    special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id]
-    special.append(single_token(tokenizer, separator))
-    return special + sorted({token for ids in words for token in ids} - set(special))
 
 
 @torch.no_grad()
