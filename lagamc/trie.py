@@ -55,13 +55,13 @@ class DescriptionTrie:
 
     def following(self, node: Node, *, without: Sequence[int] = ()) -> NDArray[np.int64]:
         """Tokens that lead from a node towards a label that is not among `without`."""
-        tokens = self._following(node)
+        tokens, gone = self._following(node), set(without)
         spent = set()
         for label in without:
             description = self._descriptions[label]
-            if node.depth < len(description) and self.step(node, description[node.depth]).on_path:
+            if node.depth < len(description):
                 child = self.step(node, description[node.depth])
-                if {int(name) for name in self.labels(child)} <= set(without):
+                if child.last - child.first <= len(gone) and gone.issuperset(self.labels(child).tolist()):
                     spent.add(description[node.depth])
         return tokens[~np.isin(tokens, list(spent))] if spent else tokens
 

@@ -45,3 +45,13 @@ def test_a_description_that_begins_another_one_is_complete_and_goes_on():
     assert set(trie.labels(node).tolist()) == {0, 1}
     assert trie.rest(node, 0) == (7,)
     assert trie.rest(node, 1) == ()
+
+
+@given(DESCRIPTIONS, st.lists(TOKENS, max_size=4).map(tuple), st.data())
+def test_a_token_follows_only_towards_a_label_that_is_left(descriptions, beginning, data):
+    """Tokens are those that comparing prefixes finds, labels that are ruled out left aside."""
+    without = data.draw(st.lists(st.integers(0, len(descriptions) - 1)), "without")
+    trie, depth = DescriptionTrie(descriptions), len(beginning)
+    left = [tokens for label, tokens in enumerate(descriptions) if label not in without]
+    expected = sorted({tokens[depth] for tokens in left if tokens[:depth] == beginning and len(tokens) > depth})
+    assert trie.following(walk(trie, beginning), without=without).tolist() == expected
