@@ -26,6 +26,7 @@ NO_LABEL = "Select a label in the table first."
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the question under the editor, hidden until it is asked; a yes raises the number in `changed`."""
+    asked_about = gr.State(None)  # id of the label that the question is about
     with gr.Column(visible=False, elem_id="label-retiring", elem_classes="lg-panel") as question:
         impact = gr.HTML(elem_id="label-impact")
         with gr.Row():
@@ -38,7 +39,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             raise AppError(NO_LABEL)
         found = services.lifecycle.impact([key])
         said = impact_html(found, stale=retiring) + markup.note(RETIRES if retiring else RESTORES, "plain")
-        return gr.Column(visible=True), said, gr.Button(visible=retiring), gr.Button(visible=not retiring)
+        return key, gr.Column(visible=True), said, gr.Button(visible=retiring), gr.Button(visible=not retiring)
 
     def ask_to_retire(key: int | None) -> tuple[Any, ...]:
         return ask(key, retiring=True)
@@ -59,10 +60,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def hidden() -> Any:
         return gr.Column(visible=False)
 
-    asked = [question, impact, retire, restore]
+    def of_another(key: int | None, about: int | None) -> Any:
+        return gr.skip() if key == about else gr.Column(visible=False)
+
+    asked = [asked_about, question, impact, retire, restore]
     on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden")
     on(editor.restore.click, ask_to_restore, editor.label_id, asked, show_progress="hidden")
     on(retire.click, do_retire, [editor.label_id, bar.author, changed], [changed, question])
     on(restore.click, do_restore, [editor.label_id, bar.author, changed], [changed, question])
-    for event in (leave.click, editor.label_id.change):
-        on(event, hidden, None, question, show_progress="hidden")
+    on(leave.click, hidden, None, question, show_progress="hidden")
+    # The label may have been opened a moment before it was asked about: its question stays.
+    on(editor.label_id.change, of_another, [editor.label_id, asked_about], question, show_progress="hidden")
