@@ -163,13 +163,12 @@ def test_trained_models_write_the_same_in_any_batch(tiny, family, kind):
     ("family", "kind"), [("embedded", "shared beginnings"), ("seq2seq", "one label"), ("llama", "shared beginnings")]
 )
 def test_learnt_sentences_take_few_passes(tiny, family, kind):
-    """Where descriptions are learnt by heart, passes count sentences and misjudged labels, not tokens."""
+    """Where descriptions are learnt by heart, one pass writes several tokens, misjudged labels included."""
     backbone, label_set = build(tiny, family, LABEL_SETS[kind])
     texts, descriptions = learnt(backbone, label_set, steps=100)
     written = assert_same(backbone, texts, descriptions, max_new_tokens=60, batch_size=4)
-    sentences, slots = sum(len(d.sentences) for d in written), sum(len(d.slots) for d in written)
-    assert all(d.slots[-1] == backbone.end_slot for d in written)
-    assert sum(d.passes for d in written) <= 2 * sentences <= slots / 2
+    assert all(document.slots[-1] == backbone.end_slot for document in written)
+    assert 3 * sum(document.passes for document in written) <= sum(len(document.slots) for document in written)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
