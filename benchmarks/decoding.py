@@ -62,7 +62,9 @@ def main() -> None:
     options = parser.parse_args()
     subject = taught_t5(options.documents) if options.model == "t5-base" else trained(options)
     report = {
-        "command": f"python benchmarks/decoding.py {Path(options.model).name}",
+        "command": f"python benchmarks/decoding.py {Path(options.model).name}"
+        + (f" --data {options.data.name}" if options.data else "")
+        + f" --documents {options.documents}",
         "collection": subject.collection,
         "documents": len(subject.texts),
         "labels": len(subject.descriptions),
