@@ -27,8 +27,10 @@ SCREENS = {
 # Gradio sums up all events so far after each event, for a monitoring page that is switched off: a third of the time
 # of an answer, and more the longer the server runs.
 UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000", "GRADIO_ANALYTICS_MAX_EVENTS": "100"}
-# In the page itself: on its way back from the server the name could meet one that is being typed.
+# In the page itself: on its way back from the server what is remembered could meet what is typed or clicked by then.
 REMEMBERED_AUTHOR = "(typed, memory) => typed || memory?.author || ''"
+REMEMBERED_TAB = "(memory) => ({__type__: 'update', selected: memory?.tab ?? 'projects'})"
+IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}  # the last tab that was clicked is the one in front
 CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
 
 
@@ -42,7 +44,7 @@ def build_blocks(services: Services) -> gr.Blocks:
             for key, (title, build) in SCREENS.items():
                 with gr.Tab(title, id=key) as tab:
                     build(services, bar)
-                on(tab.select, _naming(key), None, bar.tab, show_progress="hidden")
+                on(tab.select, _naming(key), None, bar.tab, show_progress="hidden", **IN_TURN)
         _wire(page, services, bar, tabs)
         endpoints.register(services)
     return page.queue(default_concurrency_limit=CONCURRENT_EVENTS)
@@ -56,18 +58,12 @@ def _naming(key: str) -> Any:
 
 
 def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -> None:
-    def restore(memory: dict[str, Any] | None) -> tuple[Any, ...]:
+    def restore(memory: dict[str, Any] | None) -> tuple[Any, int]:
         memory = memory or {}
         choices = [(project.name, project.id) for project in services.projects.list()]
         known = [key for _, key in choices]
         project_id = memory.get("project") if memory.get("project") in known else next(iter(known), None)
-        tab = memory.get("tab") if memory.get("tab") in SCREENS else "projects"
-        return (
-            picker_update(choices, project_id),
-            project_id or 0,
-            tab,
-            gr.Tabs(selected=tab),
-        )
+        return picker_update(choices, project_id), project_id or 0
 
     def remember(author: str, project_id: int, tab: str) -> dict[str, Any]:
         return {"author": author, "project": project_id, "tab": tab}
@@ -78,14 +74,9 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     def model(project_id: int) -> str:
         return active_model(services.projects.get(project_id).active_model) if project_id else ""
 
-    on(
-        page.load,
-        restore,
-        bar.memory,
-        [bar.picker, bar.project, bar.tab, tabs],
-        show_progress="hidden",
-    )
+    on(page.load, restore, bar.memory, [bar.picker, bar.project], show_progress="hidden")
     page.load(None, [bar.author, bar.memory], bar.author, js=REMEMBERED_AUTHOR, api_visibility="private")
+    page.load(None, bar.memory, tabs, js=REMEMBERED_TAB, api_visibility="private")  # its `select` then tells `bar.tab`
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, model, bar.project, bar.model, show_progress="hidden")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
 
@@ -26,6 +26,26 @@ def test_a_project_without_documents_says_what_to_do(page: Page) -> None:
     expect(page.locator("#project-picker input")).to_have_value("Empty")
     page.get_by_role("tab", name="Review", exact=True).click()
     expect(page.locator("#review-text")).to_contain_text("no document to review yet. Import some")
+
+
+def test_a_tab_that_is_opened_while_the_page_loads_stays_open(page: Page) -> None:
+    """Nothing that the page remembers arrives late and takes its place."""
+    page.locator("#load-demo").click()
+    expect(page.locator("#label-counts tbody tr")).to_have_count(10)
+    slow = page.context.new_page()
+    held: list[Route] | None = []
+
+    def hold(request: Route) -> None:
+        request.continue_() if held is None else held.append(request)
+
+    slow.route("**/queue/join*", hold)
+    slow.goto(page.url)
+    slow.get_by_role("tab", name="Review", exact=True).click()
+    slow.wait_for_timeout(500)
+    sent, held = held, None
+    for request in sent:
+        request.continue_()
+    expect(slow.locator("#review-text .lg-passage")).to_be_visible()
 
 
 def test_two_pages_save_one_document(page: Page) -> None:
