@@ -31,6 +31,16 @@ MAX_EXCERPT_CHARACTERS = 110
 FIRST_PAGE = ((0,), None)
 
 
+class CosineSlider(gr.Slider):
+    """A slider that leaves a number typed out of its range to the service, whose message says what to do."""
+
+    is_template = True  # to the page it is a plain slider
+
+    def preprocess(self, payload: float | None) -> float | None:
+        """Return the number as it was typed, None while there is none."""
+        return payload
+
+
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Classify screen."""
     result = gr.State(None)  # the ClassificationView on show
@@ -63,7 +73,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             passage = gr.HTML(elem_id="classify-passage")
             answered = gr.HTML(elem_id="classify-origin")
             decided = gr.HTML(markup.note(NOTHING_YET), elem_id="classify-labels")
-            threshold = gr.Slider(
+            threshold = CosineSlider(
                 0,
                 1,
                 value=0.4,
@@ -90,7 +100,9 @@ def build(services: Services, bar: ProjectBar) -> None:
         view = services.classification.classify_document(document_id, threshold=own)
         return view, markup.passage(services.documents.get(document_id).text), *_answer(view)
 
-    def decide(view: ClassificationView | None, value: float) -> tuple[Any, ...]:
+    def decide(view: ClassificationView | None, value: float | None) -> tuple[Any, ...]:
+        if value is None:  # emptied, to type another
+            return tuple(gr.skip() for _ in range(4))
         if view is None:
             return None, gr.skip(), gr.skip(), value
         view = services.classification.decide(view, value)

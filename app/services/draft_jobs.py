@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.errors import AppError
+from app.services.background import ProjectThreads
 from app.services.drafts import DraftService
 from app.services.labels import LabelService
 from lagamc.descriptions.chat import ChatSettings
@@ -69,8 +69,7 @@ class DraftJobs:
         self._drafts = draft_service
         self._labels = label_service
         self._views: dict[int, BatchView] = {}
-        self._threads: dict[int, threading.Thread] = {}
-        self._cancelled: dict[int, threading.Event] = {}
+        self._threads = ProjectThreads("drafts")
         self._last: dict[int, tuple[Work, Budget]] = {}
 
     def refine(
@@ -145,15 +144,11 @@ class DraftJobs:
 
     def cancel(self, project_id: int) -> None:
         """Stop after the label in hand."""
-        if project_id in self._cancelled:
-            self._cancelled[project_id].set()
+        self._threads.cancel(project_id)
 
     def close(self) -> None:
         """Stop everything; an answer that is still awaited after five seconds is given up."""
-        for cancelled in self._cancelled.values():
-            cancelled.set()
-        for thread in self._threads.values():
-            thread.join(CLOSING_SECONDS)
+        self._threads.close(CLOSING_SECONDS)
 
     def _start(self, project_id: int, work: Work, budget: Budget, only: Sequence[int] = ()) -> BatchView:
         if (view := self._views.get(project_id)) is not None and view.status == "running":
@@ -163,19 +158,14 @@ class DraftJobs:
             raise AppError("There is no label to draft for. Add one first.")
         self._last[project_id] = work, budget
         self._views[project_id] = BatchView("running", 0, len(wanted), 0, 0.0, ())
-        self._cancelled[project_id] = threading.Event()
-        thread = threading.Thread(
-            target=self._run, args=(project_id, wanted, work, budget), name=f"drafts-{project_id}", daemon=True
-        )
-        self._threads[project_id] = thread
-        thread.start()
+        self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))
         return self._views[project_id]
 
     def _run(self, project_id: int, wanted: Sequence[tuple[int, str]], work: Work, budget: Budget) -> None:
         rows: list[BatchRow] = []
         status: Literal["completed", "cancelled", "stopped"] = "completed"
         for label_id, name in wanted:
-            if self._cancelled[project_id].is_set():
+            if self._threads.cancelled(project_id):
                 status = "cancelled"
                 break
             try:

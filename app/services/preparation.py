@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from app.errors import AppError
+from app.services.background import ProjectThreads
 from app.services.classification import stored_sentences
 from app.services.measuring import Measure, Measuring
 from app.services.vectors import Vectors
@@ -66,8 +66,7 @@ class Preparation:
         self._vectors = vectors
         self._views: dict[int, PreparationView] = {}
         self._stored: dict[int, tuple[str, Stored]] = {}
-        self._threads: dict[int, threading.Thread] = {}
-        self._cancelled: dict[int, threading.Event] = {}
+        self._threads = ProjectThreads("what-if")
 
     def start(self, project_id: int) -> PreparationView:
         """Begin, unless it is done or under way. Without a trained model only the documents are embedded."""
@@ -75,15 +74,8 @@ class Preparation:
         if view.status in {"running", "ready"}:
             return view
         self._views[project_id] = replace(view, status="running", done=0, error="")
-        self._cancelled[project_id] = threading.Event()
-        thread = threading.Thread(
-            target=self._guarded,
-            args=(project_id, self._measuring.of(project_id)),
-            name=f"what-if-{project_id}",
-            daemon=True,
-        )
-        self._threads[project_id] = thread
-        thread.start()
+        measure = self._measuring.of(project_id)
+        self._threads.start(project_id, lambda: self._guarded(project_id, measure))
         return self._views[project_id]
 
     def view(self, project_id: int) -> PreparationView:
@@ -112,15 +104,11 @@ class Preparation:
 
     def cancel(self, project_id: int) -> None:
         """Stop after the documents in hand; what is stored stays."""
-        if project_id in self._cancelled:
-            self._cancelled[project_id].set()
+        self._threads.cancel(project_id)
 
     def close(self) -> None:
         """Stop everything and wait for its end."""
-        for cancelled in self._cancelled.values():
-            cancelled.set()
-        for thread in self._threads.values():
-            thread.join()
+        self._threads.close()
 
     def _guarded(self, project_id: int, measure: Measure) -> None:
         try:
@@ -165,7 +153,7 @@ class Preparation:
         source, model_id = measure.source, measure.model_id
         if source is None or model_id is None:
             return True
-        while not self._cancelled[project_id].is_set():
+        while not self._threads.cancelled(project_id):
             with self._database.read() as session:
                 options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
                 left = evidence.unpredicted_total(session, **options)
@@ -195,7 +183,7 @@ class Preparation:
         before = self._views[project_id].done
         new: list[np.ndarray] = []
         for start in range(0, len(missing), CHUNK):
-            if self._cancelled[project_id].is_set():
+            if self._threads.cancelled(project_id):
                 break
             new.append(self._measuring.fresh(measure, missing[start : start + CHUNK]))
             if counted:

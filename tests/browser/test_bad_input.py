@@ -100,7 +100,7 @@ def test_texts_thresholds_labels_and_trainings_that_cannot_be_used(page: Page) -
     threshold = page.locator("#threshold input[type=number]")
     threshold.fill("3")
     threshold.press("Enter")
-    expect_message(page, "3 is greater than maximum value 1")
+    expect_message(page, "The threshold is a cosine and must lie between -1 and 1, got 3")
     expect(answer).to_contain_text("street lighting")
 
     open_tab(page, "Labels")

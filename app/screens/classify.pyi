@@ -1,0 +1,192 @@
+"""Classify: a text or a document of the project, with every sentence, label and cosine shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from app.components import markup
+from app.components.events import INFERENCE, on
+from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
+from app.errors import AppError
+from app.screens import classify_file
+from app.screens.evidence import evidence, origin
+from app.services.documents import SEARCH_REACH
+
+if TYPE_CHECKING:
+    from app.container import Services
+    from app.services.classification import ClassificationView
+
+__all__ = ["build"]
+
+NOTHING_YET = (
+    "Paste a text and press 'Classify'. The sentences that the model generates appear here, with their labels."
+)
+NOWHERE = "No document from here on holds these words."
+NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
+PAGE_SIZE = 8
+MAX_EXCERPT_CHARACTERS = 110
+FIRST_PAGE = ((0,), None)
+
+from gradio.events import Dependency
+
+class CosineSlider(gr.Slider):
+    """A slider that leaves a number typed out of its range to the service, whose message says what to do."""
+
+    is_template = True  # to the page it is a plain slider
+
+    def preprocess(self, payload: float | None) -> float | None:
+        """Return the number as it was typed, None while there is none."""
+        return payload
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def build(services: Services, bar: ProjectBar) -> None:
+    """Lay out the Classify screen."""
+    result = gr.State(None)  # the ClassificationView on show
+    own_threshold = gr.State(None)  # as set by hand in this session; None for the model's
+    pages = gr.State(FIRST_PAGE)  # ids behind which the pages so far begin, and the next one if there is any
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300), gr.Tabs():
+            with gr.Tab("Text"):
+                text = gr.Textbox(
+                    show_label=False,
+                    placeholder="Paste the text of one document",
+                    lines=8,
+                    max_lines=20,
+                    elem_id="classify-text",
+                )
+                classify = gr.Button("Classify", variant="primary", elem_id="classify-run")
+            with gr.Tab("Document of the project") as documents_tab:
+                query = gr.Textbox(
+                    show_label=False,
+                    placeholder="Words to look for; Enter searches",
+                    elem_id="document-query",
+                )
+                documents = markup.clickable("documents-table")
+                with gr.Row():
+                    previous = gr.Button("Previous", size="sm", interactive=False, elem_id="documents-previous")
+                    following = gr.Button("Next", size="sm", interactive=False, elem_id="documents-next")
+            with gr.Tab("File"):
+                classify_file.build(services, bar, own_threshold)
+        with gr.Column(scale=3, min_width=320):
+            passage = gr.HTML(elem_id="classify-passage")
+            answered = gr.HTML(elem_id="classify-origin")
+            decided = gr.HTML(markup.note(NOTHING_YET), elem_id="classify-labels")
+            threshold = CosineSlider(
+                0,
+                1,
+                value=0.4,
+                step=0.01,
+                label="Threshold",
+                info="A sentence whose cosine lies below it is abstained: shown, and assigned to no label. "
+                "Moving it decides again; nothing is generated.",
+                buttons=[],
+                visible=False,
+                elem_id="threshold",
+            )
+            table = gr.HTML(elem_id="classify-table")
+
+    shown = [result, passage, answered, decided, threshold, table]
+
+    def run_text(project_id: int, text: str, own: float | None) -> tuple[Any, ...]:
+        if not text.strip():
+            raise AppError("There is no text to classify. Paste one first.")
+        view = services.classification.classify_text(require_project(project_id), text, threshold=own)
+        return view, "", *_answer(view)
+
+    def run_document(own: float | None, event: gr.EventData) -> tuple[Any, ...]:
+        document_id = int(event.key)
+        view = services.classification.classify_document(document_id, threshold=own)
+        return view, markup.passage(services.documents.get(document_id).text), *_answer(view)
+
+    def decide(view: ClassificationView | None, value: float | None) -> tuple[Any, ...]:
+        if value is None:  # emptied, to type another
+            return tuple(gr.skip() for _ in range(4))
+        if view is None:
+            return None, gr.skip(), gr.skip(), value
+        view = services.classification.decide(view, value)
+        return view, _decided(view), evidence(view.rows, trained=view.trained), value
+
+    def listed(project_id: int, words: str, begins: tuple[int, ...]) -> tuple[Any, ...]:
+        if not project_id:
+            return markup.note(NO_PROJECT), FIRST_PAGE, gr.Button(interactive=False), gr.Button(interactive=False)
+        page = services.documents.page(project_id, PAGE_SIZE, begins[-1], words.strip())
+        rows = (markup.Row([row.external_id, _excerpt(row.text), row.split], key=row.id) for row in page.rows)
+        table = markup.table(("Id", "Text", "Split"), rows, empty=NOT_HERE if page.next_after else NOWHERE)
+        number = f"Page {len(begins):,} · {page.total:,} documents in the project. Select one to classify it."
+        return (
+            table + markup.note(number, "plain"),
+            (begins, page.next_after),
+            gr.Button(interactive=len(begins) > 1),
+            gr.Button(interactive=page.next_after is not None),
+        )
+
+    def first(project_id: int, words: str) -> tuple[Any, ...]:
+        return listed(project_id, words, FIRST_PAGE[0])
+
+    def forward(project_id: int, words: str, pages: tuple[tuple[int, ...], int | None]) -> tuple[Any, ...]:
+        begins, next_after = pages
+        return listed(project_id, words, begins if next_after is None else (*begins, next_after))
+
+    def back(project_id: int, words: str, pages: tuple[tuple[int, ...], int | None]) -> tuple[Any, ...]:
+        begins, _ = pages
+        return listed(project_id, words, begins[:-1] or FIRST_PAGE[0])
+
+    def prepare(project_id: int, tab: str) -> None:
+        if project_id and tab == "classify":
+            services.classification.prepare(project_id)
+
+    def reset(project_id: int) -> tuple[Any, ...]:
+        hint = NOTHING_YET if project_id else NO_PROJECT
+        return None, "", "", markup.note(hint), gr.Slider(visible=False), "", None
+
+    on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden")
+    on(
+        classify.click,
+        run_text,
+        [bar.project, text, own_threshold],
+        shown,
+        show_progress_on=decided,
+        **INFERENCE,
+    )
+    on(documents.select, run_document, own_threshold, shown, show_progress_on=decided, **INFERENCE)
+    on(
+        threshold.input,
+        decide,
+        [result, threshold],
+        [result, decided, table, own_threshold],
+        trigger_mode="always_last",
+        show_progress="hidden",
+    )
+    paged = [documents, pages, previous, following]
+    for event in (documents_tab.select, query.submit):
+        on(event, first, [bar.project, query], paged, show_progress="hidden")
+    on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
+    on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
+
+
+def _answer(view: ClassificationView) -> tuple[Any, ...]:
+    return (
+        origin(view.model_name, trained=view.trained),
+        _decided(view),
+        gr.Slider(value=view.threshold, visible=True),
+        evidence(view.rows, trained=view.trained),
+    )
+
+
+def _decided(view: ClassificationView) -> str:
+    empty = f"no label: every sentence lies below {view.threshold:.2f}"
+    return str(Markup("<p><b>Labels</b> {}</p>").format(markup.chips(view.labels, empty=empty)))
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= MAX_EXCERPT_CHARACTERS else f"{text[:MAX_EXCERPT_CHARACTERS]}…"
