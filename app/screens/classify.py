@@ -31,16 +31,6 @@ MAX_EXCERPT_CHARACTERS = 110
 FIRST_PAGE = ((0,), None)
 
 
-class CosineSlider(gr.Slider):
-    """A slider that leaves a number typed out of its range to the service, whose message says what to do."""
-
-    is_template = True  # to the page it is a plain slider
-
-    def preprocess(self, payload: float | None) -> float | None:
-        """Return the number as it was typed, None while there is none."""
-        return payload
-
-
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Classify screen."""
     result = gr.State(None)  # the ClassificationView on show
@@ -73,7 +63,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             passage = gr.HTML(elem_id="classify-passage")
             answered = gr.HTML(elem_id="classify-origin")
             decided = gr.HTML(markup.note(NOTHING_YET), elem_id="classify-labels")
-            threshold = CosineSlider(
+            threshold = gr.Slider(
                 0,
                 1,
                 value=0.4,
@@ -85,6 +75,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 visible=False,
                 elem_id="threshold",
             )
+            threshold.preprocess = lambda value: value  # out of range, the service says what to do
             table = gr.HTML(elem_id="classify-table")
 
     shown = [result, passage, answered, decided, threshold, table]
