@@ -12,6 +12,8 @@ from lagamc.trie import DescriptionTrie, Node
 
 __all__ = ["ConstrainedDraft", "Draft", "Question"]
 
+MOST_GUESSED = 6  # labels of a document; where more seem likely, most of them are not carried
+
 
 class Question(NamedTuple):
     """Which slot follows a place of what the model is shown: one of `choices`, or any where that is None."""
@@ -39,6 +41,8 @@ class Draft:
         self._trie, self._log_odds = trie, log_odds
         self._separator, self._end, self._max_slots = separator, end, max_slots
         self._likely = log_odds > 0
+        if np.count_nonzero(self._likely) > MOST_GUESSED:
+            self._likely = log_odds >= np.partition(log_odds, -MOST_GUESSED)[-MOST_GUESSED]
         self._node = trie.root
         self._said: list[int] = []
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc.draft import ConstrainedDraft, Draft
+from lagamc.draft import MOST_GUESSED, ConstrainedDraft, Draft
 from lagamc.trie import DescriptionTrie
 
 SEPARATOR, END = 1, 2
@@ -37,6 +37,14 @@ def test_the_first_guess_is_the_likely_labels_in_target_order():
 
 def test_without_a_likely_label_the_most_probable_one_is_guessed():
     assert draft([-3, -2, -1, -9]).guess() == [20, 21]
+
+
+def test_where_too_many_labels_seem_likely_the_most_probable_are_guessed():
+    """A document carries a few; a wrong guess costs a pass."""
+    trie = DescriptionTrie([(10 + label,) for label in range(20)])
+    log_odds = np.arange(1, 21, dtype=np.float32)
+    text = Draft(trie, log_odds, separator=SEPARATOR, end=END, max_slots=50)
+    assert [slot for slot in text.guess() if slot != SEPARATOR] == list(range(30 - MOST_GUESSED, 30))
 
 
 def test_a_guess_starts_from_what_is_written():
