@@ -29,6 +29,7 @@ NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Nex
 PAGE_SIZE = 8
 MAX_EXCERPT_CHARACTERS = 110
 FIRST_PAGE = ((0,), None)
+TYPED_THRESHOLD = "(view, typed, slider) => [view, slider, 0]"
 
 
 def build(services: Services, bar: ProjectBar) -> None:
@@ -75,7 +76,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 visible=False,
                 elem_id="threshold",
             )
-            threshold.preprocess = lambda value: value  # out of range, the service says what to do
+            typed = gr.Number(visible=False)  # the threshold as typed: a slider refuses what is out of its range
             table = gr.HTML(elem_id="classify-table")
 
     shown = [result, passage, answered, decided, threshold, table]
@@ -91,7 +92,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         view = services.classification.classify_document(document_id, threshold=own)
         return view, markup.passage(services.documents.get(document_id).text), *_answer(view)
 
-    def decide(view: ClassificationView | None, value: float | None) -> tuple[Any, ...]:
+    def decide(view: ClassificationView | None, value: float | None, _slider: float) -> tuple[Any, ...]:
         if value is None:  # emptied, to type another
             return tuple(gr.skip() for _ in range(4))
         if view is None:
@@ -145,8 +146,9 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(
         threshold.input,
         decide,
-        [result, threshold],
+        [result, typed, threshold],
         [result, decided, table, own_threshold],
+        js=TYPED_THRESHOLD,
         trigger_mode="always_last",
         show_progress="hidden",
     )
