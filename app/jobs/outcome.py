@@ -12,6 +12,7 @@ from storage.models import ModelVersion, Run, RunEvent, RunStatus
 
 __all__ = ["Outcome", "judge", "model_version", "readable", "tail"]
 
+FULL_DISK = "No space left on device"  # the words of the system, whoever passes them on
 TAIL_BYTES = 1 << 16
 
 
@@ -35,13 +36,13 @@ def judge(folder: Path, last: RunEvent | None, *, watched: bool, exit_code: int 
         return Outcome(RunStatus.CANCELLED)
     if last is not None and last.type == "failed":
         said = readable(str(last.payload.get("error") or "no reason given")).rstrip(".")
-        return Outcome(RunStatus.FAILED, f"Training failed: {said}. {_advice(folder)}")
+        return Outcome(RunStatus.FAILED, _advised(f"Training failed: {said}.", folder))
     if (folder / "cancel").exists():
         return Outcome(RunStatus.CANCELLED, "Training did not stop in time after Cancel, so its process was ended.")
     if not watched:
         found = "The training process was gone when the app started, without a result."
-        return Outcome(RunStatus.INTERRUPTED, f"{found} {_advice(folder)}")
-    return Outcome(RunStatus.FAILED, f"{_end(folder, exit_code)} {_advice(folder)}")
+        return Outcome(RunStatus.INTERRUPTED, _advised(found, folder))
+    return Outcome(RunStatus.FAILED, _advised(_end(folder, exit_code), folder))
 
 
 def model_version(run: Run, folder: Path) -> ModelVersion:
@@ -98,12 +99,13 @@ def _end(folder: Path, exit_code: int | None) -> str:
         return f"The training process was ended from outside by {name}{cause}."
     words = readable(tail(folder / "log.txt", 1)).strip()
     found = f"The training process ended with exit code {exit_code}"
-    return f"{found}; its last words: {words}" if words else f"{found}."
+    return f"{found}; its last words: {words.rstrip('.')}." if words else f"{found}."
 
 
-def _advice(folder: Path) -> str:
+def _advised(found: str, folder: Path) -> str:
+    remedy = " Free some space on the disk first." if FULL_DISK in found else ""
     if recovered(folder / "checkpoint").exists():
         advice = "Resume it to go on from the last checkpoint."
     else:
         advice = "No checkpoint was written yet; resuming starts it over."
-    return f"The log is {folder / 'log.txt'}. {advice}"
+    return f"{found}{remedy} The log is {folder / 'log.txt'}. {advice}"

@@ -187,10 +187,10 @@ def test_unreadable_events_are_skipped_and_logged(bench, caplog):
 
 
 def test_a_full_disk_is_named(bench):
-    """The child's last words are in the error, and the next run starts."""
+    """The child's last words are in the error, and what to do; the next run starts."""
     run = bench.finish(bench.queue("disk full"))
     assert run.status is RunStatus.FAILED
-    assert "No space left on device" in run.error
+    assert "No space left on device. Free some space" in run.error
     assert bench.finish(bench.queue("complete")).status is RunStatus.COMPLETED
 
 
