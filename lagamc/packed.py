@@ -27,14 +27,19 @@ class Packing:
         self.where = self.mask.flatten().nonzero().squeeze(1)  # (N,)
         self.rows = self.where // mask.shape[1]  # (N,)
         self.positions = self.where % mask.shape[1]  # (N,)
+        self._full = len(self.where) == self.mask.numel()  # one document, say: there is nothing to leave out
 
     def pack(self, padded: Tensor) -> Tensor:  # (B, T, ...) -> (1, N, ...)
         """The tokens in use, one after another."""
+        if self._full:
+            return padded.flatten(0, 1).unsqueeze(0)
         packed: Tensor = _Pack.apply(padded.flatten(0, 1), self.where)  # type: ignore[no-untyped-call]
         return packed.unsqueeze(0)
 
     def unpack(self, packed: Tensor) -> Tensor:  # (1, N, ...) -> (B, T, ...)
         """The tokens back in their rows, zero elsewhere."""
+        if self._full:
+            return packed.view(*self.mask.shape, *packed.shape[2:])
         padded: Tensor = _Unpack.apply(packed.squeeze(0), self.where, self.mask.numel())  # type: ignore[no-untyped-call]
         return padded.view(*self.mask.shape, *padded.shape[1:])
 

@@ -13,11 +13,11 @@ def backbone(tiny, label_set):
     return build_backbone(TrainingConfig(backbone=str(tiny["embedded"])), label_set).eval()
 
 
-@pytest.fixture
-def batch(backbone):
-    """Token ids (3, 7) of rows of 7, 1 and 4 tokens, and their mask."""
+@pytest.fixture(params=[(7, 1, 4), (7, 7, 7)], ids=["padded", "full"])
+def batch(backbone, request):
+    """Token ids (3, 7) of rows of so many tokens, and their mask."""
     torch.manual_seed(1)
-    mask = torch.arange(7) < torch.tensor([[7], [1], [4]])
+    mask = torch.arange(7) < torch.tensor(request.param)[:, None]
     return torch.randint(6, len(backbone.tokenizer), (3, 7)) * mask, mask
 
 
@@ -31,8 +31,8 @@ def gradients(parameters, outputs, mask):
 def test_packing_and_unpacking_are_inverse(batch):
     ids, mask = batch
     rows = packed.Packing(mask)
-    assert rows.pack(ids).shape == (1, 12)
-    assert rows.positions.tolist() == [*range(7), 0, *range(4)]
+    assert torch.equal(rows.pack(ids), ids[mask][None])
+    assert torch.equal(rows.positions, torch.arange(7).expand(3, 7)[mask])
     assert torch.equal(rows.unpack(rows.pack(ids.unsqueeze(-1))).squeeze(-1), ids)
 
 
