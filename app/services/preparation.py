@@ -80,10 +80,9 @@ class Preparation:
 
     def view(self, project_id: int) -> PreparationView:
         """How far a project is."""
-        measure = self._measuring.of(project_id)
-        view = self._views.get(project_id)
-        if view is not None and view.status == "running":
-            return view
+        if (running := self.running(project_id)) is not None:
+            return running
+        measure, view = self._measuring.of(project_id), self._views.get(project_id)
         trained = measure.model_id is not None
         with self._database.read() as session:
             total = len(evidence.document_ids(session, project_id=project_id, splits=LOOKED_AT))
@@ -92,6 +91,11 @@ class Preparation:
         if view is not None and view.status in {"failed", "cancelled"} and view.model_name == measure.model_name:
             return view
         return PreparationView("missing", 0, total, measure.model_name, trained)
+
+    def running(self, project_id: int) -> PreparationView | None:
+        """How far a project is whose preparation is under way, else None; no model is loaded for that."""
+        view = self._views.get(project_id)
+        return view if view is not None and view.status == "running" else None
 
     def stored(self, project_id: int, measure: Measure) -> Stored | None:
         """What the present model said about the present documents; None where some of it is missing."""
