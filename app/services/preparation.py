@@ -157,12 +157,14 @@ class Preparation:
         source, model_id = measure.source, measure.model_id
         if source is None or model_id is None:
             return True
+        options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
+        with self._database.read() as session:
+            left = evidence.unpredicted_total(session, **options)
+        last = 0
         while not self._threads.cancelled(project_id):
-            with self._database.read() as session:
-                options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
-                left = evidence.unpredicted_total(session, **options)
-                chunk = evidence.unpredicted(session, **options, limit=CHUNK)
             self._update(project_id, done=total - left)
+            with self._database.read() as session:
+                chunk = evidence.unpredicted(session, **options, limit=CHUNK, after_id=last)
             if not chunk:
                 return True
             answer = self._answering.answer(source, [document.text for document in chunk], None)
@@ -175,6 +177,7 @@ class Preparation:
                         threshold=result.threshold,
                         sentences=stored_sentences(result, answer.label_ids),
                     )
+            last, left = chunk[-1].id, max(0, left - len(chunk))  # some may have been imported since
             time.sleep(BREATHER_SECONDS)
         self._update(project_id, status="cancelled")
         return False

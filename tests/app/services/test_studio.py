@@ -323,11 +323,14 @@ def spoken(trained):
 
 
 def test_sentences_are_generated_once_and_matched_again(trained, spoken, monkeypatch):
-    """Test documents are left out; after a restart nothing is generated or embedded again."""
+    """Test documents are left out, and the rest are counted once; after a restart nothing is made again."""
     services, project = trained.services, trained.project_id
     assert services.what_if.preparation(project).status == "missing"
+    count, counted = evidence.unpredicted_total, []
+    monkeypatch.setattr(evidence, "unpredicted_total", lambda *a, **n: counted.append(count(*a, **n)) or counted[-1])
     services.what_if.prepare(project)
     view = until(lambda: (v := services.what_if.preparation(project)).status != "running" and v)
+    assert counted == [1]
     assert (view.status, view.total) == ("ready", 18), view.error
     noise = trained.label_ids["noise"]
     same = services.what_if.try_text(project, noise, DESCRIPTIONS["noise"])
