@@ -1,4 +1,4 @@
-# make run: install and open the workbench.  make test: install and run every test.
+# make run: install and open the workbench.  make test: install and run the tests; test-slow: the slow ones.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -31,6 +31,7 @@ UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000", "GRADIO_ANALYTICS
 REMEMBERED_AUTHOR = "(typed, memory) => typed || memory?.author || ''"
 REMEMBERED_TAB = "(memory) => ({__type__: 'update', selected: memory?.tab ?? 'projects'})"
 IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}  # the last tab that was clicked is the one in front
+TEMPORARY = (3600, 86_400)  # every hour uploads older than a day go; what is worked on was copied, or read
 CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
 
 
@@ -38,7 +39,7 @@ def build_blocks(services: Services) -> gr.Blocks:
     """Build the page; nothing heavy is imported and no model is loaded."""
     for name, value in UNCOUNTED.items():
         os.environ.setdefault(name, value)
-    with gr.Blocks(title="lagamc workbench", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title="lagamc workbench", analytics_enabled=False, fill_width=True, delete_cache=TEMPORARY) as page:
         bar = project_bar()
         with gr.Tabs(elem_id="screens", overflow_behavior="wrap") as tabs:
             for key, (title, build) in SCREENS.items():

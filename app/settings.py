@@ -17,8 +17,8 @@ __all__ = ["Settings"]
 class Settings:
     """Everything that `launch.py` can be told. A missing `database_url` means SQLite in the data folder.
 
-    The addresses of Wikipedia and of the chat model, the model's name and the contact that Wikipedia asks for
-    come from the environment; people can type others for their session.
+    The address of the database comes from the environment. So do those of Wikipedia and of the chat model, the
+    model's name and the contact that Wikipedia asks for; people can type others for their session.
 
     Raises:
         AppError: the port or the memory is out of range, or the data folder is a file.
@@ -28,7 +28,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     device: str = "auto"
-    database_url: str = ""
+    database_url: str = field(default_factory=lambda: os.environ.get("DATABASE_URL", ""))
     model_megabytes: int = 2048  # loaded models; the one in use stays, however large
     wikipedia_url: str = field(default_factory=lambda: os.environ.get("LAGAMC_WIKIPEDIA_URL", WIKIPEDIA_URL))
     chat_url: str = field(default_factory=lambda: os.environ.get("LAGAMC_CHAT_URL", OPENAI_URL))

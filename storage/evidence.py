@@ -31,10 +31,16 @@ def texts(session: Session, *, ids: Sequence[int]) -> dict[int, tuple[str, str]]
 
 
 def unpredicted(
-    session: Session, *, project_id: int, model_version_id: int, splits: Collection[Split], limit: int
+    session: Session,
+    *,
+    project_id: int,
+    model_version_id: int,
+    splits: Collection[Split],
+    limit: int,
+    after_id: int = 0,
 ) -> Sequence[Document]:
-    """Return documents about which a model version has said nothing yet, by id."""
-    query = select(Document).where(*_silent(project_id, model_version_id, splits))
+    """Return documents behind an id about which a model version has said nothing yet, by id."""
+    query = select(Document).where(*_silent(project_id, model_version_id, splits), Document.id > after_id)
     return session.exec(query.order_by(col(Document.id)).limit(limit)).all()
 
 
@@ -81,8 +87,10 @@ def carried(session: Session, *, project_id: int, splits: Collection[Split]) -> 
 
 def last_annotation(session: Session, *, project_id: int) -> int:
     """Return the highest id of a project's annotations; it grows whenever the labels of a document change."""
-    query = select(func.max(Annotation.id)).join(Document, col(Document.id) == Annotation.document_id)
-    return session.exec(query.where(Document.project_id == project_id)).one() or 0
+    # From the newest annotation down, each looked up by its document: a join would read all of the project's first.
+    owner = select(Document.project_id).where(Document.id == Annotation.document_id).scalar_subquery()
+    query = select(Annotation.id).where(owner == project_id).order_by(col(Annotation.id).desc()).limit(1)
+    return session.exec(query).first() or 0
 
 
 def _silent(project_id: int, model_version_id: int, splits: Collection[Split]) -> list[ColumnElement[bool]]:

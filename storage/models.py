@@ -297,7 +297,7 @@ class Prediction(SQLModel, table=True):
 class PredictedSentence(SQLModel, table=True):
     """One generated sentence with its nearest label; an abstained one assigns nothing."""
 
-    __table_args__ = (UniqueConstraint("prediction_id", "position"),)
+    __table_args__ = (UniqueConstraint("prediction_id", "position"), Index(None, "label_id", "prediction_id"))
 
     id: int = Field(default=None, primary_key=True)
     prediction_id: int = Field(default=0, foreign_key="prediction.id")  # given, as the position, by predictions.add

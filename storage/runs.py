@@ -124,9 +124,9 @@ def append_events(session: Session, *, run_id: int, lines: Sequence[Mapping[str,
     return run
 
 
-def events(session: Session, *, run_id: int, after: int = 0, limit: int = 1000) -> Sequence[RunEvent]:
-    """Return a run's events behind a sequence number, in order."""
-    query = select(RunEvent).where(RunEvent.run_id == run_id, RunEvent.sequence > after)
+def events(session: Session, *, run_id: int, limit: int = 1000) -> Sequence[RunEvent]:
+    """Return a run's first events, in order."""
+    query = select(RunEvent).where(RunEvent.run_id == run_id)
     return session.exec(query.order_by(col(RunEvent.sequence)).limit(limit)).all()
 
 

@@ -23,3 +23,10 @@ def test_a_wrong_setting_ends_with_a_message(arguments, capsys):
     """No traceback, and exit code 1."""
     assert launch.main(arguments) == 1
     assert capsys.readouterr().err.startswith("launch.py: The ")
+
+
+def test_a_wrong_database_address_of_the_environment_ends_with_a_message(tmp_path, monkeypatch, capsys):
+    """It was read, and the message says how to write one."""
+    monkeypatch.setenv("DATABASE_URL", "nowhere")
+    assert launch.main(["--data-folder", str(tmp_path)]) == 1
+    assert "The database address cannot be used" in capsys.readouterr().err

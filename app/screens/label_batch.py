@@ -13,6 +13,8 @@ from app.screens.label_refine import at_most
 from lagamc.descriptions.refine import Budget
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.screens.label_refine import ChatConnection
@@ -51,16 +53,15 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     timer = gr.Timer(POLL_SECONDS, active=False)
     live = [status, retry, cancel, timer, made]
 
+    def view_of(project_id: int) -> BatchView | None:
+        return services.draft_jobs.view(project_id) if project_id else None
+
+    def opened(project_id: int) -> tuple[Any, ...]:
+        return *_live(view_of(project_id)), gr.Column(visible=False)
+
     def poll(project_id: int, count: int) -> tuple[Any, ...]:
-        view = services.draft_jobs.view(project_id) if project_id else None
-        running = view is not None and view.status == "running"
-        return (
-            _status(view),
-            gr.Button(visible=view is not None and not running and bool(view.failed)),
-            gr.Button(visible=running),
-            gr.Timer(active=running),
-            count if running else count + 1,
-        )
+        view = view_of(project_id)
+        return *_live(view), count if _running(view) else count + 1
 
     def estimated(project_id: int, unit: str, *fields: Any) -> tuple[Any, ...]:
         settings, wanted = connection.read(*fields)
@@ -71,8 +72,9 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
         return gr.Column(visible=True), markup.note(said, "plain")
 
     def begin(
-        project_id: int, author: str, unit: str, cap: float | None, cost: float | None, count: int, *fields: Any
-    ) -> tuple[Any, ...]:
+        project_id: int, author: str, count: int, unit: str, cap: float | None, cost: float | None, *fields: Any,
+        only: Sequence[int] = (),
+    ) -> tuple[Any, ...]:  # fmt: skip
         settings, wanted = connection.read(*fields)
         services.draft_jobs.refine(
             require_project(project_id),
@@ -81,35 +83,62 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
             drafts_wanted=wanted,
             unit=unit,
             budget=Budget(max_tokens=int(cap) if cap else None, max_cost=cost or None),
+            only=only,
         )
         return poll(project_id, count)
 
-    def again(project_id: int, count: int) -> tuple[Any, ...]:
-        services.draft_jobs.retry(require_project(project_id))
+    def seed_all(
+        project_id: int, author: str, count: int, contact: str, language: str, *, only: Sequence[int] = ()
+    ) -> tuple[Any, ...]:
+        services.draft_jobs.seed(
+            require_project(project_id), author_name(author), contact=contact, language=language, only=only
+        )
         return poll(project_id, count)
 
-    def seed_all(project_id: int, author: str, count: int, contact: str, language: str) -> tuple[Any, ...]:
-        services.draft_jobs.seed(require_project(project_id), author_name(author), contact=contact, language=language)
+    def assemble_all(project_id: int, author: str, count: int, *, only: Sequence[int] = ()) -> tuple[Any, ...]:
+        services.draft_jobs.scaffold(require_project(project_id), author_name(author), only=only)
         return poll(project_id, count)
 
-    def assemble_all(project_id: int, author: str, count: int) -> tuple[Any, ...]:
-        services.draft_jobs.scaffold(require_project(project_id), author_name(author))
-        return poll(project_id, count)
+    def again(project_id: int, author: str, count: int, contact: str, language: str, *refining: Any) -> tuple[Any, ...]:
+        """With the name and the connection of who asks for it, not of who began."""
+        kind, only = services.draft_jobs.failed(require_project(project_id))
+        if kind == "refine":
+            return begin(project_id, author, count, *refining, only=only)
+        if kind == "seed":
+            return seed_all(project_id, author, count, contact, language, only=only)
+        return assemble_all(project_id, author, count, only=only)
 
     def stop(project_id: int, count: int) -> tuple[Any, ...]:
         services.draft_jobs.cancel(project_id)
         return poll(project_id, count)
 
-    wanted = [bar.project, bar.author, connection.unit, tokens, money, made, *connection.fields]
-    on(seed.click, seed_all, [bar.project, bar.author, made, *asked], live, show_progress_on=status)
-    on(assemble.click, assemble_all, [bar.project, bar.author, made], live, show_progress_on=status)
+    who = [bar.project, bar.author, made]
+    refining = [connection.unit, tokens, money, *connection.fields]
+    on(seed.click, seed_all, [*who, *asked], live, show_progress_on=status)
+    on(assemble.click, assemble_all, who, live, show_progress_on=status)
     on(ask.click, estimated, [bar.project, connection.unit, *connection.fields], [question, estimate],
        show_progress_on=status)  # fmt: skip
     on(start.click, lambda: gr.Column(visible=False), None, question, show_progress="hidden")
-    on(start.click, begin, wanted, live, show_progress_on=status)
-    on(retry.click, again, [bar.project, made], live, show_progress_on=status)
+    on(start.click, begin, [*who, *refining], live, show_progress_on=status)
+    on(retry.click, again, [*who, *asked, *refining], live, show_progress_on=status)
     on(cancel.click, stop, [bar.project, made], live)
     on(timer.tick, poll, [bar.project, made], live, queue=False, show_progress="hidden")
+    on(bar.project.change, opened, bar.project, [*live[:-1], question], show_progress="hidden")
+
+
+def _running(view: BatchView | None) -> bool:
+    return view is not None and view.status == "running"
+
+
+def _live(view: BatchView | None) -> tuple[Any, ...]:
+    """Status, both buttons and the timer."""
+    running = _running(view)
+    return (
+        _status(view),
+        gr.Button(visible=view is not None and not running and bool(view.failed)),
+        gr.Button(visible=running),
+        gr.Timer(active=running),
+    )
 
 
 def _status(view: BatchView | None) -> str:

@@ -45,9 +45,10 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     def poll(project_id: int) -> tuple[Any, ...]:
         if not project_id:
             return markup.note(NO_PROJECT), gr.Button(visible=False), gr.Timer(active=False)
-        view = services.what_if.preparation(project_id)
-        running = view.status == "running"
-        return _status(view), gr.Button(visible=running), gr.Timer(active=running)
+        return _live(services.what_if.preparation(project_id))
+
+    def opened(project_id: int) -> tuple[Any, ...]:
+        return "", *_live(services.what_if.running(project_id) if project_id else None)
 
     def start(project_id: int) -> tuple[Any, ...]:
         services.what_if.prepare(require_project(project_id))
@@ -65,8 +66,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     on(cancel.click, stop, bar.project, live)
     on(attempt.click, run, [bar.project, editor.label_id, editor.description], result, show_progress_on=result)
     on(editor.label_id.change, lambda: "", None, result, show_progress="hidden")
-    on(bar.project.change, lambda: ("", "", gr.Timer(active=False)), None, [status, result, timer],
-       show_progress="hidden")  # fmt: skip
+    on(bar.project.change, opened, bar.project, [result, *live], show_progress="hidden")
+
+
+def _live(view: PreparationView | None) -> tuple[Any, ...]:
+    """Status, Cancel and the timer."""
+    running = view is not None and view.status == "running"
+    return _status(view) if view else "", gr.Button(visible=running), gr.Timer(active=running)
 
 
 def _status(view: PreparationView) -> str:

@@ -20,6 +20,7 @@ __all__ = ["BatchEstimate", "BatchRow", "BatchView", "DraftJobs"]
 
 EXAMPLES_SHOWN = 2
 CLOSING_SECONDS = 5
+Kind = Literal["refine", "seed", "scaffold"]
 Work = Callable[[int, str, Budget], tuple[int, str | None]]
 """Id and name of a label, and what may be spent, in; the number of drafts, and what went wrong, out."""
 
@@ -40,6 +41,7 @@ class BatchRow:
 class BatchView:
     """How far a batch is, and what it spent; `cost` is 0 where the prices are not known."""
 
+    kind: Kind
     status: Literal["running", "completed", "cancelled", "stopped"]
     done: int
     total: int
@@ -70,12 +72,19 @@ class DraftJobs:
         self._labels = label_service
         self._views: dict[int, BatchView] = {}
         self._threads = ProjectThreads("drafts")
-        self._last: dict[int, tuple[Work, Budget]] = {}
 
     def refine(
-        self, project_id: int, author: str, *, settings: ChatSettings, drafts_wanted: int, unit: str, budget: Budget
-    ) -> BatchView:  # fmt: skip
-        """Begin to ask a chat model about all labels in use.
+        self,
+        project_id: int,
+        author: str,
+        *,
+        settings: ChatSettings,
+        drafts_wanted: int,
+        unit: str,
+        budget: Budget,
+        only: Sequence[int] = (),
+    ) -> BatchView:
+        """Begin to ask a chat model about all labels in use, or about `only` some; the settings go with the batch.
 
         Raises:
             AppError: a batch is running, or there is no label.
@@ -88,7 +97,7 @@ class DraftJobs:
             )
             return len(outcome.drafts), outcome.error
 
-        return self._start(project_id, work, budget)
+        return self._start(project_id, "refine", work, budget, only)
 
     def estimate(self, project_id: int, *, settings: ChatSettings, drafts_wanted: int, unit: str) -> BatchEstimate:
         """What `refine` may take, from the lengths of descriptions and documents; nothing is sent."""
@@ -101,8 +110,8 @@ class DraftJobs:
             cost=drafts_wanted * sum(costs) if settings.priced else None,
         )
 
-    def seed(self, project_id: int, author: str, *, contact: str, language: str) -> BatchView:
-        """Begin to look all labels in use up in Wikipedia; one that means several things is left to a person.
+    def seed(self, project_id: int, author: str, *, contact: str, language: str, only: Sequence[int] = ()) -> BatchView:
+        """Begin to look labels up in Wikipedia as `refine` does; one that means several things is left to a person.
 
         Raises:
             AppError: a batch is running, or there is no label.
@@ -115,28 +124,23 @@ class DraftJobs:
             self._drafts.seed(label_id, best.title, author, contact=contact, language=language)
             return 1, None
 
-        return self._start(project_id, work, Budget())
+        return self._start(project_id, "seed", work, Budget(), only)
 
-    def scaffold(self, project_id: int, author: str) -> BatchView:
-        """Begin to assemble a scaffold for all labels in use. Raises what `seed` does."""
+    def scaffold(self, project_id: int, author: str, *, only: Sequence[int] = ()) -> BatchView:
+        """Begin to assemble a scaffold for labels as `refine` does. Raises what `seed` does."""
 
         def work(label_id: int, _name: str, _left: Budget) -> tuple[int, str | None]:
             self._drafts.scaffold(label_id, author)
             return 1, None
 
-        return self._start(project_id, work, Budget())
+        return self._start(project_id, "scaffold", work, Budget(), only)
 
-    def retry(self, project_id: int) -> BatchView:
-        """Do the last work again for the labels that it failed at, with as much to spend as it had.
-
-        Raises:
-            AppError: a batch is running, or none failed.
-        """
+    def failed(self, project_id: int) -> tuple[Kind, tuple[int, ...]]:
+        """What the last batch did, and the labels that it failed at. Raises AppError when none failed."""
         view = self._views.get(project_id)
         if view is None or not view.failed:
             raise AppError("No label failed in the last batch.")
-        work, spent = self._last[project_id]
-        return self._start(project_id, work, Budget(spent.max_tokens, spent.max_cost), view.failed)
+        return view.kind, view.failed
 
     def view(self, project_id: int) -> BatchView | None:
         """The last batch of a project, or None."""
@@ -150,14 +154,13 @@ class DraftJobs:
         """Stop everything; an answer that is still awaited after five seconds is given up."""
         self._threads.close(CLOSING_SECONDS)
 
-    def _start(self, project_id: int, work: Work, budget: Budget, only: Sequence[int] = ()) -> BatchView:
+    def _start(self, project_id: int, kind: Kind, work: Work, budget: Budget, only: Sequence[int]) -> BatchView:
         if (view := self._views.get(project_id)) is not None and view.status == "running":
             raise AppError("A batch is running for this project. Wait for its end, or cancel it.")
         wanted = [(label.id, label.name) for label in self._labels.list(project_id) if not only or label.id in only]
         if not wanted:
             raise AppError("There is no label to draft for. Add one first.")
-        self._last[project_id] = work, budget
-        self._views[project_id] = BatchView("running", 0, len(wanted), 0, 0.0, ())
+        self._views[project_id] = BatchView(kind, "running", 0, len(wanted), 0, 0.0, ())
         self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))
         return self._views[project_id]
 

@@ -58,6 +58,12 @@ class FileJob:
         return self.folder / "classified.jsonl"
 
     @property
+    def answered(self) -> bool:
+        """Whether every document has its line of results; only the spreadsheet may be missing."""
+        marker = self.jsonl_path.with_name(f"{self.jsonl_path.name}.unfinished")
+        return self.jsonl_path.exists() and not marker.exists()
+
+    @property
     def csv_path(self) -> Path:
         """The same for spreadsheets."""
         return self.folder / "classified.csv"

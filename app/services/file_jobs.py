@@ -139,33 +139,40 @@ class FileJobs:
 
     def _guarded(self, job_id: str, stream: ClassifyStream) -> None:
         """Run a job to its end, and write down which end that was."""
-        status, error = "failed", None
         try:
-            self._run(job_id, stream)
-            status = "completed"
-        except Cancelled:
-            status = "interrupted" if self._closing else "cancelled"
-        except (LagamcError, AppError) as found:
-            error = str(found)
-        except OSError as found:
-            error = _disk(found)
+            try:
+                self._run(job_id, stream)
+                ended = replace(self._jobs[job_id], status="completed")
+            except Cancelled:
+                ended = replace(self._jobs[job_id], status="interrupted" if self._closing else "cancelled")
+            if ended.downloadable:
+                write_csv(ended.jsonl_path, ended.csv_path)
+            ended.write()
+        except (LagamcError, AppError) as error:
+            ended = self._failed(job_id, str(error))
+        except OSError as error:
+            ended = self._failed(job_id, _disk(error))
         except Exception:
             logger.exception("Classification job %s failed.", job_id)
-            error = "Unexpected error; the app's log has the details."
+            ended = self._failed(job_id, "Unexpected error; the app's log has the details.")
+        self._jobs[job_id] = ended  # last of all: from here on another thread may go on with the job
+
+    def _failed(self, job_id: str, reason: str) -> FileJob:
+        job = replace(self._jobs[job_id], status="failed", error=reason)
         try:
-            if status in {"cancelled", "completed"}:
-                write_csv(self._jobs[job_id].jsonl_path, self._jobs[job_id].csv_path)
-            ended = replace(self._jobs[job_id], status=status, error=error)
-            ended.write()
-            self._jobs[job_id] = ended  # last of all: from here on another thread may go on with the job
-        except OSError as found:
-            self._update(job_id, status="failed", error=_disk(found))
+            job.write()
+        except OSError as full:  # its record still says "running", which the next start takes for interrupted
+            logger.warning("The end of classification job %s cannot be kept: %s", job_id, full)
+        return job
 
     def _run(self, job_id: str, stream: ClassifyStream) -> None:
         job, cancelled = self._jobs[job_id], self._cancelled[job_id]
         total, refused, refusals = _counted(job.input_path, job.mapping)
         job = self._update(job_id, total=total, refused=refused, refusals=refusals)
         job.write()
+        if job.answered:  # the disk was full, or the app was killed, before the rest could be written
+            self._update(job_id, done=total)
+            return
         with ResumableOutput(job.jsonl_path, job.origin) as output:
             good = (row for row in read_rows(job.input_path, job.mapping) if isinstance(row, Row))
             rows = output.remaining(good, same=_same, name=lambda row: f"in line {row.line}")

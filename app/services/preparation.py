@@ -80,10 +80,9 @@ class Preparation:
 
     def view(self, project_id: int) -> PreparationView:
         """How far a project is."""
-        measure = self._measuring.of(project_id)
-        view = self._views.get(project_id)
-        if view is not None and view.status == "running":
-            return view
+        if (running := self.running(project_id)) is not None:
+            return running
+        measure, view = self._measuring.of(project_id), self._views.get(project_id)
         trained = measure.model_id is not None
         with self._database.read() as session:
             total = len(evidence.document_ids(session, project_id=project_id, splits=LOOKED_AT))
@@ -92,6 +91,11 @@ class Preparation:
         if view is not None and view.status in {"failed", "cancelled"} and view.model_name == measure.model_name:
             return view
         return PreparationView("missing", 0, total, measure.model_name, trained)
+
+    def running(self, project_id: int) -> PreparationView | None:
+        """How far a project is whose preparation is under way, else None; no model is loaded for that."""
+        view = self._views.get(project_id)
+        return view if view is not None and view.status == "running" else None
 
     def stored(self, project_id: int, measure: Measure) -> Stored | None:
         """What the present model said about the present documents; None where some of it is missing."""
@@ -153,12 +157,14 @@ class Preparation:
         source, model_id = measure.source, measure.model_id
         if source is None or model_id is None:
             return True
+        options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
+        with self._database.read() as session:
+            left = evidence.unpredicted_total(session, **options)
+        last = 0
         while not self._threads.cancelled(project_id):
-            with self._database.read() as session:
-                options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
-                left = evidence.unpredicted_total(session, **options)
-                chunk = evidence.unpredicted(session, **options, limit=CHUNK)
             self._update(project_id, done=total - left)
+            with self._database.read() as session:
+                chunk = evidence.unpredicted(session, **options, limit=CHUNK, after_id=last)
             if not chunk:
                 return True
             answer = self._answering.answer(source, [document.text for document in chunk], None)
@@ -171,6 +177,7 @@ class Preparation:
                         threshold=result.threshold,
                         sentences=stored_sentences(result, answer.label_ids),
                     )
+            last, left = chunk[-1].id, max(0, left - len(chunk))  # some may have been imported since
             time.sleep(BREATHER_SECONDS)
         self._update(project_id, status="cancelled")
         return False

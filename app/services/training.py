@@ -130,10 +130,10 @@ class TrainingService:
         settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         if task and settings.resolved_family != "embedded":  # a sentence encoder reads no instructions
             settings = replace(settings, task_description=task)
-        staged = self._settings.runs_folder / f".{uuid4().hex}"
+        folder = self._settings.runs_folder / f".{uuid4().hex}"
         try:
             write_run_folder(
-                staged,
+                folder,
                 config=settings,
                 labels=LabelSet(Label(label.name, version.text) for label, version in described if version),
                 train=corpora["train"],
@@ -149,10 +149,14 @@ class TrainingService:
                     documents=len(corpora["train"]),
                     corrections=corrections,
                 )
-                run.folder = self._place(staged, run.id)
-        except OSError as error:
-            shutil.rmtree(staged, ignore_errors=True)
-            raise AppError(f"The run folder cannot be written ({error}). Free some space and start again.") from error
+                folder = self._placed(folder, run.id)
+                run.folder = folder.relative_to(self._settings.data_folder).as_posix()
+        except Exception as error:
+            shutil.rmtree(folder, ignore_errors=True)  # no run names it
+            if isinstance(error, OSError):
+                reason = f"The run folder cannot be written ({error}). Free some space and start again."
+                raise AppError(reason) from error
+            raise
         self._supervisor.poke()
         return run.id
 
@@ -215,13 +219,12 @@ class TrainingService:
     def _folder(self, run: Run) -> Path:
         return self._settings.data_folder / run.folder
 
-    def _place(self, staged: Path, run_id: int) -> str:
-        """Move a finished run folder to its place and return that, relative to the data folder."""
+    def _placed(self, staged: Path, run_id: int) -> Path:
+        """Move a finished run folder to its place and return that."""
         target = self._settings.runs_folder / str(run_id)
         if target.exists():  # left by another database in the same data folder: not ours to overwrite
             target = target.with_name(f"{run_id}-{uuid4().hex[:8]}")
-        staged.rename(target)
-        return target.relative_to(self._settings.data_folder).as_posix()
+        return staged.rename(target)
 
 
 def _sizes(session: Session, project_id: int) -> dict[str, int]:

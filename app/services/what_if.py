@@ -94,6 +94,10 @@ class WhatIfService:
         """How far that is."""
         return self._preparation.view(project_id)
 
+    def running(self, project_id: int) -> PreparationView | None:
+        """The same while it is under way, else None; no model is loaded for that."""
+        return self._preparation.running(project_id)
+
     def cancel(self, project_id: int) -> None:
         """Stop it after the documents in hand; what is stored stays."""
         self._preparation.cancel(project_id)

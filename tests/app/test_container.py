@@ -33,3 +33,13 @@ def test_building_the_services_loads_no_heavy_library(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_uploads_do_not_pile_up(tmp_path):
+    """The page deletes temporary files that are older than a day."""
+    from app.blocks import build_blocks
+
+    services = build(Settings(data_folder=tmp_path))
+    every, age = build_blocks(services).delete_cache
+    services.close()
+    assert every < age == 24 * 60 * 60

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import gradio as gr
 import pytest
 
+from app.components.project_bar import project_bar
+from app.screens import label_batch, label_what_if
 from app.screens.label_refine import ChatConnection
+from app.services.draft_jobs import BatchView
+from app.services.preparation import PreparationView
 
 OWN = "https://models.example.org/v1"
 
@@ -32,3 +39,52 @@ def test_prices_left_empty_mean_that_no_cost_is_known(read):
     """Gradio gives 0 for an empty number."""
     assert read(price_in=0, price_out=0).priced is False
     assert read(price_in=1, price_out=0).cost(1_000_000, 5) == 1.0
+
+
+@pytest.fixture
+def panel():
+    """Lay out one panel of the studio; what it does when a project is opened, {element id: what it is told}."""
+
+    def lay_out(build, **services):
+        with gr.Blocks() as page:
+            bar, unit = project_bar(), gr.Textbox()
+            editor = SimpleNamespace(label_id=gr.State(None), description=gr.Textbox())
+            arguments = (
+                [editor] if build is label_what_if.build else [ChatConnection([], unit, OWN), [unit, unit], gr.State(0)]
+            )
+            build(SimpleNamespace(**services), bar, *arguments)
+        [opened] = [fn for fn in page.fns.values() if (bar.project._id, "change") in fn.targets]
+
+        def open_project(project_id):
+            told = opened.fn(project_id)
+            return {
+                part.elem_id or type(part).__name__: value for part, value in zip(opened.outputs, told, strict=True)
+            }
+
+        return open_project
+
+    return lay_out
+
+
+def test_a_batch_that_runs_is_found_again(panel):
+    """After a reload, or with another project between: its status, its Cancel and the timer come back."""
+    views = {1: BatchView("seed", "running", 1, 4, 0, 0.0, ())}
+    opened = panel(label_batch.build, draft_jobs=SimpleNamespace(view=views.get))
+    told = opened(1)
+    assert "1 of 4 labels" in told["batch-status"]
+    assert (told["batch-cancel"].visible, told["batch-retry"].visible, told["Timer"].active) == (True, False, True)
+    for project_id in (0, 2):
+        told = opened(project_id)
+        assert (told["batch-status"], told["batch-cancel"].visible, told["Timer"].active) == ("", False, False)
+
+
+def test_a_preparation_that_runs_is_found_again(panel):
+    """So is that of a trial; the result of another project's is not shown."""
+    views = {1: PreparationView("running", 3, 18, "v1", trained=True)}
+    opened = panel(label_what_if.build, what_if=SimpleNamespace(running=views.get))
+    told = opened(1)
+    assert "3 of 18 steps" in told["what-if-status"]
+    assert (told["what-if-result"], told["Button"].visible, told["Timer"].active) == ("", True, True)
+    for project_id in (0, 2):
+        told = opened(project_id)
+        assert (told["what-if-status"], told["Button"].visible, told["Timer"].active) == ("", False, False)

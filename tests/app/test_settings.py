@@ -23,6 +23,14 @@ def test_a_database_elsewhere_is_kept():
     assert settings.data_folder == Path.home() / "data"
 
 
+def test_the_database_of_the_environment_is_used(tmp_path, monkeypatch):
+    """An empty one counts as none."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://host/name")
+    assert Settings(data_folder=tmp_path).database_url == "postgresql+psycopg://host/name"
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert Settings(data_folder=tmp_path).database_url.startswith("sqlite:///")
+
+
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_ports_out_of_range_are_refused(tmp_path, port):
     """The message says what a port may be."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import closing
 
-from storage import annotations, evidence, model_versions, predictions, runs
-from storage.models import Action, ModelVersion, PredictedSentence, Split
+import pytest
+from databases import POSTGRESQL
+from sqlalchemy import event
+
+from storage import annotations, evidence, model_versions, predictions, projects, runs
+from storage.documents import text_hash
+from storage.models import Action, Document, ModelVersion, PredictedSentence, Split
 
 LOOKED_AT = (Split.TRAIN, Split.DEV)
 
@@ -55,6 +60,7 @@ def test_documents_about_which_nothing_was_said_are_found(database, project_id, 
     options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
     with database.read() as session:
         assert [row.id for row in evidence.unpredicted(session, **options, limit=1)] == [ids[2]]
+        assert [row.id for row in evidence.unpredicted(session, **options, limit=9, after_id=ids[2])] == [ids[3]]
         assert evidence.unpredicted_total(session, **options) == 2
         assert list(evidence.document_ids(session, project_id=project_id, splits=LOOKED_AT)) == [ids[0], *ids[2:]]
         assert evidence.texts(session, ids=ids[:1]) == {ids[0]: ("d1", "message 1")}
@@ -80,3 +86,54 @@ def test_labels_carried_are_the_current_ones(database, project_id, add_documents
         }
         assert evidence.carried(session, project_id=project_id, splits=[Split.DEV]) == {second: {noise, bins}}
         assert evidence.last_annotation(session, project_id=project_id) > before
+
+
+def test_the_last_annotation_is_the_project_s_own(database, project_id, add_documents):
+    """Newer ones of other projects do not count; without any it is 0."""
+    with database.write() as session:
+        other = projects.add(session, name="other").id
+        theirs = Document(project_id=other, external_id="o1", text="theirs", text_hash=text_hash("theirs"))
+        session.add(theirs)
+    [mine] = add_documents(Split.TRAIN)
+    for document_id in (mine, theirs.id):
+        with database.write() as session:
+            annotations.add_imported(session, labels={document_id: []}, author="ann")
+    with database.read() as session:
+        [own] = annotations.history(session, document_id=mine)
+        assert evidence.last_annotation(session, project_id=project_id) == own.id
+        assert evidence.last_annotation(session, project_id=other) == own.id + 1
+        assert evidence.last_annotation(session, project_id=other + 1) == 0
+
+
+@pytest.fixture
+def plan(database):
+    """The steps by which SQLite answers a question."""
+    if POSTGRESQL is not None:
+        pytest.skip("asks SQLite for its plan")
+
+    def explained(question):
+        steps = []
+        with database.read() as session:
+
+            @event.listens_for(session.connection(), "before_cursor_execute")
+            def explain(connection, _cursor, statement, parameters, _context, _many):
+                with closing(connection.connection.cursor()) as cursor:
+                    steps.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+            question(session)
+        return " | ".join(steps)
+
+    return explained
+
+
+def test_the_last_annotation_is_found_from_the_newest_down(plan):
+    """It is asked for at every keystroke, so not all of a project's are read, and none are sorted."""
+    steps = plan(lambda session: evidence.last_annotation(session, project_id=1))
+    assert steps.startswith("SCAN annotation")
+    assert "project_id=?" not in steps
+    assert "ORDER BY" not in steps
+
+
+def test_predictions_of_a_label_are_counted_by_an_index(plan):
+    """Not by reading every sentence of every project."""
+    assert "SCAN" not in plan(lambda session: predictions.naming(session, label_ids=[1]))

@@ -91,6 +91,30 @@ def test_a_job_that_ended_with_the_app_is_interrupted_and_can_be_resumed(begin, 
     assert len(again.view(job_id).jsonl_path.read_text().splitlines()) == 10
 
 
+@pytest.mark.parametrize(
+    ("failure", "reason"), [(OSError("disk full"), "disk full"), (ValueError("torn"), "Unexpected error")]
+)
+def test_a_job_whose_spreadsheet_could_not_be_written_is_gone_on_with(begin, monkeypatch, failure, reason):
+    """All documents are classified by then: it ends as failed, and only the spreadsheet is made again."""
+
+    def fail(_source, _target):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.services.file_jobs.write_csv", fail)
+        jobs, job_id = begin(Stream())
+        jobs._threads[0].join()
+    assert jobs.view(job_id).status == "failed"
+    assert reason in jobs.view(job_id).error
+
+    rest = Stream()
+    jobs.resume(job_id, rest, {"model": 1})
+    jobs._threads[-1].join()
+    view = jobs.view(job_id)
+    assert (view.status, view.done, view.error, rest.answered) == ("completed", 10, None, 0)
+    assert len(view.csv_path.read_text().splitlines()) == 11
+
+
 def test_a_damaged_job_record_hides_no_other_job(begin, tmp_path, caplog):
     """The log names it."""
     jobs, job_id = begin(Stream())

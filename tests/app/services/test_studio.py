@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from dataclasses import replace
@@ -211,14 +212,28 @@ def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserve
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert (view.status, view.done, view.tokens) == ("completed", 3, 200)
     assert [bool(row.error) for row in view.rows] == [False, True, False]
-    jobs.retry(project)
+    kind, failed = jobs.failed(project)
+    assert (kind, failed) == ("refine", (untrained.label_ids["bins"],))
+    jobs.refine(project, "ben", **options, only=failed)
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert [row.label for row in view.rows] == ["bins"]
+    assert [draft.author for draft in untrained.services.drafts.list(failed[0])] == ["ben"]
     assert sum(untrained.services.drafts.open_counts(project).values()) == 3
     with pytest.raises(AppError, match="No label failed"):
-        jobs.retry(project)
+        jobs.failed(project)
     sent = [json.loads(request.data)["messages"][0]["content"] for request, _ in httpserver.log]
     assert sent[0].startswith("Label: noise")
+
+
+def test_the_key_of_a_batch_is_forgotten_with_its_end(untrained, httpserver, chat):
+    """The screen says that it is not kept; who tries again brings a key of their own."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    options = {"drafts_wanted": 1, "unit": "Text", "budget": Budget()}
+    jobs.refine(project, "ann", settings=replace(chat, key="sk-of-ann"), **options)
+    jobs._threads._threads[project].join()
+    gc.collect()
+    assert [found for found in gc.get_objects() if type(found) is ChatSettings and found.key == "sk-of-ann"] == []
 
 
 def test_a_batch_costs_no_more_than_was_estimated(untrained, httpserver, chat):
@@ -308,11 +323,14 @@ def spoken(trained):
 
 
 def test_sentences_are_generated_once_and_matched_again(trained, spoken, monkeypatch):
-    """Test documents are left out; after a restart nothing is generated or embedded again."""
+    """Test documents are left out, and the rest are counted once; after a restart nothing is made again."""
     services, project = trained.services, trained.project_id
     assert services.what_if.preparation(project).status == "missing"
+    count, counted = evidence.unpredicted_total, []
+    monkeypatch.setattr(evidence, "unpredicted_total", lambda *a, **n: counted.append(count(*a, **n)) or counted[-1])
     services.what_if.prepare(project)
     view = until(lambda: (v := services.what_if.preparation(project)).status != "running" and v)
+    assert counted == [1]
     assert (view.status, view.total) == ("ready", 18), view.error
     noise = trained.label_ids["noise"]
     same = services.what_if.try_text(project, noise, DESCRIPTIONS["noise"])

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 from small_collection import DESCRIPTIONS, Collection
+from sqlalchemy import event
 from tiny_models import build_tiny_embedded
 
 from app.errors import AppError
@@ -15,7 +16,7 @@ from lagamc.checkpoint import write_run_folder
 from lagamc.corpus import Corpus
 from lagamc.errors import ConfigError
 from storage import annotations, documents, runs
-from storage.errors import StaleWrite
+from storage.errors import StaleWrite, StorageError
 from storage.models import Action, RunStatus
 
 
@@ -69,6 +70,30 @@ def test_a_wrong_setting_queues_nothing(collection):
     for config in ({"epochs": 0}, {"speed": 3}):
         with pytest.raises(ConfigError):
             collection.training.start(collection.project_id, config, "ann")
+    assert collection.training.list(collection.project_id) == []
+    assert list(collection.settings.runs_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["add", "commit"])
+def test_a_run_that_cannot_be_stored_leaves_no_folder(collection, monkeypatch, step):
+    """Before its folder has its place, and after."""
+    collection.add_documents()
+    add = runs.add
+
+    def fail(session, **values):
+        if step == "add":
+            raise StorageError("locked")
+        run = add(session, **values)
+
+        @event.listens_for(session, "before_commit")
+        def refuse(_session):
+            raise StorageError("locked")
+
+        return run
+
+    monkeypatch.setattr(runs, "add", fail)
+    with pytest.raises(StorageError, match="locked"):
+        collection.training.start(collection.project_id, {}, "ann")
     assert collection.training.list(collection.project_id) == []
     assert list(collection.settings.runs_folder.iterdir()) == []
 
