@@ -207,13 +207,11 @@ def _saved(annotation: Annotation) -> SavedReview:
 
 
 def _fresh_prediction(session: Session, document: Document) -> Prediction | None:
-    """Return the newest prediction of what answers now, unless its threshold or label set is another by now."""
+    """Return the newest prediction of what answers now, unless the encoder's label set is another by now."""
     version = model_versions.active(session, project_id=document.project_id)
     version_id = version.id if version else None
     found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
-    if found is None or (version is not None and found.threshold != version.threshold):
-        return None
-    if version is None:
+    if found is not None and version is None:
         entries = label_sets.entries(session, project_id=document.project_id)
         pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
         return found if pinned is not None and found.label_set_id == pinned.id else None

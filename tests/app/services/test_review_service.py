@@ -275,7 +275,7 @@ def test_what_an_undo_brings_back_reads_under_the_surviving_label(service, datab
 
 
 def test_a_new_model_is_asked_itself(service, classification, documents, train):
-    """A prediction of the encoder, or at another threshold, is not passed off as the active model's."""
+    """A prediction of the encoder, or of a former version, is not passed off as the active model's."""
     service.item(documents["first"])
     train()
     for _ in range(2):
