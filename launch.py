@@ -39,7 +39,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
         services.supervisor.recover()
         services.supervisor.start()
         if demo:
-            services.projects.load_demo("demo")
+            services.projects.load_first_demo("demo")
 
         # Gradio takes seconds to import; `--help` and errors in the settings need not wait for it.
         from app.blocks import build_blocks
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", default="auto", help="where models train and answer: auto, cpu, cuda (default: %(default)s)")
     add("--model-memory", type=int, default=2048, metavar="MB",
         help="loaded models together; those used longest ago make room (default: %(default)s)")  # fmt: skip
-    add("--demo", action="store_true", help="make the demo project, unless it is there (default: no)")
+    add("--demo", action="store_true", help="load the demo where there is no project yet (default: no)")
     return parser
 
 

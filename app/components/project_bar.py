@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
 
+from app.components.events import on
 from app.errors import AppError
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ProjectBar",
     "active_model",
     "author_name",
+    "follow",
     "picker_update",
     "project_bar",
     "require_project",
@@ -58,6 +60,16 @@ def project_bar() -> ProjectBar:
         model=model,
         memory=gr.BrowserState({}, storage_key="lagamc", secret="lagamc"),  # noqa: S106 (preferences, nothing to hide)
     )
+
+
+def follow(bar: ProjectBar, screen: str, handler: Callable[..., Any], inputs: list[Any], outputs: Any) -> None:
+    """Run `handler` when another project is opened, and when the tab with the id `screen` comes to the front."""
+
+    def entered(tab: str, *values: Any) -> Any:
+        return handler(*values) if tab == screen else gr.skip()
+
+    on(bar.project.change, handler, inputs, outputs, show_progress="hidden")
+    on(bar.tab.change, entered, [bar.tab, *inputs], outputs, show_progress="hidden")
 
 
 def author_name(author: str | None) -> str:

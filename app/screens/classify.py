@@ -153,7 +153,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         show_progress="hidden",
     )
     paged = [documents, pages, previous, following]
-    for event in (documents_tab.select, query.submit):
+    for event in (documents_tab.select, query.submit, bar.project.change):
         on(event, first, [bar.project, query], paged, show_progress="hidden")
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")

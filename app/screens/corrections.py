@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app.components import markup, wording
 from app.components.events import INFERENCE, on
-from app.components.project_bar import author_name, require_project
+from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 from lagamc.descriptions.diff import word_diff
 
@@ -54,8 +54,7 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State, changed: gr.Sta
         gr.Info("Opened as a draft; accept or change it under Drafts.")
         return key, count + 1
 
-    for event in (bar.project.change, bar.tab.change):
-        on(event, refresh, bar.project, [overview, label, found, clusters], show_progress="hidden")
+    follow(bar, "labels", refresh, [bar.project], [overview, label, found, clusters])
     on(overview.select, show, bar.project, [label, found, clusters], **INFERENCE)
     on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])
 

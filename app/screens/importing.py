@@ -74,7 +74,7 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
 
     chosen = on(file.upload, preview, [bar.project, file], [*form.outputs, start, report])
     on(file.clear, preview, [bar.project, file], [*form.outputs, start, report])
-    for event in (chosen.success, *(column.input for column in form.inputs)):
+    for event in (chosen.success, bar.project.change, *(column.input for column in form.inputs)):
         on(
             event,
             name_unknown,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
 
 from app.components import markup, wording
 from app.components.events import on
-from app.components.project_bar import author_name, require_project
+from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 from lagamc.descriptions.diff import word_diff
 
@@ -48,9 +48,8 @@ def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
 
     def make(project_id: int, kind: str) -> Any:
         made = services.exchange.export(require_project(project_id), kind)
-        path = Path(tempfile.mkdtemp()) / made.file_name
-        path.write_text(made.text, encoding="utf-8", newline="")
-        return gr.File(value=str(path), visible=True)
+        path = save_bytes_to_cache(made.text.encode(), made.file_name, file_out.GRADIO_CACHE)
+        return gr.File(value=path, visible=True)
 
     def from_file(project_id: int, path: str) -> tuple[Any, ...]:
         return compared(project_id, services.exchange.read(Path(path)))
@@ -81,8 +80,7 @@ def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
         return count + 1, *compared(project_id, records)
 
     shown = [incoming, comparison, chosen, take]
-    for event in (bar.project.change, bar.tab.change):
-        on(event, refresh, bar.project, other, show_progress="hidden")
+    follow(bar, "labels", refresh, [bar.project], other)
     on(export.click, make, [bar.project, form], file_out)
     on(file_in.upload, from_file, [bar.project, file_in], shown)
     on(other.input, from_project, [bar.project, other], shown)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.container import Services
     from app.screens.label_editor import LabelEditor
 
-__all__ = ["build"]
+__all__ = ["build", "in_order"]
 
 EXPLAINED = (
     "A document goes to every part one of whose terms it holds, and else to the part whose description is nearest. "
@@ -73,7 +73,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def do_split(found: SplitProposal, table: list[list[Any]], author: str, count: int) -> tuple[Any, ...]:
         chosen = {
             row.document_id: _numbers(str(cells[3]), len(found.parts))
-            for row, cells in zip(found.rows, _in_order(found, table), strict=True)
+            for row, cells in zip(found.rows, in_order(found, table), strict=True)
         }
         services.splits.apply(found, author_name(author), chosen)
         gr.Info("Split. The history can take it back.")
@@ -88,9 +88,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     on(editor.label_id.change, cleared, None, proposed, show_progress="hidden")
 
 
-def _in_order(found: SplitProposal, table: list[list[Any]]) -> list[list[Any]]:
-    """The rows of the page, which a person may have sorted, in the order of the proposal."""
+def in_order(found: SplitProposal, table: list[list[Any]]) -> list[list[Any]]:
+    """The rows of the page, which a person may have sorted, in the order of the proposal. Raises AppError."""
     by_id = {str(cells[0]): cells for cells in table}
+    if missing := [row.external_id for row in found.rows if row.external_id not in by_id]:
+        raise AppError(
+            f"The row of document {missing[0]} was deleted. Press 'Propose a split' again, and leave every row: "
+            "each document needs a part."
+        )
     return [by_id[row.external_id] for row in found.rows]
 
 

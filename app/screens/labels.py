@@ -71,6 +71,9 @@ def build(services: Services, bar: ProjectBar) -> None:
             services.labels.list(project_id, include_retired=retired), services.drafts.open_counts(project_id)
         )
 
+    def entered(tab: str, project_id: int, retired: bool) -> Any:
+        return table(project_id, retired) if tab == "labels" else gr.skip()
+
     def find(project_id: int, key: int) -> LabelView:
         found = services.labels.list(project_id, include_retired=True)
         label = next((label for label in found if label.id == key), None)
@@ -123,7 +126,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     everything = [labels, *editor.outputs]
     saved = [editor.label_id, editor.version, editor.draft_id, editor.name, editor.description, bar.author]
     on(bar.project.change, refresh, where, everything, show_progress="hidden")
-    on(bar.tab.change, table, where, labels, show_progress="hidden")
+    on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
     on(labels.select, select, bar.project, editor.outputs, show_progress="hidden")
     on(chosen.change, open_chosen, [bar.project, chosen, editor.label_id, editor.version], [chosen, *editor.outputs],

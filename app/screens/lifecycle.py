@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.components import markup
 from app.components.events import on
-from app.components.project_bar import author_name, require_project
+from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 
 if TYPE_CHECKING:
@@ -49,13 +49,16 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
                 step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)
                 undo = gr.Button("Take this step back", size="sm", min_width=140, elem_id="undo-do")
 
+    def nothing_chosen() -> tuple[Any, ...]:
+        return gr.Dropdown(choices=[], value=None), "", "", gr.Button("Merge", interactive=False)
+
     def refresh(project_id: int) -> tuple[Any, ...]:
         if not project_id:
-            return gr.Dropdown(choices=[], value=[]), gr.Dropdown(choices=[], value=None), *log([])
+            return gr.Dropdown(choices=[], value=[]), *nothing_chosen(), *log([])
         choices = [(label.name, label.id) for label in services.labels.list(project_id)]
         return (
             gr.Dropdown(choices=choices, value=[]),
-            gr.Dropdown(choices=[], value=None),
+            *nothing_chosen(),
             *log(services.lifecycle.history(project_id)),
         )
 
@@ -87,7 +90,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             raise AppError("Choose the labels that become one, and the one that survives.")
         services.lifecycle.merge(chosen, into, text, author_name(author))
         gr.Info("Merged. The history can take it back.")
-        return count + 1, *refresh(project_id), "", "", gr.Button("Merge", interactive=False)
+        return count + 1, *refresh(project_id)
 
     def move(project_id: int, key: int | None, author: str, count: int, by: int) -> tuple[Any, ...]:
         ids = [label.id for label in services.labels.list(require_project(project_id))]
@@ -111,14 +114,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         gr.Info("Taken back; labels and documents are as they were before that step.")
         return count + 1, *refresh(project_id)
 
-    listed = [merging, survivor, history, step]
+    listed = [merging, survivor, wording, impact, merge, history, step]
     hidden = {"show_progress": "hidden"}
-    for event in (bar.project.change, bar.tab.change, changed.change):
-        on(event, refresh, bar.project, listed, **hidden)
+    follow(bar, "labels", refresh, [bar.project], listed)
+    on(changed.change, refresh, bar.project, listed, **hidden)
     on(merging.input, choose, [bar.project, merging, survivor], [survivor, wording, impact, merge], **hidden)
     on(survivor.input, survive, [bar.project, merging, survivor], [wording, impact, merge], **hidden)
-    merged = [changed, *listed, wording, impact, merge]
-    on(merge.click, do_merge, [bar.project, merging, survivor, wording, bar.author, changed], merged)
+    on(merge.click, do_merge, [bar.project, merging, survivor, wording, bar.author, changed], [changed, *listed])
     for button, handler in ((up, move_up), (down, move_down)):
         on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], [changed, *listed], **hidden)
     on(undo.click, take_back, [bar.project, step, bar.author, changed], [changed, *listed])

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.components import markup
 from app.components.events import on
-from app.components.project_bar import ProjectBar, author_name, picker_update, require_project
+from app.components.project_bar import ProjectBar, author_name, follow, picker_update, require_project
 from app.errors import AppError
 from app.screens import importing
 
@@ -101,8 +101,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(rename.click, rename_project, [bar.project, new_name], [*opened, *shown])
     on(retire.click, retire_project, bar.project, opened)
     on(restore.click, restore_project, retired, opened)
-    for event in (bar.project.change, bar.tab.change, imported):
-        on(event, refresh, bar.project, shown, show_progress="hidden")
+    on(imported, refresh, bar.project, shown, show_progress="hidden")
+    follow(bar, "projects", refresh, [bar.project], shown)
 
 
 def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:

@@ -62,6 +62,9 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def show(now: Session, remark: str = "", ticks: list[str] | None = None) -> tuple[Any, ...]:
         item = now.item
+        if item is not None and ticks is not None:
+            in_use = {label.name for label in item.labels_all}
+            ticks = [name for name in ticks if name in in_use]
         counts = services.reviews.counts(now.project_id)
         head = now, _counts(counts)
         if item is None:
@@ -96,14 +99,22 @@ def build(services: Services, bar: ProjectBar) -> None:
             label_guide(item.labels_all),
         )
 
-    def enter(project_id: int, tab: str, now: Session | None) -> tuple[Any, ...]:
+    def enter(project_id: int, tab: str, now: Session | None, ticked: list[str]) -> Any:
         if not project_id:
             return None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
         if tab != "review":  # a prediction takes time; make it when somebody looks
-            return tuple(gr.skip() for _ in shown)
+            return gr.skip()
         if now is None or now.project_id != project_id:
-            now = Session(project_id)
-        return show(following(now))
+            return show(following(Session(project_id)))
+        if now.item is None:
+            return show(following(now))
+        item = services.reviews.item(now.item.document_id)
+        if item.annotation_id != now.item.annotation_id:
+            return show(following(now))
+        if item == now.item:  # leave what is ticked
+            return gr.skip()
+        touched = set(ticked) != set(_proposed(now.item)[0])
+        return show(replace(now, item=item), ticks=ticked if touched else None)
 
     def following(now: Session) -> Session:
         item = services.reviews.next(now.project_id, skip=set(now.skipped))
@@ -142,7 +153,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         now = replace(now, saved=now.saved[:-1], item=services.reviews.item(document_id))
         return show(now, markup.note("Undone; the document is as it was before.", "plain"))
 
-    entering = [bar.project, bar.tab, session]
+    entering = [bar.project, bar.tab, session, labels]
     for event in (bar.project.change, bar.tab.change):
         on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
     on(save.click, save_item, [session, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)

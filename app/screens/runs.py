@@ -88,6 +88,9 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     def opened(project_id: int) -> tuple[Any, ...]:
         return None, *refresh(project_id, None, None)
 
+    def entered(tab: str, project_id: int, run_id: int | None, seen: Any) -> Any:
+        return refresh(project_id, run_id, seen) if tab == "train" else gr.skip()
+
     def pick(project_id: int, seen: Any, event: gr.EventData) -> tuple[Any, ...]:
         return int(event.key), *refresh(project_id, int(event.key), seen)
 
@@ -116,7 +119,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         return int(event.key)
 
     on(bar.project.change, opened, bar.project, [chosen, *live], show_progress="hidden")
-    on(bar.tab.change, refresh, inputs, live, show_progress="hidden")
+    on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")
     on(timer.tick, refresh, inputs, live, queue=False, show_progress="hidden")
     on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden")
     on(cancel.click, cancel_run, inputs, live)

@@ -25,6 +25,7 @@ COUNTED_LATER = "How many parameters it trains shows once the run has started."
 
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Train screen."""
+    recommended = gr.State(None)  # epochs; whoever has typed others keeps them
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             gr.HTML("<h3>Next run</h3>", elem_classes="lg-heading")
@@ -34,11 +35,18 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=3, min_width=320):
             view = runs.build(services, bar)
 
-    def preview(project_id: int) -> str:
-        return _material(services.training.preview(project_id)) if project_id else markup.note(NO_PROJECT)
+    def opened(project_id: int) -> tuple[Any, ...]:
+        if not project_id:
+            return markup.note(NO_PROJECT), gr.skip(), None
+        found = services.training.preview(project_id)
+        return _material(found), found.recommended_epochs, found.recommended_epochs
 
-    def recommend(project_id: int) -> Any:
-        return services.training.preview(project_id).recommended_epochs if project_id else gr.skip()
+    def entered(tab: str, project_id: int, epochs: int | None, before: int | None) -> Any:
+        if tab != "train":
+            return gr.skip()
+        material, now, _ = opened(project_id)
+        follows = epochs == before != now
+        return material, *((now, now) if follows else (gr.skip(), gr.skip()))
 
     def backbone_changed(name: str | None, rank: int | None) -> tuple[Any, Any]:
         name = (name or "").strip()
@@ -52,9 +60,9 @@ def build(services: Services, bar: ProjectBar) -> None:
     backbone, epochs, rank = settings[0], settings[1], settings[4]
     for event in (backbone.change, rank.change):
         on(event, backbone_changed, [backbone, rank], [backbone_help, lora], show_progress="hidden")
-    for event in (bar.project.change, bar.tab.change):
-        on(event, preview, bar.project, material, show_progress="hidden")
-    on(bar.project.change, recommend, bar.project, epochs, show_progress="hidden")
+    previewed = [material, epochs, recommended]
+    on(bar.project.change, opened, bar.project, previewed, show_progress="hidden")
+    on(bar.tab.change, entered, [bar.tab, bar.project, epochs, recommended], previewed, show_progress="hidden")
     started = on(start.click, start_run, [bar.project, bar.author, *settings], view.chosen)
     on(started.success, view.refresh, view.inputs, view.outputs, show_progress="hidden")
 

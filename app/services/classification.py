@@ -75,11 +75,14 @@ class ClassificationService:
         return self._classify(source, text, threshold)[0]
 
     def classify_document(self, document_id: int, threshold: float | None = None) -> ClassificationView:
-        """Classify a document and store the prediction. Raises what `classify_text` does."""
+        """Classify a document and store the prediction; a threshold of one's own decides only what is returned.
+
+        Raises what `classify_text` does.
+        """
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
         source = self.answering.source(document.project_id)
-        view, answer = self._classify(source, document.text, threshold)
+        view, answer = self._classify(source, document.text, None)
         with self._database.write() as session:
             prediction = predictions.add(
                 session,
@@ -89,7 +92,8 @@ class ClassificationService:
                 threshold=view.threshold,
                 sentences=stored_sentences(view.result, answer.label_ids),
             )
-        return replace(view, prediction_id=prediction.id)
+        view = replace(view, prediction_id=prediction.id)
+        return view if threshold is None else self.decide(view, threshold)
 
     def decide(self, view: ClassificationView, threshold: float) -> ClassificationView:
         """The same answer decided at another threshold; nothing is generated, nothing stored."""

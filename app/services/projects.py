@@ -113,6 +113,13 @@ class ProjectService:
                 tally[label_id][split] += number
         return [_label_count(label.name, tally[label.id]) for label, _ in known]
 
+    def load_first_demo(self, author: str) -> None:
+        """Load the demo into a database without any project; a retired or renamed demo stays as it is."""
+        with self._database.read() as session:
+            empty = not projects.listed(session, include_retired=True)
+        if empty:
+            self.load_demo(author)
+
     def load_demo(self, author: str) -> int:
         """Open the demo project, loading it where that has not happened, and return its id."""
         with self._database.write() as session:

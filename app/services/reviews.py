@@ -42,7 +42,7 @@ class LabelChoice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PredictionView:
-    """A stored prediction under the names that labels have now."""
+    """A stored prediction under the names that labels have now; `labels` leaves out those retired since."""
 
     id: int
     model_name: str
@@ -67,7 +67,7 @@ class SavedReview:
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """A document to review, with its labels so far and where they are from.
+    """A document to review, with those of its labels that are in use and where they are from.
 
     Without a `prediction`, `problem` says why; `save` takes `annotation_id` back.
     """
@@ -128,14 +128,14 @@ class ReviewService:
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
             key = document.annotation_id
-            names = annotation_log.label_names(session, annotation_ids=[key])
+            carried = _usable(session, annotation_log.label_ids(session, annotation_id=key))
             in_use = labels.described(session, project_id=document.project_id)
             return ReviewItem(
                 document_id=document.id,
                 external_id=document.external_id,
                 text=document.text,
                 split=document.split.value,
-                labels=names.get(key or 0, []),
+                labels=[label.name for label, _ in in_use if label.id in carried],
                 current=None if key is None else _saved(annotation_log.get(session, annotation_id=key)),
                 prediction=_view(session, prediction_id) if prediction_id else None,
                 problem=problem,
@@ -207,13 +207,11 @@ def _saved(annotation: Annotation) -> SavedReview:
 
 
 def _fresh_prediction(session: Session, document: Document) -> Prediction | None:
-    """Return the newest prediction of what answers now, unless its threshold or label set is another by now."""
+    """Return the newest prediction of what answers now, unless the encoder's label set is another by now."""
     version = model_versions.active(session, project_id=document.project_id)
     version_id = version.id if version else None
     found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
-    if found is None or (version is not None and found.threshold != version.threshold):
-        return None
-    if version is None:
+    if found is not None and version is None:
         entries = label_sets.entries(session, project_id=document.project_id)
         pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
         return found if pinned is not None and found.label_set_id == pinned.id else None
@@ -243,7 +241,9 @@ def _view(session: Session, prediction_id: int) -> PredictionView:
     prediction = predictions.get(session, prediction_id=prediction_id)
     sentences = predictions.sentences(session, prediction_id=prediction_id)
     ids = {key for row in sentences for key in (row.label_id, row.runner_up_id) if key is not None}
-    names = {key: label.name for key, label in labels.standing(session, label_ids=ids).items()}
+    stands = labels.standing(session, label_ids=ids)
+    names = {key: label.name for key, label in stands.items()}
+    retired = {label.name for label in stands.values() if label.retired_at is not None}
     rows = [
         SentenceRow(
             sentence=row.text,
@@ -263,7 +263,7 @@ def _view(session: Session, prediction_id: int) -> PredictionView:
         model_name=UNTRAINED if model_id is None else model_versions.get(session, model_id=model_id).title,
         trained=model_id is not None,
         threshold=prediction.threshold,
-        labels=list(dict.fromkeys(row.label for row in rows if not row.abstained)),
+        labels=list(dict.fromkeys(row.label for row in rows if not row.abstained and row.label not in retired)),
         rows=rows,
     )
 
@@ -280,9 +280,15 @@ def _label_ids(session: Session, document: Document, names: Sequence[str]) -> se
 
 def _proposed(session: Session, document: Document, prediction_id: int | None) -> set[int]:
     if prediction_id is None:
-        return annotation_log.label_ids(session, annotation_id=document.annotation_id)
+        return _usable(session, annotation_log.label_ids(session, annotation_id=document.annotation_id))
     if predictions.get(session, prediction_id=prediction_id).document_id != document.id:
         raise AppError(f"Prediction {prediction_id} is of another document. Reload the page, then save again.")
     sentences = predictions.sentences(session, prediction_id=prediction_id)
     assigned = {row.label_id for row in sentences if not row.abstained and row.label_id is not None}
-    return {label.id for label in labels.standing(session, label_ids=assigned).values()}
+    return _usable(session, assigned)
+
+
+def _usable(session: Session, label_ids: Collection[int]) -> set[int]:
+    """The labels in use that stand for these now: merges followed, retired ones left out."""
+    stands = labels.standing(session, label_ids=label_ids).values()
+    return {label.id for label in stands if label.retired_at is None}

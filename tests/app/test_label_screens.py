@@ -8,9 +8,12 @@ import gradio as gr
 import pytest
 
 from app.components.project_bar import project_bar
+from app.errors import AppError
 from app.screens import label_batch, label_what_if
 from app.screens.label_refine import ChatConnection
+from app.screens.label_split import in_order
 from app.services.draft_jobs import BatchView
+from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 
 OWN = "https://models.example.org/v1"
@@ -88,3 +91,13 @@ def test_a_preparation_that_runs_is_found_again(panel):
     for project_id in (0, 2):
         told = opened(project_id)
         assert (told["what-if-status"], told["Button"].visible, told["Timer"].active) == ("", False, False)
+
+
+def test_a_deleted_row_of_a_split_is_named():
+    """Rows that were sorted come back in the order of the proposal; without one of them there is no split."""
+    rows = tuple(SplitRow(number, number, f"d{number}", "text", (0,), None) for number in (1, 2))
+    found = SplitProposal(1, (), rows)
+    first, second = ["d1", "text", "", "1"], ["d2", "text", "", "2"]
+    assert in_order(found, [second, first]) == [first, second]
+    with pytest.raises(AppError, match=r"row of document d2 was deleted.*Propose a split"):
+        in_order(found, [first, ["", "", "", ""]])

@@ -19,7 +19,9 @@ DEMO = "City council (demo)"
 def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """The Labels tab of the demo project."""
     expect.set_options(timeout=30_000)
-    with served(tmp_path / "data", "--demo") as address:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with served(tmp_path / "data", "--demo", environment={"TMPDIR": str(folder)}) as address:
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
         page = context.new_page()
         errors: list[str] = []
@@ -90,6 +92,7 @@ def test_a_label_set_goes_out_and_comes_back_changed(page: Page, tmp_path: Path)
     page.locator("#labels-export").click()
     with page.expect_download() as download:
         page.locator("#labels-exported a").first.click()
+    assert [path.name for path in (tmp_path / "temporary").glob("*/labels-*")] == []  # only what Gradio removes
     labels = json.loads(download.value.path().read_text(encoding="utf-8"))
     assert "noise" in labels
     labels["noise"] = "Somebody is kept awake by a loud sound."

@@ -107,15 +107,31 @@ def test_a_classified_document_keeps_its_prediction(trained):
     """Every sentence is stored with the ids of its label and runner-up."""
     with trained.database.read() as session:
         document = documents.find(session, project_id=trained.project_id, external_id="train-0")
-    view = trained.classification.classify_document(document.id, threshold=-1.0)
+    view = trained.classification.classify_document(document.id)
     assert view.trained
     assert view.model_name.startswith("v1 · ")
     with trained.database.read() as session:
         stored = predictions.get(session, prediction_id=view.prediction_id)
         sentences = predictions.sentences(session, prediction_id=stored.id)
-    assert (stored.document_id, stored.threshold) == (document.id, -1.0)
+    assert (stored.document_id, stored.threshold) == (document.id, view.threshold)
     assert [row.text for row in sentences] == [row.sentence for row in view.rows]
     assert [row.label_id for row in sentences] == [trained.label_ids[row.label] for row in view.rows]
+    assert [row.abstained for row in sentences] == [row.abstained for row in view.rows]
+
+
+@pytest.mark.parametrize("own", [-1.0, 1.0])
+def test_a_threshold_of_ones_own_is_not_stored(untrained, own):
+    """It decides what its user sees; what reviewers are proposed is decided by the usual one."""
+    with untrained.database.read() as session:
+        document = documents.find(session, project_id=untrained.project_id, external_id="train-0")
+    usual = untrained.classification.classify_text(untrained.project_id, document.text)
+    view = untrained.classification.classify_document(document.id, threshold=own)
+    assert (view.threshold, {row.abstained for row in view.rows}) == (own, {own > 0})
+    with untrained.database.read() as session:
+        stored = predictions.get(session, prediction_id=view.prediction_id)
+        sentences = predictions.sentences(session, prediction_id=stored.id)
+    assert stored.threshold == usual.threshold
+    assert [row.abstained for row in sentences] == [row.abstained for row in usual.rows]
 
 
 def test_a_renamed_label_answers_under_its_new_name(trained):

@@ -113,6 +113,21 @@ def test_a_demo_broken_off_is_completed_by_the_next_attempt(small_demo, database
     assert [label.name for label in labels.list(project_id)] == ["din", "bins"]
 
 
+def test_a_start_with_the_demo_loads_it_once(small_demo):
+    """A demo that was renamed or retired stays so, and no other one appears."""
+    service, messages = small_demo
+    messages.write_text('{"id": "m1", "text": "so loud", "labels": ["noise"], "split": "train"}\n')
+    service.load_first_demo("ann")
+    (view,) = service.list()
+    assert view.documents["train"] == 1
+    service.rename(view.id, "Letters")
+    service.load_first_demo("ann")
+    assert [(one.id, one.name) for one in service.list()] == [(view.id, "Letters")]
+    service.retire(view.id)
+    service.load_first_demo("ann")
+    assert [one.retired for one in service.list(include_retired=True)] == [True]
+
+
 @pytest.mark.skipif(not (DEMO_FOLDER / "messages.jsonl").is_file(), reason="the demo is not in this checkout")
 def test_the_demo_loads_whole(service, database):
     """No message of the demo is refused or repeated; every split and label has documents."""

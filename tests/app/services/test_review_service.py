@@ -247,8 +247,35 @@ def test_a_merged_label_is_answered_by_the_one_that_survived(service, database, 
     assert saved.action == "accepted"
 
 
+def test_a_retired_label_is_not_ticked(service, database, documents, label_ids, train):
+    """A document that carries it, or a model that gives it, can be agreed with all the same."""
+    train()
+    prediction = service.item(documents["first"]).prediction
+    lifecycle = LifecycleService(database)
+    lifecycle.retire(label_ids["noise"], "ann")
+    lifecycle.retire(label_ids["bins"], "ann")
+    item = service.item(documents["first"])
+    assert (item.prediction.id, item.prediction.labels) == (prediction.id, [])
+    assert item.prediction.rows[0].label == "noise"
+    assert service.save(item.document_id, [], "ann", None, prediction_id=prediction.id).action == "accepted"
+    item = service.item(documents["dev"])
+    assert item.labels == []
+    assert service.save(item.document_id, [], "ann", item.annotation_id).action == "accepted"
+
+
+def test_what_an_undo_brings_back_reads_under_the_surviving_label(service, database, documents, label_ids):
+    """A save made before a merge is undone after it; the labels before that save can be saved again."""
+    item = service.item(documents["dev"])
+    saved = service.save(item.document_id, ["water"], "ann", item.annotation_id)
+    LifecycleService(database).merge([label_ids["bins"]], label_ids["noise"], "About both.", "ann")
+    service.undo(saved.annotation_id, "ann")
+    item = service.item(documents["dev"])
+    assert item.labels == ["noise"]
+    assert service.save(item.document_id, item.labels, "ann", item.annotation_id).action == "accepted"
+
+
 def test_a_new_model_is_asked_itself(service, classification, documents, train):
-    """A prediction of the encoder, or at another threshold, is not passed off as the active model's."""
+    """A prediction of the encoder, or of a former version, is not passed off as the active model's."""
     service.item(documents["first"])
     train()
     for _ in range(2):

@@ -1,0 +1,128 @@
+"""What stays and what goes when one looks at another tab or opens another project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+DEMO = "City council (demo)"
+MAX_EPOCHS = "15"
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def open_project(page: Page, name: str) -> None:
+    page.locator("#project-picker input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def load_demo(page: Page) -> None:
+    page.locator("#load-demo").click()
+    expect(page.locator("#label-counts tbody tr")).to_have_count(10)
+
+
+def create(page: Page, name: str) -> None:
+    page.locator("#new-project-name textarea, #new-project-name input").fill(name)
+    page.locator("#create-project").click()
+    expect(page.locator("#project-picker input")).to_have_value(name)
+
+
+def import_file(page: Page, path: Path) -> None:
+    page.locator("#import-file input[type=file]").set_input_files(path)
+    expect(page.locator("#import-start")).to_be_visible()
+
+
+def test_ticks_not_saved_yet_outlast_a_look_at_another_tab(page: Page) -> None:
+    """What somebody else makes of the labels meanwhile takes only its own box away."""
+    load_demo(page)
+    open_tab(page, "Review")
+    text = page.locator("#review-text .lg-passage")
+    expect(text).to_be_visible()
+    first = text.inner_text()
+    boxes = page.locator("#review-labels input[type=checkbox]")
+    before = [boxes.nth(place).is_checked() for place in range(10)]
+    last, retired = 9, 8
+    for place in (last, retired):
+        boxes.nth(place).set_checked(not before[place])
+    open_tab(page, "Labels")
+    expect(page.locator("#labels-table tr[data-key]")).to_have_count(10)
+    open_tab(page, "Review")
+    page.wait_for_timeout(1000)  # nothing happens
+    expect(text).to_have_text(first)
+    expect(boxes.nth(last)).to_be_checked(checked=not before[last])
+    expect(boxes.nth(retired)).to_be_checked(checked=not before[retired])
+
+    open_tab(page, "Labels")
+    page.locator("#labels-table tr[data-key]").nth(retired).click()
+    page.locator("#label-retire").click()
+    page.locator("#label-retire-do").click()
+    expect(page.locator("#labels-table tr[data-key]")).to_have_count(9)
+    open_tab(page, "Review")
+    expect(boxes).to_have_count(9)
+    expect(text).to_have_text(first)
+    expect(boxes.nth(last - 1)).to_be_checked(checked=not before[last])
+    page.locator("#review-save").click()
+    expect(page.locator("#review-counts dd").first).to_have_text("1")
+
+
+def test_nothing_of_another_project_stays(page: Page, tmp_path: Path) -> None:
+    """Documents to classify, labels that a file would add, and a merge begun belong to the project that is open."""
+    load_demo(page)
+    create(page, "Other")
+    path = tmp_path / "rows.csv"
+    path.write_text("text,labels\nIt is loud here,noise\n", encoding="utf-8")
+    import_file(page, path)
+    expect(page.locator("#unknown-labels")).to_contain_text("no label named noise")
+    open_project(page, DEMO)
+    expect(page.locator("#unknown-labels")).not_to_contain_text("no label named")
+
+    open_tab(page, "Classify")
+    page.get_by_role("tab", name="Document of the project").click()
+    expect(page.locator("#documents-table tr[data-key]")).to_have_count(8)
+    open_project(page, "Other")
+    expect(page.locator("#documents-table")).to_contain_text("No document from here on")
+    open_project(page, DEMO)
+    expect(page.locator("#documents-table tr[data-key]")).to_have_count(8)
+
+    open_tab(page, "Labels")
+    page.locator("#studio").get_by_role("tab", name="Merge and history", exact=True).click()
+    page.locator("#merge-labels input").click()
+    page.get_by_role("option", name="parks", exact=True).click()
+    page.get_by_role("option", name="noise", exact=True).click()
+    expect(page.locator("#merge-do")).to_be_enabled()
+    open_tab(page, "Projects")
+    open_tab(page, "Labels")
+    expect(page.locator("#merge-do")).to_be_disabled()
+    expect(page.locator("#merge-impact")).not_to_contain_text("Documents with")
+    expect(page.locator("#merge-description textarea")).to_have_value("")
+
+
+def test_epochs_follow_the_documents_until_somebody_types_them(page: Page, tmp_path: Path) -> None:
+    """The recommendation of a new project counts the documents imported since."""
+    create(page, "Large")
+    epochs = page.get_by_label("Epochs")
+    open_tab(page, "Train")
+    expect(page.locator("#training-material")).to_contain_text("train documents")
+    expect(epochs).to_have_value(MAX_EPOCHS)
+    open_tab(page, "Projects")
+    path = tmp_path / "rows.csv"
+    rows = "".join(f"The bins of house {number} are full,bins,train\n" for number in range(2_000))
+    path.write_text("text,labels,split\n" + rows, encoding="utf-8")
+    import_file(page, path)
+    page.get_by_label("Create the labels").check()
+    page.locator("#import-start").click()
+    expect(page.locator("#import-report")).to_contain_text("2,000")
+    open_tab(page, "Train")
+    expect(epochs).not_to_have_value(MAX_EPOCHS)
+    epochs.fill("7")
+    open_tab(page, "Projects")
+    open_tab(page, "Train")
+    expect(page.locator("#training-material")).to_contain_text("2,000")
+    page.wait_for_timeout(1000)
+    expect(epochs).to_have_value("7")
