@@ -90,7 +90,8 @@ class Classifier:
             ConfigError: the package that approximate matching needs is missing.
         """
         manifest, label_set = verify_model_folder(model_folder)
-        backbone = load_backbone(model_folder, TrainingConfig.from_dict(manifest.config), label_set)
+        config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device=device)  # not that of training
+        backbone = load_backbone(model_folder, config, label_set)
         backbone.to(chosen_device(device)).eval()
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
