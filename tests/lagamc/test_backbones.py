@@ -130,7 +130,7 @@ def test_the_built_in_weights_are_checked(tmp_path, monkeypatch):
 
 def test_an_encoder_that_reads_less_than_a_document_may_have_is_refused(tiny, label_set):
     """Before anything is trained: its positions would run out in the middle of it."""
-    with pytest.raises(BackboneError, match="reads at most 512 tokens. Lower max_document_tokens, now 513"):
+    with pytest.raises(BackboneError, match=r"reads at most 512 tokens\. Lower max_document_tokens, now 513"):
         build(tiny, "embedded", label_set, max_document_tokens=513)
     build(tiny, "embedded", label_set, max_document_tokens=512)
 
