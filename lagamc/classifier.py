@@ -18,11 +18,11 @@ from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
-from lagamc.generation import Progress, generate
+from lagamc.generation import generate
 from lagamc.labels import LabelSet
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
-from lagamc.streaming import CHUNK, Advance, answered
+from lagamc.streaming import CHUNK, Advance, Progress, answered
 
 __all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier", "megabytes"]
 
