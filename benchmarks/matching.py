@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commandline import given_command
 from numpy.typing import NDArray
 
 from lagamc.matcher import Matcher, Nearest
@@ -61,7 +62,7 @@ def main() -> None:
     times["pair by pair"] = [value * len(sentences) / len(few) for value in times["pair by pair"]]
     rates = {name: round(len(sentences) / statistics.median(values)) for name, values in times.items()}
     report = {
-        "command": "python benchmarks/matching.py",
+        "command": given_command(),
         "sentences": len(sentences),
         "labels": len(labels),
         "dimension": options.dimension,
