@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from commandline import given_command
+
 from lagamc.analysis import subset_figures
 from lagamc.baselines import PEERS, PeerSettings, peer
 from lagamc.bootstrap import bootstrap_intervals
@@ -59,7 +61,6 @@ def main() -> None:
         [] if options.afresh or not path.exists() else json.loads(path.read_text()).get("runs", [])
     )
     peers = options.peers.split(",") if options.peers else []
-    command = f"python benchmarks/accuracy.py {name if options.data != 'demo' else 'demo'}"
     for seed, split, unseen in splits(whole, options, seeds):
         wanted = [
             ("lagamc", seed),
@@ -80,8 +81,9 @@ def main() -> None:
             row |= intervals(actual, predicted)
             if unseen:
                 row["unseen"] = dataclasses.asdict(subset_figures(actual, predicted, labels, unseen))
+            runs = [other for other in runs if (other["system"], other["seed"]) != (row["system"], own_seed)]
             runs.append({**row, "key": key, "train_documents": len(split.train), **provenance(seed=own_seed)})
-            write(path, whole, runs, command + flags(options))
+            write(path, whole, runs, given_command())
     show(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -106,12 +108,6 @@ def arguments() -> argparse.Namespace:
     for name in filter(None, options.peers.split(",")):
         peer(name)
     return options
-
-
-def flags(options: argparse.Namespace) -> str:
-    shown = [f" --{name} {value}" for name in ("few", "unseen", "name") if (value := getattr(options, name))]
-    shown += [f" --seeds {options.seeds}"] if "," in options.seeds else []
-    return "".join(shown) + (f" --config '{options.config}'" if options.config != "{}" else "")
 
 
 def collection(data: str) -> tuple[str, Split]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from accuracy import demo_corpora
+from commandline import given_command
 from gradio_client import Client
 from workbench import DEMO, ROOT, follow, megabytes, served
 
@@ -54,7 +55,7 @@ def main() -> None:
             raise SystemExit("The untrained encoder answered, not the trained model.")
         resident = megabytes(app)
     report = {
-        "command": "python benchmarks/app_latency.py",
+        "command": given_command(),
         "machine": f"{platform.machine()}, {os.environ.get('OMP_NUM_THREADS', len(os.sched_getaffinity(0)))} of "
         f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {package: version(package) for package in PACKAGES},

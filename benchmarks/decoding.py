@@ -27,6 +27,7 @@ from typing import Any
 import t5_base
 import torch
 from accuracy import DEMO, demo_corpora, read_split
+from commandline import given_command
 from torch import Tensor, nn
 from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
@@ -62,9 +63,7 @@ def main() -> None:
     options = parser.parse_args()
     subject = taught_t5(options.documents) if options.model == "t5-base" else trained(options)
     report = {
-        "command": f"python benchmarks/decoding.py {Path(options.model).name}"
-        + (f" --data {options.data.name}" if options.data else "")
-        + f" --documents {options.documents}",
+        "command": given_command(),
         "collection": subject.collection,
         "documents": len(subject.texts),
         "labels": len(subject.descriptions),

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from accuracy import RESULTS, ROOT, RUNS, collection, digest
+from commandline import given_command
 
 from lagamc.baselines import peer
 from lagamc.checkpoint import write_run_folder
@@ -51,7 +52,7 @@ def main() -> None:
     peers = {peer(item).title: prediction(item) for item in filter(None, options.peers.split(","))}
     report = honesty_report(classifier, train=split.train, test=split.test, peers=peers, seed=options.seed)
     content = {
-        "command": f"python benchmarks/honesty.py {'demo' if options.data == 'demo' else name}",
+        "command": given_command(),
         "documents": {part: len(getattr(split, part)) for part in ("train", "dev", "test")},
         "labels": len(split.label_set),
         "honesty": report.to_dict(),

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from accuracy import ROOT, demo_corpora
+from commandline import given_command
 
 from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus
@@ -55,7 +56,7 @@ def main() -> None:
         rows.append({"variant": name, **measured(plain, other, dev, max(5, options.repeats))})
         print(rows[-1], flush=True)
     report = {
-        "command": f"python benchmarks/inference.py {options.model.name}",
+        "command": given_command(),
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} of "
         f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {package: found for package in PACKAGES if (found := installed(package))},

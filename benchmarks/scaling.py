@@ -26,6 +26,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from accuracy import demo_corpora
+from commandline import given_command
 from decoding import BATCH_SIZES, PACKAGES, RESULTS, greedy, seconds
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     report = {
-        "command": f"python benchmarks/scaling.py {options.model.name}",
+        "command": given_command(),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
         "versions": {package: version(package) for package in PACKAGES},

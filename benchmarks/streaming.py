@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from accuracy import DEMO, ROOT
+from commandline import given_command
 
 PACKAGES = ("torch", "transformers")
 
@@ -57,7 +58,7 @@ def main() -> None:
     ]
     few, many = rows
     report = {
-        "command": f"python benchmarks/streaming.py {options.model.name}",
+        "command": given_command(),
         "machine": f"{platform.machine()}, {os.environ.get('OMP_NUM_THREADS', len(os.sched_getaffinity(0)))} of "
         f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {package: version(package) for package in PACKAGES},

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from accuracy import DEMO, demo_corpora, read_split
+from commandline import given_command
 from torch import Tensor, nn
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 from transformers.modeling_outputs import BaseModelOutput
@@ -64,7 +65,7 @@ def main() -> None:
             own.append(pair[0])
             others.append(pair[1])
     report = {
-        "command": f"python benchmarks/training.py {options.data if demo else folder.name}",
+        "command": given_command(),
         "collection": folder.name,
         "documents": len(ours.batches.rows),
         "batch_size": ours.config.batch_size,

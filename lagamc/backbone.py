@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -172,6 +172,18 @@ class Backbone(nn.Module):
             return known
         text = self.tokenizer.decode([self.output_ids[slot] for slot in slots], skip_special_tokens=True)
         return " ".join(str(text).split())
+
+    def sentences(self, slots: Sequence[int]) -> Iterator[tuple[int, int, str]]:
+        """First slot, last slot + 1 and text of each sentence that is not blank, up to the end or the last slot."""
+        first = 0
+        for position, slot in enumerate([*slots, self.end_slot]):
+            if slot not in (self.separator_slot, self.end_slot):
+                continue
+            if text := self.sentence_text(slots[first:position]):
+                yield first, position, text
+            if slot == self.end_slot:
+                return
+            first = position + 1
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of the prompt of each document, cut to the configured length from the end."""

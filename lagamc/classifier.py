@@ -18,11 +18,11 @@ from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
-from lagamc.generation import Progress, generate
+from lagamc.generation import generate
 from lagamc.labels import LabelSet
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
-from lagamc.streaming import CHUNK, Advance, answered
+from lagamc.streaming import CHUNK, Advance, Progress, answered
 
 __all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier", "megabytes"]
 
@@ -90,7 +90,8 @@ class Classifier:
             ConfigError: the package that approximate matching needs is missing.
         """
         manifest, label_set = verify_model_folder(model_folder)
-        backbone = load_backbone(model_folder, TrainingConfig.from_dict(manifest.config), label_set)
+        config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device=device)  # not that of training
+        backbone = load_backbone(model_folder, config, label_set)
         backbone.to(chosen_device(device)).eval()
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,

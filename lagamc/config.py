@@ -139,35 +139,35 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lambda_bounds", tuple(self.lambda_bounds))
-        if not self.backbone.strip():
-            raise ConfigError(f"backbone is blank. Use one of {', '.join(BACKBONES)}, a folder, or a hub name.")
+        self._text("backbone", f"one of {', '.join(BACKBONES)}, a folder, or a hub name")
+        self._text("matcher", "trained, frozen, or a sentence transformer's folder or hub name")
+        self._text("device", "auto, cpu or cuda")
+        for name in ("instruction", "task_description", "separator"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise ConfigError(f"{name} must be a text or null, got {value!r}.")
         if self.epochs is not None:
-            self._within("epochs", 1, 1000)
+            self._whole("epochs", 1, 1000)
         self._within("learning_rate", 1e-7, 1.0)
         self._within("new_layer_rate", 0.1, 1000)
-        self._within("batch_size", 1, 1024)
+        self._whole("batch_size", 1, 1024)
         self._within("warmup_fraction", 0.0, 0.9)
         self._within("weight_decay", 0.0, 1.0)
         self._within("max_gradient_norm", 0.01, 1000)
-        self._within("patience", 1, 1000)
-        self._within("decoder_layers", 1, 6)
-        self._within("lora_rank", 1, 256)
-        self._within("lora_alpha", 1, 1024)
+        self._whole("patience", 1, 1000)
+        self._whole("decoder_layers", 1, 6)
+        self._whole("lora_rank", 1, 256)
+        self._whole("lora_alpha", 1, 1024)
         self._within("lora_dropout", 0.0, 0.9)
-        self._within("cosine_sentences", 1, 4096)
+        self._whole("cosine_sentences", 1, 4096)
         self._within("description_weight", 0.0, 100.0)
-        self._within("descriptions_per_step", 2, 4096)
-        self._within("max_document_tokens", 8, 4096)
+        self._whole("descriptions_per_step", 2, 4096)
+        self._whole("max_document_tokens", 8, 4096)
         self._within("threshold", -1.0, 1.0)
         self._within("checkpoint_seconds", 0.0, 86_400.0)
-        low, high = self.lambda_bounds
-        if not 0.0 <= low < high <= 1.0:
-            raise ConfigError(f"lambda_bounds must be two rising numbers in [0, 1], got {self.lambda_bounds}.")
+        self._whole("seed", 0, 2**32 - 1)
+        low, high = self._checked_bounds()
         self._within("initial_lambda", *((low, high) if self.lambda_mode == "learned" else (0.0, 1.0)))
-        self._within("accumulation_steps", 1, self.batch_size)
-        if not self.matcher.strip():
-            raise ConfigError("matcher is blank. Use trained, frozen, or a sentence transformer's folder or hub name.")
+        self._whole("accumulation_steps", 1, self.batch_size)
         self._one_of("lambda_mode", "learned", "fixed", "one")
         self._one_of("soft_tokens", "softmax", "straight-through", "gumbel")
         self._one_of("family", "auto", *typing.get_args(Family))
@@ -176,8 +176,27 @@ class TrainingConfig:
 
     def _within(self, name: str, low: float, high: float) -> None:
         value = getattr(self, name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        if not _is_number(value) or not low <= value <= high:
             raise ConfigError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
+
+    def _whole(self, name: str, low: int, high: int) -> None:
+        value = getattr(self, name)
+        if not _is_number(value) or not isinstance(value, int):
+            raise ConfigError(f"{name} must be a whole number between {low} and {high}, got {value!r}.")
+        self._within(name, low, high)
+
+    def _text(self, name: str, wanted: str) -> None:
+        if not isinstance(value := getattr(self, name), str) or not value.strip():
+            raise ConfigError(f"{name} must be {wanted}; got {value!r}.")
+
+    def _checked_bounds(self) -> tuple[float, float]:
+        """The two bounds of lambda, as a tuple from here on: JSON has lists alone."""
+        found: Any = self.lambda_bounds
+        rising = isinstance(found, list | tuple) and len(found) == 2 and all(map(_is_number, found))
+        if not rising or not 0.0 <= found[0] < found[1] <= 1.0:
+            raise ConfigError(f"lambda_bounds must be two rising numbers in [0, 1], got {found!r}.")
+        object.__setattr__(self, "lambda_bounds", (found[0], found[1]))
+        return self.lambda_bounds
 
     def _one_of(self, name: str, *known: object) -> None:
         if (value := getattr(self, name)) not in known:
@@ -203,3 +222,7 @@ class TrainingConfig:
         if unknown := sorted(set(values) - known):
             raise ConfigError(f"Unknown settings: {', '.join(unknown)}. The known ones are {', '.join(sorted(known))}.")
         return cls(**values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

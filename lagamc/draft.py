@@ -51,6 +51,11 @@ class Draft:
         """Whether the text ended or is as long as it may be."""
         return len(self.slots) >= self._max_slots or self.slots[-1:] == [self._end]
 
+    @property
+    def spoken(self) -> list[int]:
+        """The slots that sentences are read from: all of them, a last sentence that was cut included."""
+        return self.slots
+
     def guess(self) -> list[int]:
         """What the model will say before its next end.
 
@@ -121,6 +126,14 @@ class ConstrainedDraft(Draft):
     The model is asked only where descriptions branch or end, and only about slots that may follow there; the
     others are certain.
     """
+
+    @property
+    def spoken(self) -> list[int]:
+        """The slots that sentences are read from: without a last description that was cut at `max_slots`."""
+        if self.slots[-1:] == [self._end] or self._trie.label(self._node) is not None:
+            return self.slots
+        separators = [place for place, slot in enumerate(self.slots) if slot == self._separator]
+        return self.slots[: separators[-1]] if separators else []
 
     def questions(self, guess: Sequence[int]) -> list[Question]:
         found = []

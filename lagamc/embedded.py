@@ -38,6 +38,11 @@ class EmbeddedBackbone(Backbone):
     def __init__(
         self, *, encoder: SentenceEncoder, decoder: BertLMHeadModel | None, label_set: LabelSet, config: TrainingConfig
     ) -> None:
+        if config.max_document_tokens > encoder.max_tokens:
+            raise BackboneError(
+                f"{config.backbone!r} reads at most {encoder.max_tokens} tokens. Lower max_document_tokens, now "
+                f"{config.max_document_tokens}."
+            )
         tokenizer = encoder.tokenizer
         separator = config.separator or self.SEPARATOR
         if separator == self.SEPARATOR:
@@ -137,7 +142,7 @@ def _warm_started_decoder(transformer: Any, output_ids: Sequence[int], layers: i
     decoder.bert.embeddings.load_state_dict(source)
     depth = len(transformer.encoder.layer)
     for position, layer in enumerate(decoder.bert.encoder.layer):
-        state = transformer.encoder.layer[(position + 1) * depth // layers - 1].state_dict()
+        state = transformer.encoder.layer[max(0, (position + 1) * depth // layers - 1)].state_dict()
         crossed = {
             name.replace("attention", "crossattention", 1): weight
             for name, weight in state.items()

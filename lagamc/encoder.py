@@ -104,6 +104,11 @@ class SentenceEncoder(SentenceEmbedder):
         weight: Tensor = self.transformer.get_input_embeddings().weight
         return weight
 
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of one text that the transformer has positions for, [CLS] and [SEP] included."""
+        return int(self.transformer.config.max_position_embeddings)
+
     def tokenize(self, texts: Sequence[str], *, max_tokens: int = 256) -> dict[str, Tensor]:
         """Padded `input_ids` and `attention_mask`, both (N, T)."""
         features = self.tokenizer(

@@ -26,10 +26,10 @@ from lagamc.classifier import Classifier, DocumentResult
 from lagamc.corpus import Corpus
 from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import DatasetError
-from lagamc.generation import Progress
 from lagamc.labels import LabelSet
 from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
+from lagamc.streaming import Progress
 
 __all__ = ["COSINE_THRESHOLDS", "Details", "Report", "details", "evaluate", "evaluate_classifier", "rematched", "sweep"]
 

@@ -8,7 +8,7 @@ wherever the model would have said something else than a description.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,11 +16,8 @@ from torch import Tensor
 
 from lagamc.backbone import Backbone
 from lagamc.draft import ConstrainedDraft, Draft, Question
-from lagamc.errors import Cancelled
 
 __all__ = ["Generated", "GeneratedSentence", "generate"]
-
-Progress = Callable[[int, int], None]  # (documents done, documents in all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,6 @@ def generate(
     max_new_tokens: int,
     batch_size: int = 32,
     constrained: bool = False,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> list[Generated]:
     """Greedy free-running generation, in batches of like length, results in input order.
 
@@ -60,11 +55,6 @@ def generate(
         max_new_tokens: where a text that does not end is cut.
         batch_size: documents generated for at a time.
         constrained: whether the output is made of descriptions alone, each at most once.
-        progress: told of documents done and in all, after each batch.
-        cancelled: asked before each batch.
-
-    Raises:
-        Cancelled: `cancelled` returned true between two batches.
     """
     prompts = backbone.tokenize(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda index: len(prompts[index]))
@@ -74,16 +64,12 @@ def generate(
         backbone.eval()
     try:
         for start in range(0, len(order), batch_size):
-            if cancelled is not None and cancelled():
-                raise Cancelled(f"Stopped after {len(results):,} of {len(texts):,} documents.")
             rows = order[start : start + batch_size]
             batch = _generate_batch(
                 backbone, [texts[row] for row in rows], [prompts[row] for row in rows], descriptions, max_new_tokens,
                 kind=ConstrainedDraft if constrained else Draft,
             )  # fmt: skip
             results.update(zip(rows, batch, strict=True))
-            if progress is not None:
-                progress(len(results), len(texts))
     finally:
         if was_training:
             backbone.train()
@@ -155,16 +141,7 @@ def _read(
 
 
 def _sentences(backbone: Backbone, draft: Draft) -> Iterator[GeneratedSentence]:
-    """Split one output at its separators; stop at its end."""
-    slots, scores = draft.slots, draft.scores
-    start = 0
-    for position, slot in enumerate([*slots, backbone.end_slot]):
-        if slot not in (backbone.separator_slot, backbone.end_slot):
-            continue
-        text = backbone.sentence_text(slots[start:position])
-        if text:
-            own = scores[start : position + 1]
-            yield GeneratedSentence(text, sum(own) / len(own))
-        if slot == backbone.end_slot:
-            return
-        start = position + 1
+    """The sentences of one output."""
+    for first, last, text in backbone.sentences(draft.spoken):
+        own = draft.scores[first : last + 1]
+        yield GeneratedSentence(text, sum(own) / len(own))

@@ -13,8 +13,8 @@ from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus, Example
 from lagamc.duplicates import find_duplicates
 from lagamc.evaluation import Report, evaluate_classifier
-from lagamc.generation import Progress
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
+from lagamc.streaming import Progress
 from lagamc.teacher_forcing import teacher_forced
 
 __all__ = ["Chance", "DuplicateFigures", "Honesty", "PeerFigures", "honesty_report"]

@@ -24,7 +24,7 @@ class Label:
     White space is collapsed, so a line break can never occur inside a description.
 
     Raises:
-        LabelError: the name is blank.
+        LabelError: the name is blank, or a surrogate stands alone.
     """
 
     name: str
@@ -35,6 +35,13 @@ class Label:
         object.__setattr__(self, "description", _one_line(self.description))
         if not self.name:
             raise LabelError("A label has a blank name. Give every label a name.")
+        try:
+            f"{self.name}{self.description}".encode()
+        except UnicodeEncodeError as error:
+            found = error.object[error.start]
+            raise LabelError(
+                f"{found!r}, half of a character, stands in the label {self.name!r}. Take it out, or write it whole."
+            ) from error
 
 
 class LabelSet:

@@ -44,10 +44,6 @@ class Nearest:
     runners_up: NDArray[np.int64]  # (S,)
     runner_up_cosines: Matrix  # (S,)
 
-    def abstained(self, threshold: float) -> NDArray[np.bool_]:
-        """(S,) true where the cosine lies below the threshold. Raises ConfigError when that is no cosine."""
-        return self.cosines < np.float32(check_threshold(threshold))
-
 
 def check_threshold(threshold: float) -> float:
     """Give back a cosine threshold. Raises ConfigError outside [-1, 1]."""

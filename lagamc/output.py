@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,10 +35,8 @@ class ResumableOutput:
         self._origin = dict(origin)
         self.kept = 0  # lines that were there already, once `remaining` has checked them
         self.written = 0  # lines since then
-        try:
+        with _failures(path):
             self._file = self._opened()
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error}. Name another file, or free the disk.") from error
 
     def __enter__(self) -> Self:
         return self
@@ -45,7 +44,8 @@ class ResumableOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        with _failures(self.path):
+            self._file.close()
 
     def remaining(
         self, items: Iterable[Item], *, same: Callable[[str, Item], bool], name: Callable[[Item], str]
@@ -73,8 +73,9 @@ class ResumableOutput:
         yield from items
 
     def write(self, line: str) -> None:
-        """Append one line."""
-        self._file.write(line + "\n")
+        """Append one line. Raises OutputError where the disk takes no more."""
+        with _failures(self.path):
+            self._file.write(line + "\n")
         self.written += 1
 
     def stopped(self) -> str:
@@ -82,10 +83,11 @@ class ResumableOutput:
         return f"{self.path} holds {self.kept + self.written:,} documents; the same command goes on from there."
 
     def complete(self) -> None:
-        """Everything is written: the file counts as finished from now on."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._marker.unlink()
+        """Everything is written: the file counts as finished from now on. Raises OutputError where it cannot be."""
+        with _failures(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._marker.unlink()
 
     def _opened(self) -> TextIO:
         if self._marker.exists():
@@ -110,6 +112,15 @@ class ResumableOutput:
                 f"{self.path.name} was begun otherwise ({changes}). Go on with the same settings, name another file, "
                 f"or delete {self.path.name} and {self._marker.name}."
             )
+
+
+@contextlib.contextmanager
+def _failures(path: Path) -> Iterator[None]:
+    """What the system says about a file, in the words of this package."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}. Name another file, or free the disk.") from error
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -255,7 +255,19 @@ def _require_columns(path: Path, mapping: ColumnMapping, record: Mapping[str, An
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode(errors="replace").decode()  # halves of characters cannot be shown
+
+
+def _half_character(**values: str) -> str | None:
+    """The reason where a value holds a surrogate alone, which JSON can name and UTF-8 cannot hold."""
+    for what, value in values.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            found = value[error.start]
+            return f"the {what} holds {found!r}, half of a character: it was cut in the middle of one"
+    return None
 
 
 def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping) -> Row | Refusal:
@@ -282,4 +294,6 @@ def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping) -> Row | 
         return Refusal(line, f"the split {split!r} is none of train, dev, test")
     identifier = record.get(mapping.id) if mapping.id else None
     identifier = str(identifier).strip() if identifier is not None else ""
+    if reason := _half_character(text=text, labels=" ".join(names), id=identifier):
+        return Refusal(line, reason)
     return Row(line, identifier or None, text, names, _SPLITS[split])

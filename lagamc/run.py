@@ -13,6 +13,7 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
+from lagamc.errors import DatasetError, LabelError
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.trainer import Trainer
@@ -37,7 +38,8 @@ def train_run(
 ) -> Manifest:
     """Train what a run folder asks for, or go on from its checkpoint, and write its model/.
 
-    Dev decides which epoch is kept; test, where there is one, is read once, after that.
+    Dev decides which epoch is kept; test, where there is one, is measured once, after that. All files are read
+    before anything is loaded.
 
     Raises:
         LagamcError: the folder, its settings, labels or documents do not allow it.
@@ -45,17 +47,19 @@ def train_run(
     """
     began = time.monotonic()
     config = TrainingConfig.from_dict(read_json(folder / "config.json"))
-    train, dev = Corpus.read_jsonl(folder / "train.jsonl"), Corpus.read_jsonl(folder / "dev.jsonl")
-    label_set = ordered_labels(LabelSet.read(folder / "labels.json"), train)
+    described = LabelSet.read(folder / "labels.json")
+    train, dev = _corpus(folder / "train.jsonl", described), _corpus(folder / "dev.jsonl", described)
+    asked = _corpus(folder / "test.jsonl", described) if (folder / "test.jsonl").exists() else None
+    label_set = ordered_labels(described, train)
     backbone = build_backbone(config, label_set)
     trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
     state = trainer.fit()
 
     test = None
-    if (folder / "test.jsonl").exists():
+    if asked is not None:
         report = evaluate(
-            backbone, label_set, Corpus.read_jsonl(folder / "test.jsonl"),
-            max_new_tokens=trainer.max_new_tokens, threshold=config.threshold, cancelled=cancelled,
+            backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
+            cancelled=cancelled,
         )  # fmt: skip
         test = report.metrics.summary()
     write_model_folder(
@@ -69,3 +73,16 @@ def train_run(
     for callback in callbacks:
         callback.on_event("completed", figures)
     return read_manifest(folder / "model")
+
+
+def _corpus(path: Path, label_set: LabelSet) -> Corpus:
+    """A file of documents that carry labels of the set alone. Raises DatasetError and LabelError."""
+    corpus = Corpus.read_jsonl(path)
+    if not corpus:
+        raise DatasetError(f"{path.name} holds no document. Write at least one, a JSON object a line.")
+    if unknown := sorted(corpus.label_counts().keys() - set(label_set.names)):
+        raise LabelError(
+            f"{path.name} carries labels that labels.json does not describe: {', '.join(unknown[:20])}"
+            f"{', ...' if len(unknown) > 20 else ''}. Describe them there, or take them off the documents."
+        )
+    return corpus

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from lagamc.errors import Cancelled
 
-__all__ = ["CHUNK", "Advance", "answered"]
+__all__ = ["CHUNK", "Advance", "Progress", "answered"]
 
 CHUNK = 1024  # documents that are sorted by length together
 
 Advance = Callable[[int], None]  # told of documents done so far
+Progress = Callable[[int, int], None]  # told of documents done, and of those in all
 Result = TypeVar("Result")
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from lagamc.backbone import Backbone
 from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus
-from lagamc.errors import Cancelled, DatasetError
-from lagamc.generation import Progress
+from lagamc.errors import DatasetError
 from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
+from lagamc.streaming import Progress
 
 __all__ = ["TEACHER_FORCED", "teacher_forced", "teacher_forced_predictions"]
 
@@ -35,9 +35,8 @@ def teacher_forced(classifier: Classifier, corpus: Corpus, *, progress: Progress
 
 
 def teacher_forced_predictions(
-    classifier: Classifier, corpus: Corpus, *, batch_size: int = 32,
-    progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
-) -> Indicator:  # fmt: skip
+    classifier: Classifier, corpus: Corpus, *, batch_size: int = 32, progress: Progress | None = None
+) -> Indicator:
     """(documents, labels): sentences argmaxed over the true target, each matched to its nearest label.
 
     Every sentence counts, however low its cosine. A target longer than the decoder can take is cut.
@@ -45,7 +44,6 @@ def teacher_forced_predictions(
     Raises:
         DatasetError: the corpus is empty.
         LabelError: it carries a label that the model does not know.
-        Cancelled: `cancelled` returned true between two batches.
     """
     if not corpus:
         raise DatasetError("There is no document to evaluate on.")
@@ -62,8 +60,6 @@ def teacher_forced_predictions(
     backbone.eval()
     try:
         for start in range(0, len(order), batch_size):
-            if cancelled is not None and cancelled():
-                raise Cancelled(f"Stopped after {len(written):,} of {len(corpus):,} documents.")
             rows = order[start : start + batch_size]
             batch = _argmax(
                 backbone, [corpus[row].text for row in rows], [prompts[row] for row in rows],
@@ -94,20 +90,10 @@ def _argmax(
     decoder_ids = _padded(shifted, backbone.pad_slot, backbone.device)  # (B, U)
     states, mask, _ = backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
     chosen = backbone.write(states, mask, decoder_ids).argmax(dim=-1).tolist()  # (B, U)
-    return [list(_sentences(backbone, row[: len(target)])) for row, target in zip(chosen, targets, strict=True)]
-
-
-def _sentences(backbone: Backbone, slots: Sequence[int]) -> Iterator[str]:
-    own: list[int] = []
-    for slot in [*slots, backbone.end_slot]:
-        if slot not in (backbone.separator_slot, backbone.end_slot):
-            own.append(slot)
-            continue
-        if text := backbone.sentence_text(own):
-            yield text
-        if slot == backbone.end_slot:
-            return
-        own = []
+    return [
+        [text for _, _, text in backbone.sentences(row[: len(target)])]
+        for row, target in zip(chosen, targets, strict=True)
+    ]
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int, device: torch.device) -> torch.Tensor:

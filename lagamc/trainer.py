@@ -98,7 +98,7 @@ class Trainer:
         self._announce()
         self._started = self._saved = time.monotonic()
         self._resumed_step, self._earlier = self.state.step, self.state.elapsed
-        while self.state.step < self.total_steps:
+        while self.state.step < self.total_steps and not self._patience_ran_out():
             epoch, done = divmod(self.state.step, len(self.batches))
             self.backbone.train()
             for position, batch in enumerate(self.batches.epoch(epoch)):
@@ -114,10 +114,11 @@ class Trainer:
                     self._save_checkpoint()
             self._evaluate(epoch + 1)
             self._save_checkpoint()
-            if epoch + 1 - self.state.best_epoch >= self.config.patience:
-                break
         self._load_weights(self._best_weights)
         return self.state
+
+    def _patience_ran_out(self) -> bool:
+        return self.state.step // len(self.batches) - self.state.best_epoch >= self.config.patience
 
     def training_step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step on one batch, in parts where memory asks for it; gives the loss and its terms."""
@@ -269,12 +270,18 @@ class Trainer:
         with replaced_folder(self._checkpoint_folder) as draft:
             save_file(self._weights(), draft / "weights.safetensors")
             save_file(moments, draft / "optimizer.safetensors")
-            save_file({"random": torch.get_rng_state()}, draft / "random.safetensors")
+            save_file(self._random_states(), draft / "random.safetensors")
             if self._best_weights:
                 save_file(self._best_weights, draft / "best.safetensors")
             (draft / "state.json").write_text(json.dumps(asdict(self.state)), encoding="utf-8")
         self._saved = time.monotonic()
         self._notify("checkpoint", step=self.state.step)
+
+    def _random_states(self) -> dict[str, Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
 
     def _resume(self) -> None:
         folder = self._checkpoint_folder
@@ -284,7 +291,10 @@ class Trainer:
             moments = load_file(folder / "optimizer.safetensors")
             if (folder / "best.safetensors").exists():
                 self._best_weights = load_file(folder / "best.safetensors")
-            torch.set_rng_state(load_file(folder / "random.safetensors")["random"])
+            random = load_file(folder / "random.safetensors")
+            torch.set_rng_state(random["cpu"])
+            if self.device.type == "cuda" and "cuda" in random:  # absent where the run began on a CPU
+                torch.cuda.set_rng_state(random["cuda"], self.device)
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 f"The checkpoint is damaged ({error}). Delete checkpoint/ to start afresh."
@@ -292,7 +302,6 @@ class Trainer:
         for name, parameter in self._learners().items():
             keys = [key for key in moments if key.startswith(f"{name}/")]
             if keys:
-                own = {key.rsplit("/", 1)[1]: moments[key] for key in keys}
                 self.optimizer.state[parameter] = {
-                    key: value if key == "step" else value.to(self.device) for key, value in own.items()
+                    key.rsplit("/", 1)[1]: moments[key].to(parameter.device) for key in keys
                 }

@@ -5,7 +5,10 @@ import random
 import sys
 
 import accuracy
+import numpy as np
 import pytest
+from accuracy import FIGURES
+from commandline import given_command
 from tables import protocol_table
 from tiny_models import build_tiny_embedded
 
@@ -76,3 +79,29 @@ def test_unseen_labels_are_reported_apart(run):
     assert all(0 <= row["unseen_macro_f1"] <= 1 for row in report["systems"])
     assert "macro-F1 of the unseen labels |" in protocol_table("caves", "unseen", 1, report)
     assert {len(row["unseen"]["labels"]) for row in report["runs"]} == {1}
+
+
+def test_other_settings_take_the_place_of_what_was_measured_before(run, tmp_path, monkeypatch):
+    """A mean over rows of different settings would be a figure of none."""
+
+    def ours(_folder, split, config, **_):
+        none = np.zeros((len(split.test), len(split.label_set)), dtype=bool)
+        row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(FIGURES, 0.0)}
+        return row, none, none, split.label_set
+
+    monkeypatch.setattr(accuracy, "ours", ours)
+    options = ["--few", "4", "--seeds", "1,2", "--peers", "", "--config"]
+    settings = [json.dumps({"backbone": str(tmp_path / "tiny"), "epochs": epochs}) for epochs in (1, 2)]
+    run(*options, settings[0])
+    report = run(*options, settings[1])
+    assert [(row["seed"], row["configuration"]["epochs"]) for row in report["runs"]] == [(1, 2), (2, 2)]
+
+
+def test_a_results_file_says_how_it_was_made_but_not_where(tmp_path, monkeypatch):
+    """All options, folders by their name alone, names on a hub as they are."""
+    options = [str(tmp_path), f"--runs={tmp_path}", "--peer-model", "org/encoder", "--config", '{"epochs": 2}']
+    monkeypatch.setattr(sys, "argv", ["/somewhere/benchmarks/accuracy.py", *options])
+    name = tmp_path.name
+    assert given_command() == (
+        f"python benchmarks/accuracy.py {name} --runs={name} --peer-model org/encoder --config '{{\"epochs\": 2}}'"
+    )

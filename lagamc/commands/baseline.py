@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_json
+from lagamc.commands.terminal import add_json, at_least
 from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--learning-rates", default="1e-4", help="dev chooses; separated by ',' (default: %(default)s)"
     )
-    command.add_argument("--sample", type=int, metavar="N", help="at most N documents of dev and of test (chat: 500)")
-    command.add_argument("--seed", type=int, default=13)
+    command.add_argument("--sample", type=at_least(1), metavar="N",
+        help="at most N documents of dev and of test (default: all; the paper asked its chat models 500)")  # fmt: skip
+    command.add_argument("--seed", type=at_least(0), default=13)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
     command.set_defaults(run=run)

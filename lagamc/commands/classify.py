@@ -124,6 +124,7 @@ def _opened(options: argparse.Namespace, threshold: float) -> ResumableOutput | 
         return _Terminal()
     manifest = (options.model / "manifest.json").read_bytes()
     return ResumableOutput(options.output, {
+        "input": f"{options.file.name}, {options.file.stat().st_size:,} bytes",
         "model": hashlib.sha256(manifest).hexdigest(), "threshold": threshold, "matching": options.matching,
         "constrained": options.constrained, "format": "json" if options.json else "text",
     })  # fmt: skip

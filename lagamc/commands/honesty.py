@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_json, progress
+from lagamc.commands.terminal import add_json, at_least, progress
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
 
@@ -29,12 +29,19 @@ def register(commands: Any) -> None:
     command.add_argument("--model", type=Path, metavar="MODEL_FOLDER", help="another model than RUN_FOLDER/model")
     command.add_argument("--test", type=Path, metavar="FILE", help="documents to ask about (default: the run's test)")
     command.add_argument("--peers", default=PEERS, help="names as in lagamc baseline, or '' (default: %(default)s)")
-    command.add_argument("--limit", type=float, default=0.8, help="Jaccard similarity of near duplicates")
-    command.add_argument("--seed", type=int, default=13)
-    command.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: %(default)s)")
+    command.add_argument("--limit", type=_similarity, default=0.8, help="Jaccard similarity of near duplicates")
+    command.add_argument("--seed", type=at_least(0), default=13)
+    command.add_argument("--resamples", type=at_least(1), default=1000, help="of the bootstrap (default: %(default)s)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
     command.set_defaults(run=run)
+
+
+def _similarity(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"must lie above 0 and at most at 1, got {text}")
+    return value
 
 
 def run(options: argparse.Namespace) -> None:

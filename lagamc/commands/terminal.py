@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["add_json", "add_model", "progress"]
+__all__ = ["add_json", "add_model", "at_least", "progress"]
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -25,6 +25,17 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
         help="write whole descriptions alone: faster, and no longer free-running")  # fmt: skip
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """The type of an option that takes a whole number from `low` on; anything else is an error of usage."""
+
+    def parsed(text: str) -> int:
+        if not text.isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {low}, got {text!r}")
+        return int(text)
+
+    return parsed
 
 
 @contextlib.contextmanager

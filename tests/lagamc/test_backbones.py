@@ -126,3 +126,27 @@ def test_the_built_in_weights_are_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(package, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(BackboneError, match="sha256"):
         SentenceEncoder.load()
+
+
+def test_an_encoder_that_reads_less_than_a_document_may_have_is_refused(tiny, label_set):
+    """Before anything is trained: its positions would run out in the middle of it."""
+    with pytest.raises(BackboneError, match=r"reads at most 512 tokens\. Lower max_document_tokens, now 513"):
+        build(tiny, "embedded", label_set, max_document_tokens=513)
+    build(tiny, "embedded", label_set, max_document_tokens=512)
+
+
+@pytest.mark.parametrize("family", ["seq2seq", "llama"])
+def test_the_encoder_reads_the_head_of_a_document_that_only_the_generator_reads_whole(
+    tiny, family, label_set, small_encoder
+):
+    backbone = build(tiny, family, label_set, max_document_tokens=1000).eval()
+    embeddings = backbone.embed_documents(torch.empty(0), torch.empty(0), ["hole " * 900, "hole " * 510])
+    assert torch.allclose(embeddings[0], embeddings[1], atol=1e-5)
+
+
+def test_a_decoder_may_be_deeper_than_its_encoder(tiny, label_set):
+    """Its layers then start as copies of the encoder's in order, the first from the first."""
+    backbone = build(tiny, "embedded", label_set, decoder_layers=6)
+    copies = [layer.attention.self.query.weight for layer in backbone.generator.decoder.bert.encoder.layer]
+    layers = [layer.attention.self.query.weight for layer in backbone.encoder.transformer.encoder.layer]
+    assert [next(i for i, own in enumerate(layers) if torch.equal(own, copy)) for copy in copies] == [0, 0, 0, 0, 0, 1]

@@ -1,5 +1,7 @@
 """Causal models read whole questions, learn the target alone, and part descriptions by line breaks."""
 
+import dataclasses
+
 import pytest
 import torch
 from tiny_models import build_tiny_llama, build_tiny_mistral
@@ -7,7 +9,7 @@ from tiny_models import build_tiny_llama, build_tiny_mistral
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.callbacks import EventLog
-from lagamc.checkpoint import read_manifest
+from lagamc.checkpoint import read_manifest, verify_model_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig, backbone_family
 from lagamc.errors import BackboneError, Cancelled, LabelError
@@ -170,3 +172,14 @@ def test_a_description_that_ends_a_text_is_refused(tiny, label_set):
     """T5's tokenizer has its end token among its words."""
     with pytest.raises(LabelError, match="parts or ends descriptions"):
         build(tiny["seq2seq"], LabelSet.from_mapping({"a": "Loud noise.", "b": "road </s> noise"}))
+
+
+def test_a_model_is_loaded_onto_the_device_that_is_asked_for(make_run, monkeypatch):
+    """Not onto the one it was trained on, which may be missing here; weights are in the format that suits it."""
+    folder = make_run(family="llama", epochs=1)
+    train_run(folder)
+    manifest, label_set = verify_model_folder(folder / "model")
+    elsewhere = dataclasses.replace(manifest, config=manifest.config | {"device": "cuda", "precision": "bfloat16"})
+    monkeypatch.setattr("lagamc.classifier.verify_model_folder", lambda _: (elsewhere, label_set))
+    classifier = Classifier.load(folder / "model", device="cpu")
+    assert {weight.dtype for weight in classifier.backbone.parameters()} == {torch.float32}

@@ -151,6 +151,49 @@ def test_a_stopped_classification_goes_on_where_it_was(model, tmp_path, monkeypa
     assert "exists already" in capsys.readouterr().err
 
 
+def test_another_input_does_not_go_on_with_an_output(model, tmp_path, monkeypatch, capsys):
+    """Files without ids count their lines alike, so that only the name and the size tell them apart."""
+    first, second, output = tmp_path / "first.jsonl", tmp_path / "second.jsonl", tmp_path / "out.txt"
+    for file, word in ((first, "road"), (second, "noise")):
+        file.write_text(json.dumps({"text": f"a {word}"}) + "\n", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr("lagamc.callbacks.CancelRequest.__call__", lambda _: True)
+        assert main(["classify", str(model), str(first), "--output", str(output)]) == 3
+    assert main(["classify", str(model), str(second), "--output", str(output)]) == 1
+    assert "input was 'first.jsonl, 19 bytes', is 'second.jsonl, 20 bytes'" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_had_enough_ends_a_classification_quietly(model, tmp_path):
+    """As in `lagamc classify MODEL FILE | head -1`."""
+    file = tmp_path / "documents.jsonl"
+    file.write_text(json.dumps({"text": "a hole in the road"}) + "\n", encoding="utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "lagamc", "classify", str(model), str(file)]
+    ended = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        (
+            ["evaluate", "MODEL", "FILE", "--resamples", "0"],
+            "--resamples: must be a whole number of at least 1, got '0'",
+        ),
+        (["honesty", "RUN", "--resamples", "0"], "--resamples: must be a whole number of at least 1, got '0'"),
+        (["honesty", "RUN", "--limit", "5"], "--limit: must lie above 0 and at most at 1, got 5"),
+        (["honesty", "RUN", "--seed", "-1"], "--seed: must be a whole number of at least 0, got '-1'"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_anything_is_read(command, found, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(command)
+    assert stop.value.code == 2
+    assert found in capsys.readouterr().err
+
+
 def test_a_mistaken_threshold_leaves_no_file_behind(model, tmp_path, capsys):
     """So the corrected command need not clean up first."""
     file, output = tmp_path / "documents.csv", tmp_path / "out.txt"

@@ -55,6 +55,23 @@ def test_lines_are_counted_across_cells_with_line_breaks(tmp_path):
     assert "4 cells where the header has 3" in rows[2].reason
 
 
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"text": "a \ud800"}, "text"),
+        ({"text": "a", "labels": ["b", "c\udfff"]}, "labels"),
+        ({"text": "a", "id": "\udc00"}, "id"),
+    ],
+)
+def test_half_a_character_is_refused_where_it_stands(tmp_path, row, what):
+    """JSON can name a surrogate alone; no file, hash or tokenizer could take it later on."""
+    path = write(tmp_path / "f.jsonl", "\n".join([json.dumps(row), json.dumps({"text": "whole \U0001f6b2"})]))
+    refusal, good = read_rows(path, PLAIN)
+    assert refusal.reason.startswith(f"the {what} holds '\\ud")
+    assert good.text == "whole \U0001f6b2"
+    assert [cell.encode() for shown in preview_file(path).rows for cell in shown.values()]
+
+
 def test_malformed_lines_among_good_ones_are_refused_alone(tmp_path):
     lines = ['{"text": "good"}', "{broken", "[1]", '{"text": "  "}', '{"text": 7}', '{"text": "also good"}', ""]
     lines += [json.dumps({"text": "x" * (MAX_TEXT_CHARACTERS + 1)}), json.dumps({"text": "x", "labels": {"a": 1}})]

@@ -130,6 +130,7 @@ def test_constrained_text_is_made_of_descriptions(data):
         ]
         text.accept(guess, chosen)
     said, sentence = [], []
+    assert text.spoken == text.slots
     for slot in text.slots:
         if slot in (SEPARATOR, END):
             said.append(tuple(sentence))
@@ -138,3 +139,12 @@ def test_constrained_text_is_made_of_descriptions(data):
             sentence.append(slot)
     described = [(10, 11, 12), (10, 11), (20, 21), (30,)]
     assert said == [()] or (set(said) <= set(described) and len(set(said)) == len(said))
+
+
+def test_constrained_text_that_is_cut_ends_with_a_whole_description():
+    """A part of one would be matched like a sentence that the model meant."""
+    slots = [30, SEPARATOR, 10, 11, 12]
+    spoken = [list(write(draft([1] * 4, n, ConstrainedDraft), slots[:n]).spoken) for n in range(1, 6)]
+    assert spoken == [[30], [30], [30], [30, SEPARATOR, 10, 11], slots]
+    assert write(draft([1] * 4, 1, ConstrainedDraft), [10]).spoken == []
+    assert write(draft([1] * 4, 3), slots[:3]).spoken == slots[:3]  # free-running text is kept as it was said

@@ -233,6 +233,9 @@ def test_constrained_text_is_the_likeliest_among_descriptions(tiny, family, kind
     """At every branch the likeliest slot among those that may follow is taken, as one forward pass a branch shows."""
     backbone, label_set = build(tiny, family, LABEL_SETS[kind])
     texts, descriptions = learnt(backbone, label_set, steps=20)
+    for limit in (1, 3, 7, 12):  # a description that is cut says nothing
+        cut = generate(backbone, texts, descriptions, max_new_tokens=limit, constrained=True)
+        assert {sentence.text for document in cut for sentence in document.sentences} <= set(label_set.descriptions)
     limit = backbone.longest_target(3)
     together = generate(backbone, texts[:6], descriptions, max_new_tokens=limit, batch_size=4, constrained=True)
     for text, document in zip(texts, together, strict=False):

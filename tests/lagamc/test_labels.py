@@ -53,6 +53,13 @@ def test_a_blank_name_is_refused():
         Label("  ", "x")
 
 
+@pytest.mark.parametrize("content", [("a\ud800", "x"), ("a", "x\udfff")])
+def test_half_a_character_is_refused(content):
+    """It could be neither hashed nor written."""
+    with pytest.raises(LabelError, match="half of a character, stands in the label 'a"):
+        Label(*content)
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(LabelError, match=r"No label is called 'c'.*a, b"):
         LabelSet.from_mapping({"a": "x", "b": "y"}).index("c")

@@ -49,16 +49,14 @@ def test_equal_labels_win_in_their_order():
 
 
 def test_arrays_and_objects_say_the_same():
-    """Positions stand for names, and the threshold abstains what lies below it."""
+    """Positions stand for names."""
     random = np.random.default_rng(0)
     matcher = Matcher(["a", "b", "c"], random.normal(size=(3, 4)))
     sentences = random.normal(size=(9, 4))
     found, matches = matcher.nearest(sentences), matcher.match(sentences)
     assert [matcher.names[label] for label in found.labels] == [match.label for match in matches]
     assert [matcher.names[label] for label in found.runners_up] == [match.runner_up for match in matches]
-    assert found.abstained(0.4).tolist() == [match.cosine < 0.4 for match in matches]
-    with pytest.raises(ConfigError, match="between -1 and 1"):
-        found.abstained(2)
+    assert found.cosines.tolist() == [match.cosine for match in matches]
 
 
 def test_no_array_holds_a_cosine_of_every_pair():

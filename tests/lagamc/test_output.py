@@ -1,5 +1,7 @@
 """A file of results is gone on with where it was left, and never mixed or overwritten."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,3 +76,19 @@ def test_other_settings_are_refused(tmp_path):
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path / "nowhere" / "out.txt", ["a"])
+
+
+@pytest.mark.parametrize("line", ["short", "longer than any buffer " * 10_000])
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_full_disk_is_said(tmp_path, monkeypatch, line, finished):
+    """Whenever the system notices: in a write, at the end, or when the file is closed."""
+    monkeypatch.setattr(ResumableOutput, "_opened", lambda _: Path("/dev/full").open("a"))  # noqa: SIM115
+
+    def run():
+        with ResumableOutput(tmp_path / "out.txt", ORIGIN) as output:
+            output.write(line)
+            if finished:
+                output.complete()
+
+    with pytest.raises(OutputError, match=r"out\.txt cannot be written: .*No space left"):
+        run()

@@ -8,15 +8,22 @@ import sys
 import time
 
 import pytest
+import torch
 
-from lagamc.checkpoint import read_manifest
+from lagamc.backbones import build_backbone
+from lagamc.checkpoint import read_json, read_manifest
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig, recommended_epochs
-from lagamc.errors import Cancelled, CheckpointError, ConfigError
+from lagamc.corpus import Corpus
+from lagamc.errors import Cancelled, CheckpointError, ConfigError, DatasetError, LabelError
 from lagamc.evaluation import evaluate_classifier
+from lagamc.labels import LabelSet
 from lagamc.run import train_run
+from lagamc.trainer import Trainer
 
 LOSSES = ("step", "loss", "cross_entropy", "cosine", "description", "lambda")
+
+NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
 
 def losses(rows):
@@ -90,9 +97,10 @@ def _log(folder):
     return EventLog(folder / "events.jsonl")
 
 
-def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events):
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
+def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events, device):
     """Stopped in the middle of an epoch and resumed, every later loss is the same to the last digit."""
-    whole, broken = make_run("whole"), make_run("broken", checkpoint_seconds=0.0)
+    whole, broken = make_run("whole", device=device), make_run("broken", device=device, checkpoint_seconds=0.0)
     train_run(whole, callbacks=[_log(whole)])
     with pytest.raises(Cancelled):
         train_run(broken, callbacks=[_log(broken)], cancelled=lambda: len(events(broken, "step")) >= 5)
@@ -100,6 +108,44 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events):
     assert losses(events(broken, "step")) == losses(events(whole, "step"))
     assert events(broken, "started")[1]["resumed_step"] == 5
     assert read_manifest(broken / "model").dev == read_manifest(whole / "model").dev
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "found"),
+    [
+        ("test", '{"text": "a", "labels": "road"', r"test\.jsonl, line 1: not JSON"),
+        ("test", "", r"test\.jsonl holds no document"),
+        ("test", '{"text": "a", "labels": ["raod"]}', r"test\.jsonl carries labels .*: raod\."),
+        ("dev", '{"text": "a", "labels": ["raod"]}', r"dev\.jsonl carries labels .*: raod\."),
+        ("train", '{"text": "a", "labels": ["raod"]}', r"train\.jsonl carries labels .*: raod\."),
+    ],
+)
+def test_every_file_of_a_run_is_checked_before_a_model_is_loaded(make_run, monkeypatch, name, line, found):
+    """A mistake in the test documents would otherwise throw a finished training away."""
+    folder = make_run()
+    (folder / f"{name}.jsonl").write_text(line + "\n", encoding="utf-8")
+    monkeypatch.setattr("lagamc.run.build_backbone", lambda *_: pytest.fail("a model is loaded"))
+    with pytest.raises((DatasetError, LabelError), match=found):
+        train_run(folder)
+
+
+def trainer_of(folder):
+    """What `train_run` trains with, up to the test documents."""
+    config = TrainingConfig.from_dict(read_json(folder / "config.json"))
+    label_set = LabelSet.read(folder / "labels.json")
+    train, dev = Corpus.read_jsonl(folder / "train.jsonl"), Corpus.read_jsonl(folder / "dev.jsonl")
+    return Trainer(build_backbone(config, label_set), config, label_set, train, dev, folder=folder)
+
+
+def test_a_run_that_stopped_early_is_not_trained_on_when_resumed(make_run):
+    """Patience holds where the process was killed between the last checkpoint and the model folder."""
+    folder = make_run(epochs=20, patience=1, learning_rate=1e-7, new_layer_rate=0.1)  # dev figures never rise
+    first = trainer_of(folder)
+    first.fit()
+    assert 0 < first.state.step < first.total_steps
+    again = trainer_of(folder)
+    again.fit()
+    assert (again.state.step, again.state.best_epoch) == (first.state.step, first.state.best_epoch)
 
 
 def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):
@@ -182,7 +228,13 @@ def test_no_weights_are_pickled(trained):
 @pytest.mark.parametrize(
     ("settings", "found"),
     [
-        ({"epochs": 0}, "epochs must lie between 1 and 1000"),
+        ({"epochs": 0}, "epochs must lie between 1 and 1000, got 0"),
+        ({"epochs": 2.5}, r"epochs must be a whole number .* got 2\.5"),
+        ({"batch_size": 16.0}, r"batch_size must be a whole number .* got 16\.0"),
+        ({"patience": True}, "patience must be a whole number .* got True"),
+        ({"seed": "13"}, "seed must be a whole number .* got '13'"),
+        ({"lambda_bounds": 3}, "two rising numbers .* got 3"),
+        ({"lambda_bounds": ["a", "b"]}, "two rising numbers"),
         ({"learning_rate": 5}, "learning_rate"),
         ({"lambda_bounds": (0.8, 0.2)}, "two rising numbers"),
         ({"initial_lambda": 0.9}, "initial_lambda must lie between 0.2 and 0.8"),
@@ -192,9 +244,12 @@ def test_no_weights_are_pickled(trained):
         ({"soft_tokens": "hard"}, "soft_tokens must be one of softmax, straight-through, gumbel"),
         ({"family": "rnn"}, "family must be one of auto, embedded, seq2seq, causal"),
         ({"accumulation_steps": 17}, "accumulation_steps must lie between 1 and 16"),
-        ({"matcher": ""}, "matcher is blank"),
+        ({"matcher": ""}, "matcher must be trained, frozen, or .* got ''"),
         ({"precision": "int8"}, "precision"),
-        ({"backbone": " "}, "backbone is blank"),
+        ({"backbone": " "}, "backbone must be one of minilm, .* got ' '"),
+        ({"backbone": None}, "backbone must be one of minilm, .* got None"),
+        ({"device": 0}, "device must be auto, cpu or cuda; got 0"),
+        ({"instruction": 3}, "instruction must be a text or null, got 3"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, found):
