@@ -266,7 +266,7 @@ def _half_character(**values: str) -> str | None:
             value.encode()
         except UnicodeEncodeError as error:
             found = value[error.start]
-            return f"the {what} holds {found!r}, half of a character: it was cut in the middle of one"
+            return f"{found!r} stands in the {what}, half of a character: it was cut in the middle of one"
     return None
 
 
