@@ -113,8 +113,8 @@ LABEL_SETS = {
 }
 
 
-def learnt(backbone, label_set, *, steps, most=2):
-    """Teach a tiny model to name the labels of documents that hold a word for each."""
+def learnt(backbone, label_set, *, steps, most=2, fluent=0.0):
+    """Teach a tiny model to name the labels of documents that hold a word for each, until its loss is `fluent`."""
     chooser = random.Random(0)
     words = [f"{a} {b}" for a, b in itertools.combinations(WORDS, 2)]
     examples = []
@@ -133,11 +133,13 @@ def learnt(backbone, label_set, *, steps, most=2):
         states = backbone.read(batch.input_ids, batch.attention_mask)
         states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
         logits = backbone.write(states, mask, batch.decoder_ids)
-        loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
-        loss = loss + F.binary_cross_entropy_with_logits(log_odds, batch.carried.float())
+        said = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
+        loss = said + F.binary_cross_entropy_with_logits(log_odds, batch.carried.float())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if said.item() < fluent:
+            break
     return [example.text for example in examples[:11]], descriptions
 
 
@@ -165,7 +167,7 @@ def test_trained_models_write_the_same_in_any_batch(tiny, family, kind):
 def test_learnt_sentences_take_few_passes(tiny, family, kind):
     """Where descriptions are learnt by heart, one pass writes several tokens, misjudged labels included."""
     backbone, label_set = build(tiny, family, LABEL_SETS[kind])
-    texts, descriptions = learnt(backbone, label_set, steps=100)
+    texts, descriptions = learnt(backbone, label_set, steps=600, fluent=0.1)
     written = assert_same(backbone, texts, descriptions, max_new_tokens=60, batch_size=4)
     assert all(document.slots[-1] == backbone.end_slot for document in written)
     assert 3 * sum(document.passes for document in written) <= sum(len(document.slots) for document in written)

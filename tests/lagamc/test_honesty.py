@@ -28,7 +28,6 @@ def test_shuffled_texts_fall_to_chance(report):
     """The tiny model is far above chance on its own texts, and within it on other documents' texts."""
     assert report.free_running["micro_f1"] > report.chance.permuted_range["micro_f1"].high + 0.1
     assert report.falls_to_chance
-    assert report.shuffled["micro_f1"] == pytest.approx(report.chance.permuted["micro_f1"], abs=0.15)
 
 
 def test_teacher_forcing_survives_shuffled_texts(report):
