@@ -156,7 +156,7 @@ def compare(found: Nearest, expected: Nearest) -> None:
     if (found.labels != expected.labels)[clear].any():
         raise SystemExit("The matcher's labels differ from those of a sequential loop.")
     far = np.abs(expected.cosines - THRESHOLD) > ROUNDING
-    if (found.cosines < THRESHOLD != expected.cosines < THRESHOLD)[far].any():
+    if ((found.cosines < THRESHOLD) != (expected.cosines < THRESHOLD))[far].any():
         raise SystemExit("The matcher abstains otherwise than a sequential loop does.")
 
 
