@@ -3,10 +3,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from chat_server import KEY
 from databases import fresh_database
+from small_collection import Collection
 
+from app.container import build
 from app.services.labels import LabelService
 from app.services.projects import ProjectService
+from app.settings import Settings
+from lagamc.descriptions.chat import ChatSettings
 
 
 @pytest.fixture
@@ -39,3 +44,20 @@ def write_jsonl(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def untrained(tmp_path, httpserver):
+    """A project without a model, with the real encoder, Wikipedia and a chat model at the test's server."""
+    collection = Collection(tmp_path / "data")
+    collection.add_documents(train=9, dev=3)
+    settings = Settings(data_folder=tmp_path / "data", device="cpu", wikipedia_url=httpserver.url_for("/w"))
+    collection.services = build(settings)
+    yield collection
+    collection.services.close()
+    collection.close()
+
+
+@pytest.fixture
+def chat(httpserver):
+    return ChatSettings(model="m", base_url=httpserver.url_for("/v1"), key=KEY, retries=0)

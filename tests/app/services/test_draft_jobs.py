@@ -1,0 +1,99 @@
+"""Drafts for all labels in the background: within a cap, tried again, and with nothing kept of the key."""
+
+from __future__ import annotations
+
+import gc
+import json
+from dataclasses import replace
+
+import pytest
+from chat_server import completion, until
+from werkzeug import Response
+
+from app.errors import AppError
+from lagamc.descriptions.chat import ChatSettings
+from lagamc.descriptions.refine import Budget
+
+
+def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserver, chat):
+    path = "/v1/chat/completions"
+    httpserver.expect_ordered_request(path).respond_with_json(completion("Draft one for it."))
+    httpserver.expect_ordered_request(path).respond_with_data("", 500)
+    for _ in range(2):
+        httpserver.expect_ordered_request(path).respond_with_json(completion("Another draft for it."))
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    options = {"settings": chat, "drafts_wanted": 1, "unit": "Text", "budget": Budget()}
+    jobs.refine(project, "ann", **options)
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert (view.status, view.done, view.tokens) == ("completed", 3, 200)
+    assert [bool(row.error) for row in view.rows] == [False, True, False]
+    kind, failed = jobs.failed(project)
+    assert (kind, failed) == ("refine", (untrained.label_ids["bins"],))
+    jobs.refine(project, "ben", **options, only=failed)
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [row.label for row in view.rows] == ["bins"]
+    assert [draft.author for draft in untrained.services.drafts.list(failed[0])] == ["ben"]
+    assert sum(untrained.services.drafts.open_counts(project).values()) == 3
+    with pytest.raises(AppError, match="No label failed"):
+        jobs.failed(project)
+    sent = [json.loads(request.data)["messages"][0]["content"] for request, _ in httpserver.log]
+    assert sent[0].startswith("Label: noise")
+
+
+def test_the_key_of_a_batch_is_forgotten_with_its_end(untrained, httpserver, chat):
+    """The screen says that it is not kept; who tries again brings a key of their own."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    options = {"drafts_wanted": 1, "unit": "Text", "budget": Budget()}
+    jobs.refine(project, "ann", settings=replace(chat, key="sk-of-ann"), **options)
+    jobs._threads._threads[project].join()
+    gc.collect()
+    assert [found for found in gc.get_objects() if type(found) is ChatSettings and found.key == "sk-of-ann"] == []
+
+
+def test_a_batch_costs_no_more_than_was_estimated(untrained, httpserver, chat):
+    """The estimate sends nothing, names no cost without prices, and grows with the drafts wanted."""
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    one = jobs.estimate(project, settings=chat, drafts_wanted=1, unit="Text")
+    two = jobs.estimate(project, settings=replace(chat, price_in=1.0, price_out=2.0), drafts_wanted=2, unit="Text")
+    assert httpserver.log == []
+    assert (one.labels, one.cost) == (3, None)
+    assert two.tokens == 2 * one.tokens
+    assert two.tokens / 1e6 < two.cost < 2 * two.tokens / 1e6
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=one.tokens))
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert (view.status, view.done) == ("completed", 3)
+
+
+def test_a_batch_stops_before_its_cap(untrained, httpserver, chat):
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=500))
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert view.status == "stopped"
+    assert view.tokens <= 500
+    assert "Stopped before the cap" in view.rows[-1].error
+
+
+def test_all_labels_are_seeded_but_what_means_several_things(untrained, httpserver):
+    """Each gets a draft from its first article; an ambiguous one says that a person must choose."""
+
+    def answer(request):
+        if request.args.get("list") == "search":
+            query = {"search": [{"title": request.args["srsearch"]}]}
+        else:
+            title = request.args["titles"]
+            page = {"title": title, "extract": f"{title} is a thing. It is real.", "lastrevid": 1, "fullurl": "u"}
+            query = {"pages": {"1": {**page, "pageprops": {"disambiguation": ""} if title == "bins" else {}}}}
+        return Response(json.dumps({"query": query}), content_type="application/json")
+
+    httpserver.expect_request("/w").respond_with_handler(answer)
+    jobs, project = untrained.services.draft_jobs, untrained.project_id
+    jobs.seed(project, "ann", contact="ann@example.org", language="en")
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [(row.label, row.drafts) for row in view.rows] == [("noise", 1), ("bins", 0), ("water", 1)]
+    assert "means several things" in view.rows[1].error
+    jobs.scaffold(project, "ann")
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [row.drafts for row in view.rows] == [1, 1, 1]
