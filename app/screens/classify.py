@@ -50,6 +50,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 classify = gr.Button("Classify", variant="primary", elem_id="classify-run")
             with gr.Tab("Document of the project") as documents_tab:
                 query = gr.Textbox(
+                    "",
                     show_label=False,
                     placeholder="Words to look for; Enter searches",
                     elem_id="document-query",

@@ -35,9 +35,11 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workbench(tmp_path: Path) -> Iterator[str]:
-    """The address of a workbench without any project."""
+    """The address of a workbench without any project; an unexpected error in its log fails the test."""
     with served(tmp_path / "data") as address:
         yield address
+    log = (tmp_path / "data.log").read_text()
+    assert "Traceback" not in log, log
 
 
 @pytest.fixture(scope="session")
