@@ -140,14 +140,20 @@ def learnt(backbone, label_set, *, steps, most=2, fluent=0.0):
         optimizer.step()
         if said.item() < fluent:
             break
-    return [example.text for example in examples[:11]], descriptions
+    return exact(backbone, [example.text for example in examples[:11]], descriptions)
+
+
+def exact(backbone, texts, descriptions):
+    """In float64: the logits of a model that has hardly learnt are nearly equal, and rounding would choose."""
+    backbone.double()
+    return texts, descriptions.double()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind", LABEL_SETS)
 def test_trained_models_write_the_same_in_any_batch(tiny, family, kind):
-    """In float32, at any length limit, batch sizes 1 to 8, whether or not the model has learnt to end."""
+    """At any length limit, batch sizes 1 to 8, whether or not the model has learnt to end."""
     backbone, label_set = build(tiny, family, LABEL_SETS[kind])
     long = kind == "300 tokens"  # two of these have more tokens than BERT has positions
     texts, descriptions = learnt(backbone, label_set, steps=10 if long else 30, most=1 if long else 2)
@@ -165,10 +171,11 @@ def test_trained_models_write_the_same_in_any_batch(tiny, family, kind):
     ("family", "kind"), [("embedded", "shared beginnings"), ("seq2seq", "one label"), ("llama", "shared beginnings")]
 )
 def test_learnt_sentences_take_few_passes(tiny, family, kind):
-    """Where descriptions are learnt by heart, one pass writes several tokens, misjudged labels included."""
+    """In float32: where descriptions are learnt by heart, one pass writes several tokens, misjudged labels included."""
     backbone, label_set = build(tiny, family, LABEL_SETS[kind])
     texts, descriptions = learnt(backbone, label_set, steps=600, fluent=0.1)
-    written = assert_same(backbone, texts, descriptions, max_new_tokens=60, batch_size=4)
+    backbone.float()
+    written = assert_same(backbone, texts, descriptions.float(), max_new_tokens=60, batch_size=4)
     assert all(document.slots[-1] == backbone.end_slot for document in written)
     assert 3 * sum(document.passes for document in written) <= sum(len(document.slots) for document in written)
 
@@ -226,7 +233,7 @@ def learnt_on_few(backbone, label_set):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return TEXTS, vectors
+    return exact(backbone, TEXTS, vectors)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
