@@ -27,18 +27,18 @@ Build = Callable[[float, str | None], Any]
 
 
 def tfidf_linear_svm(split: Split, settings: PeerSettings) -> PeerResult:
-    """TF-IDF of words and word pairs, and one linear SVM a label."""
+    """TF-IDF of words, word pairs and, where dev prefers them, pieces of words; one linear SVM a label."""
     from sklearn.svm import LinearSVC
 
     def build(c: float, class_weight: str | None) -> Any:
         return LinearSVC(C=c, class_weight=class_weight, max_iter=5000, random_state=settings.seed)
 
-    return _one_vs_rest(build, {f"terms of {least}": tfidf(split, least) for least in (1, 2)}, split)
+    return _one_vs_rest(build, _tfidf_choices(split), split)
 
 
 def tfidf_logistic_regression(split: Split, _: PeerSettings) -> PeerResult:
-    """TF-IDF of words and word pairs, and one logistic regression a label."""
-    return _one_vs_rest(_logistic_regression, {f"terms of {least}": tfidf(split, least) for least in (1, 2)}, split)
+    """TF-IDF of words, word pairs and, where dev prefers them, pieces of words; one logistic regression a label."""
+    return _one_vs_rest(_logistic_regression, _tfidf_choices(split), split)
 
 
 def frozen_encoder_logistic_regression(split: Split, settings: PeerSettings) -> PeerResult:
@@ -52,14 +52,29 @@ def frozen_encoder_logistic_regression(split: Split, settings: PeerSettings) -> 
     return _one_vs_rest(_logistic_regression, {"embeddings": features}, split)
 
 
-def tfidf(split: Split, least: int) -> list[Any]:
-    """Features of train, dev and test: words and word pairs that `least` training documents hold."""
+def tfidf(split: Split, least: int, *, characters: bool = False) -> list[Any]:
+    """Features of train, dev and test: words and word pairs that `least` training documents hold.
+
+    With `characters`, pieces of 2 to 5 characters inside words too.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_union
 
     indicators(split)
     train, dev, test = ([example.text for example in corpus] for corpus in (split.train, split.dev, split.test))
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=min(least, len(train)))
+    common: dict[str, Any] = {"sublinear_tf": True, "min_df": min(least, len(train))}
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), **common)
+    if characters:
+        vectorizer = make_union(vectorizer, TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common))
     return [vectorizer.fit_transform(train), vectorizer.transform(dev), vectorizer.transform(test)]
+
+
+def _tfidf_choices(split: Split) -> dict[str, Sequence[Any]]:
+    return {
+        "terms of 1": tfidf(split, 1),
+        "terms of 2": tfidf(split, 2),
+        "terms and characters of 2": tfidf(split, 2, characters=True),
+    }
 
 
 def _logistic_regression(c: float, class_weight: str | None) -> Any:
