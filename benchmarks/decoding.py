@@ -5,9 +5,10 @@
     python benchmarks/decoding.py t5-base        # the shape of T5-Base, taught in minutes to write descriptions
 
 All sides read the same documents in the same batches with the same weights, in turns in one process; all times
-include the encoder. Of the embedded family, constrained generation and a classifier on the same encoder (a sigmoid
-layer on the pooled states) take turns too. Ends with an error where an output of free-running generation differs in
-a token. Writes docs/results/decoding-COLLECTION.json.
+include the encoder. Greedy `generate` runs on the model as it was loaded; all others on one whose weights are laid out
+for the processor (`lagamc.prepacked`). Of the embedded family, constrained generation and a classifier on the same
+encoder (a sigmoid layer on the pooled states) take turns too. Ends with an error where an output of free-running
+generation differs in a token. Writes docs/results/decoding-COLLECTION.json.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ PACKAGES = ("torch", "transformers")
 class Subject:
     """A trained model and what it reads."""
 
-    backbone: Backbone
+    plain: Backbone  # as it was loaded
+    backbone: Backbone  # as it answers
     texts: list[str]
     descriptions: Tensor  # (L, D)
     max_new_tokens: int
@@ -81,31 +83,34 @@ def main() -> None:
 def trained(options: argparse.Namespace) -> Subject:
     folder = Path(options.model)
     manifest, label_set = verify_model_folder(folder)
-    backbone = load_backbone(folder, TrainingConfig.from_dict(manifest.config), label_set).eval()
+    config = TrainingConfig.from_dict(manifest.config)
+    plain, backbone = (load_backbone(folder, config, label_set).eval() for _ in range(2))
+    backbone.prepack()
     corpus = read_split(options.data, "test") if options.data else demo_corpora()["test"]
     texts = [example.text for example in corpus][: options.documents]
-    descriptions = backbone.encoder.encode(label_set.descriptions)
-    return Subject(backbone, texts, descriptions, manifest.max_new_tokens, (options.data or DEMO).name)
+    descriptions = plain.encoder.encode(label_set.descriptions)
+    return Subject(plain, backbone, texts, descriptions, manifest.max_new_tokens, (options.data or DEMO).name)
 
 
 def taught_t5(documents: int) -> Subject:
     backbone, texts = t5_base.taught()
     descriptions = backbone.encoder.encode(t5_base.DESCRIPTIONS)
-    return Subject(backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
+    return Subject(backbone, backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
 
 
 def compared(subject: Subject, repeats: int, batch_size: int) -> dict[str, Any]:
     """Figures at one batch size, after making sure that lagamc and transformers write the same."""
     options = {"max_new_tokens": subject.max_new_tokens, "batch_size": batch_size}
     given = subject.backbone, subject.texts, subject.descriptions
-    written, expected = generate(*given, **options), greedy(*given, **options)
+    as_loaded = subject.plain, *given[1:]
+    written, expected = generate(*given, **options), greedy(*as_loaded, **options)
     for text, new, old in zip(subject.texts, written, expected, strict=True):
         if list(new.slots) != old:
             raise SystemExit(f"The outputs differ for {text!r} with {options}:\n{new.slots}\n{old}")
     passes = [document.passes for document in written]
     sides: dict[str, Callable[[], object]] = {
         "free_running": lambda: generate(*given, **options),
-        "greedy": lambda: greedy(*given, **options),
+        "greedy": lambda: greedy(*as_loaded, **options),
     }
     figures: dict[str, Any] = {
         **options,

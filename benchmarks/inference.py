@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
+import dataclasses
 import json
 import os
 import platform
@@ -27,12 +28,15 @@ import torch
 from accuracy import ROOT, demo_corpora
 from commandline import given_command
 
+from lagamc.backbones import load_backbone
+from lagamc.checkpoint import verify_model_folder
 from lagamc.classifier import Classifier
+from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
 from lagamc.evaluation import evaluate_classifier
 
 PACKAGES = ("torch", "torchao", "onnxruntime", "openvino")
-EXACT = {"float32", "torch.compile", "onnxruntime"}
+EXACT = {"float32", "prepacked", "torch.compile", "onnxruntime"}
 NEAR = {True: 0.99999, False: 0.9}  # mean cosine of token states with those of float32
 TIMED = {32: 64, 1: 20}  # batch size > documents
 
@@ -46,7 +50,7 @@ def main() -> None:
     dev = demo_corpora()["dev"]
     rows, missing = [], {}
     for name in options.only or VARIANTS:
-        plain, other = (Classifier.load(options.model, device="cpu") for _ in range(2))
+        plain, other = (as_it_is(options.model) for _ in range(2))
         try:
             VARIANTS[name](other)
         except ImportError as error:
@@ -68,9 +72,24 @@ def main() -> None:
     show(report)
 
 
+def as_it_is(folder: Path) -> Classifier:
+    """A trained model on the CPU, its weights as torch has them."""
+    manifest, label_set = verify_model_folder(folder)
+    config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device="cpu")
+    return Classifier(
+        load_backbone(folder, config, label_set).eval(), label_set, max_new_tokens=manifest.max_new_tokens,
+        threshold=manifest.threshold,
+    )  # fmt: skip
+
+
 def float32(classifier: Classifier) -> None:
-    """What the product does."""
+    """Nothing done, to see the noise."""
     classifier.backbone.float()
+
+
+def prepacked(classifier: Classifier) -> None:
+    """What the product does: weights in float32, laid out for the processor."""
+    classifier.backbone.prepack()
 
 
 def bfloat16(classifier: Classifier) -> None:
@@ -125,7 +144,7 @@ def openvino(classifier: Classifier) -> None:
 
 
 VARIANTS: dict[str, Callable[[Classifier], None]] = {
-    "float32": float32, "bfloat16": bfloat16, "int8": int8, "torch.compile": compiled,
+    "float32": float32, "prepacked": prepacked, "bfloat16": bfloat16, "int8": int8, "torch.compile": compiled,
     "onnxruntime": onnxruntime, "onnxruntime int8": onnxruntime_int8, "openvino": openvino,
 }  # fmt: skip
 

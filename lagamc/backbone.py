@@ -21,6 +21,7 @@ from lagamc.decoder import Decoder
 from lagamc.encoder import DescriptionScorer, SentenceEmbedder, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
+from lagamc.prepacked import prepack
 from lagamc.prompts import Prompt, Target
 from lagamc.trie import DescriptionTrie
 
@@ -206,6 +207,10 @@ class Backbone(nn.Module):
             states (B, T', H), their mask (B, T'), and log-odds (B, L) that a document carries a label.
         """
         return states, mask, self.scorer(self.embed_documents(states, mask, texts), descriptions)
+
+    def prepack(self) -> None:
+        """Make the encoder, which learns no more, faster on a CPU; from here on it gives no gradient."""
+        prepack(self.encoder.transformer)
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """{name: parameter} of everything that learns."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
@@ -22,6 +22,7 @@ from lagamc.generation import generate
 from lagamc.labels import LabelSet
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
+from lagamc.prepacked import PrepackedLinear
 from lagamc.streaming import CHUNK, Advance, Progress, answered
 
 __all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier", "megabytes"]
@@ -93,17 +94,19 @@ class Classifier:
         config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device=device)  # not that of training
         backbone = load_backbone(model_folder, config, label_set)
         backbone.to(chosen_device(device)).eval()
+        backbone.prepack()
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
             matching=matching, constrained=constrained,
         )  # fmt: skip
 
     @property
-    def tensors(self) -> list[Tensor]:
-        """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
-        models = (self.backbone, self.backbone.matching_encoder)
-        weights = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
-        return [*weights, self._descriptions, self._compared]
+    def sizes(self) -> dict[int, int]:
+        """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
+        return {
+            **_sizes(self.backbone), **_sizes(self.backbone.matching_encoder),
+            **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
+        }  # fmt: skip
 
     def classify(
         self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
@@ -213,9 +216,9 @@ class UntrainedClassifier:
         self.embeddings: Tensor = torch.stack([known[text] for text in label_set.descriptions])  # (L, D)
 
     @property
-    def tensors(self) -> list[Tensor]:
-        """Everything that takes memory: weights, buffers, embeddings of the descriptions."""
-        return [*self.encoder.parameters(), *self.encoder.buffers(), self.embeddings]
+    def sizes(self) -> dict[int, int]:
+        """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
+        return {**_sizes(self.encoder), self.embeddings.data_ptr(): self.embeddings.nbytes}
 
     def classify(self, texts: Sequence[str], *, threshold: float | None = None) -> list[DocumentResult]:
         """Classify documents, in order; labels are the descriptions above the threshold.
@@ -258,5 +261,12 @@ class UntrainedClassifier:
 
 def megabytes(classifiers: Iterable[Classifier | UntrainedClassifier]) -> float:
     """Memory of loaded classifiers in MB; what several of them share counts once."""
-    sizes = {tensor.data_ptr(): tensor.nbytes for classifier in classifiers for tensor in classifier.tensors}
+    sizes: dict[int, int] = {}
+    for classifier in classifiers:
+        sizes |= classifier.sizes
     return sum(sizes.values()) / 1024 / 1024
+
+
+def _sizes(model: nn.Module) -> dict[int, int]:
+    packed = {id(module): module.nbytes for module in model.modules() if isinstance(module, PrepackedLinear)}
+    return packed | {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}

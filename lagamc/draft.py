@@ -152,8 +152,10 @@ class ConstrainedDraft(Draft):
 
     def _choices(self, node: Node, said: Sequence[int], *, begun: bool) -> NDArray[np.int64]:
         """Slots that may follow: on to a label not said yet, and after a new one to the next or to the end."""
+        slots, label = self._trie.following(node), self._trie.label(node)
+        if begun and label is None and len(slots) == 1:
+            return slots
         slots = self._trie.following(node, without=said)
-        label = self._trie.label(node)
         over = [self._end] if not begun else []
         if label is not None and label not in said:
             over = [self._end] if len(said) + 1 == len(self._trie) else [self._separator, self._end]

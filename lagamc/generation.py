@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -114,20 +115,18 @@ def _generate_batch(
 
 def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterator[list[tuple[int, int, float]]]:
     """Place, slot and log-probability of the likeliest choice for each question of each row; logits are (Q, V)."""
+    asked = enumerate(question.choices for own in questions for question in own)
+    limited = {number: slots for number, slots in asked if slots is not None}
+    if limited:
+        numbers, sizes = np.array(list(limited)), [len(slots) for slots in limited.values()]
+        allowed = torch.zeros_like(logits)
+        allowed[numbers] = -torch.inf
+        allowed[np.repeat(numbers, sizes), np.concatenate(list(limited.values()))] = 0.0
+        logits = logits + allowed
     best = logits.max(dim=-1)
-    slots, scores = best.indices.tolist(), (best.values - logits.logsumexp(dim=-1)).tolist()
-    position = 0
+    answers = zip(best.indices.tolist(), (best.values - logits.logsumexp(dim=-1)).tolist(), strict=True)
     for own in questions:
-        answers = []
-        for place, choices in own:
-            if choices is None:
-                answers.append((place, slots[position], scores[position]))
-            else:
-                among = logits[position, torch.from_numpy(choices).to(logits.device)]
-                pick = int(among.argmax())
-                answers.append((place, int(choices[pick]), float(among[pick] - among.logsumexp(dim=0))))
-            position += 1
-        yield answers
+        yield [(question.place, *next(answers)) for question in own]
 
 
 def _read(

@@ -42,7 +42,7 @@ class PackedDecoder:
         for number, (layer, crossed) in enumerate(zip(self._decoder.bert.encoder.layer, self._memory, strict=True)):
             own = layer.attention.self
             key, value = (
-                _written(cached, fed.rows, positions, projection(hidden)[0], width)
+                _written(cached, fed, positions, projection(hidden), width)
                 for cached, projection in zip(self._cache[number], (own.key, own.value), strict=True)
             )
             self._cache[number] = key, value
@@ -66,12 +66,14 @@ class PackedDecoder:
             self._memory = [(key[index], value[index]) for key, value in self._memory]
 
 
-def _written(cached: Tensor, rows: Tensor, positions: Tensor, fresh: Tensor, width: int) -> Tensor:
-    """The cache (B, P, H), widened where needed, with (N, H) new entries in their places."""
+def _written(cached: Tensor, fed: Packing, positions: Tensor, fresh: Tensor, width: int) -> Tensor:
+    """The cache (B, P, H), widened where needed, with (1, N, H) new entries in their places."""
+    if not cached.shape[1]:
+        return fed.unpack(fresh)
     if width > cached.shape[1]:
         more = cached.new_zeros(len(cached), width - cached.shape[1], cached.shape[2])
         cached = torch.cat([cached, more], dim=1)
-    cached[rows, positions] = fresh
+    cached[fed.rows, positions] = fresh[0]
     return cached
 
 

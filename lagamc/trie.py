@@ -45,6 +45,10 @@ class DescriptionTrie:
 
     def step(self, node: Node, token: int) -> Node:
         """Where this token leads; a node off every path leads to another one."""
+        if node.last - node.first == 1:
+            tokens = self._sorted[node.first]
+            follows = node.depth < len(tokens) and tokens[node.depth] == token
+            return Node(node.first, node.first + follows, node.depth + 1)
 
         def following(tokens: tuple[int, ...]) -> int:
             return tokens[node.depth] if node.depth < len(tokens) else -1  # shorter ones are sorted first

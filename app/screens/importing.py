@@ -82,6 +82,7 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
             [unknown, create_labels],
             show_progress="hidden",
         )
+    on(bar.project.change, lambda: "", None, report, show_progress="hidden")
     imported = on(
         start.click,
         run,

@@ -107,11 +107,14 @@ class CorrectionService:
         return views
 
     def open_draft(self, label_id: int, cluster: ClusterView, author: str) -> int:
-        """Keep a cluster's wording as a draft of the label, and return the draft's id. Raises AppError without one."""
+        """Keep a cluster's wording as a draft of the label, once, and return its id. Raises AppError without one."""
         if cluster.proposal is None:
             raise AppError("These corrections suggest no other wording. Reword the description by hand.")
         provenance = {"kind": cluster.kind, "documents": cluster.size, "terms": list(cluster.terms)}
         with self._database.write() as session:
+            for draft in drafts.open_of_label(session, label_id=label_id):
+                if draft.text == cluster.proposal:
+                    return draft.id
             return drafts.add(
                 session,
                 label_id=label_id,

@@ -51,7 +51,8 @@ def test_corrections_are_counted_and_become_a_draft(service, database, project_i
     assert missed.proposal == "About bins. This includes barks and dog."
     (rejected,) = service.clusters(label_ids["noise"])
     assert rejected.proposal == "About noise. Messages about barks and dog alone do not belong here."
-    service.open_draft(label_ids["bins"], missed, "ben")
+    opened = service.open_draft(label_ids["bins"], missed, "ben")
+    assert service.open_draft(label_ids["bins"], missed, "eve") == opened  # a second click makes no second draft
     with database.read() as session:
         (draft,) = drafts.open_of_label(session, label_id=label_ids["bins"])
     assert (draft.text, draft.source) == (missed.proposal, "corrections")

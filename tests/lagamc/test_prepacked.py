@@ -1,0 +1,59 @@
+"""Weights laid out for the processor compute what the plain ones do, in as much memory."""
+
+import pytest
+import torch
+from torch import nn
+
+from lagamc.backbones import build_backbone
+from lagamc.classifier import Classifier, megabytes
+from lagamc.config import TrainingConfig
+from lagamc.labels import LabelSet
+from lagamc.prepacked import PrepackedLinear, prepack
+
+DESCRIPTIONS = {"road": "A hole in the road.", "noise": "Loud music at night.", "bins": "The bins are full."}
+
+
+@pytest.fixture
+def backbone(tiny):
+    return build_backbone(TrainingConfig(backbone=str(tiny["embedded"])), LabelSet.from_mapping(DESCRIPTIONS)).eval()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 24), (1, 7, 24), (3, 100, 24), (1500, 24)])
+@pytest.mark.parametrize("gelu", [False, True])
+@torch.inference_mode()
+def test_a_layer_gives_the_same_for_any_number_of_tokens(shape, gelu):
+    linear, states = nn.Linear(24, 40), torch.randn(shape)
+    expected = nn.functional.gelu(linear(states)) if gelu else linear(states)
+    torch.testing.assert_close(PrepackedLinear(linear, gelu=gelu)(states), expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_model_computes_the_same(backbone):
+    ids = torch.tensor(backbone.tokenize(["a hole in the road"]))
+    slots = torch.tensor([[backbone.start_slot, *backbone.target_slots([0, 2])]])
+    vectors = backbone.encoder.encode(list(DESCRIPTIONS.values()))
+
+    def computed():
+        states, mask, log_odds = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, ["text"], vectors)
+        return log_odds, backbone.write(states, mask, slots), backbone.encoder.encode(["The bins are full."])
+
+    expected = computed()
+    backbone.prepack()
+    layers = [*backbone.encoder.transformer.encoder.layer, *backbone.generator.decoder.bert.encoder.layer]
+    assert not any(isinstance(module, nn.Linear) for layer in layers for module in layer.modules())
+    for found, before in zip(computed(), expected, strict=True):
+        torch.testing.assert_close(found, before, atol=1e-5, rtol=1e-4)
+
+
+def test_memory_is_counted_as_before(backbone):
+    classifier = Classifier(backbone, LabelSet.from_mapping(DESCRIPTIONS), max_new_tokens=20)
+    before = megabytes([classifier])
+    backbone.prepack()
+    assert megabytes([classifier]) == pytest.approx(before)
+
+
+def test_other_number_formats_stay_as_they_are(backbone):
+    backbone.double()
+    before = [type(module) for module in backbone.modules()]
+    prepack(backbone.encoder.transformer)
+    assert [type(module) for module in backbone.modules()] == before
