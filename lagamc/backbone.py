@@ -208,6 +208,13 @@ class Backbone(nn.Module):
         """
         return states, mask, self.scorer(self.embed_documents(states, mask, texts), descriptions)
 
+    def embed_descriptions(self, descriptions: Sequence[str]) -> dict[str, Tensor]:
+        """Embeddings of L descriptions: "trained" (L, D), and where another encoder matches, "matching" (L, D')."""
+        embeddings = {"trained": self.encoder.encode(descriptions)}
+        if self.matching_encoder is not self.encoder:
+            embeddings["matching"] = self.matching_encoder.encode(descriptions)
+        return embeddings
+
     def prepack(self) -> None:
         """Make the encoder, which learns no more, faster on a CPU; from here on it gives no gradient."""
         prepack(self.encoder.transformer)

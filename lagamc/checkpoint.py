@@ -32,7 +32,7 @@ __all__ = [
     "write_run_folder",
 ]
 
-FORMAT = 1
+FORMAT = 2
 _PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "numpy", "safetensors")
 
 
@@ -122,10 +122,13 @@ def write_model_folder(
     folder: Path, *, backbone: Backbone, labels: LabelSet, config: TrainingConfig, training_data_hash: str,
     max_new_tokens: int, dev: dict[str, float], test: dict[str, float] | None,
 ) -> None:  # fmt: skip
-    """Write a trained model with its manifest; the folder appears whole or not at all."""
+    """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
+    from safetensors.torch import save_file
+
     with replaced_folder(folder) as draft:
         backbone.save(draft)
         labels.write(draft / "labels.json")
+        save_file(backbone.embed_descriptions(labels.descriptions), draft / "descriptions.safetensors")
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = Manifest(
             label_set_hash=labels.hash, training_data_hash=training_data_hash, config=config.to_dict(),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lagamc.backbone import Backbone
@@ -59,22 +60,32 @@ def _decided(text: str, sentences: Iterable[SentenceResult], threshold: float) -
 
 
 class Classifier:
-    """A trained model with its label set. It is not to be used by two threads at a time."""
+    """A trained model with its label set. It is not to be used by two threads at a time.
+
+    Args:
+        backbone: the model.
+        label_set: in target order.
+        max_new_tokens: where a text that does not end is cut.
+        threshold: the cosine below which a sentence is abstained.
+        matching: exact, or approximate for very many labels.
+        constrained: as `lagamc.generation.generate` has it.
+        embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here.
+    """
 
     REMEMBERED = 10_000  # sentences whose match is kept; a model writes the same ones again and again
 
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
-        matching: Matching = "exact", constrained: bool = False,
+        matching: Matching = "exact", constrained: bool = False, embeddings: Mapping[str, Tensor] | None = None,
     ) -> None:  # fmt: skip
+        embeddings = embeddings or backbone.embed_descriptions(label_set.descriptions)
         self.backbone = backbone
         self.label_set = label_set
         self.threshold = check_threshold(threshold)
         self._max_new_tokens = max_new_tokens
         self._constrained = constrained
-        self._descriptions = backbone.encoder.encode(label_set.descriptions)  # (L, D)
-        own = backbone.matching_encoder is backbone.encoder
-        self._compared = self._descriptions if own else backbone.matching_encoder.encode(label_set.descriptions)
+        self._descriptions = embeddings["trained"]  # (L, D)
+        self._compared = embeddings.get("matching", self._descriptions)  # (L, D')
         self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
         self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
         self._matches: dict[str, Match] = {}
@@ -97,7 +108,7 @@ class Classifier:
         backbone.prepack()
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
-            matching=matching, constrained=constrained,
+            matching=matching, constrained=constrained, embeddings=load_file(model_folder / "descriptions.safetensors"),
         )  # fmt: skip
 
     @property

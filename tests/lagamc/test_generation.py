@@ -273,7 +273,7 @@ def test_a_text_ends_where_the_decoder_has_no_more_positions(tiny):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_results_come_in_input_order(tiny, family):
     backbone, _ = build(tiny, family, WORDS)
-    vectors = unit_vectors(backbone, len(WORDS))
+    _, vectors = exact(backbone, TEXTS, unit_vectors(backbone, len(WORDS)))
     together = generate(backbone, TEXTS, vectors, max_new_tokens=8, batch_size=4)
     assert [d.slots for d in together] == [generate(backbone, [t], vectors, max_new_tokens=8)[0].slots for t in TEXTS]
     assert generate(backbone, [], vectors, max_new_tokens=8) == []

@@ -54,6 +54,16 @@ def test_a_loaded_model_gives_the_figures_it_was_saved_with(trained, corpora, la
     assert written & set(label_set.descriptions)
 
 
+def test_a_loaded_model_has_its_descriptions_embedded(trained, monkeypatch):
+    """They are read from the model folder, and are those that its encoder gives."""
+    fresh = Classifier.load(trained / "model").backbone
+    expected = fresh.encoder.encode(LabelSet.read(trained / "model" / "labels.json").descriptions)
+    monkeypatch.setattr("lagamc.encoder.SentenceEmbedder.encode", lambda *_, **__: pytest.fail("embedded anew"))
+    classifier = Classifier.load(trained / "model")
+    stored = torch.from_numpy(classifier.embed(classifier.label_set.descriptions))
+    torch.testing.assert_close(stored, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_another_threshold_decides_again_without_generating(trained, corpora):
     classifier = Classifier.load(trained / "model")
     [result] = classifier.classify([corpora["test"][0].text])
