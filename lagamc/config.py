@@ -114,7 +114,7 @@ class TrainingConfig:
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     patience: int = 4  # epochs without a better dev micro-F1 before stopping early
-    decoder_layers: int = 2  # embedded family
+    decoder_layers: int = 1  # embedded family
     lora_rank: int = 2  # seq2seq and causal families; rank, alpha and dropout as in the paper, section 6
     lora_alpha: int = 32
     lora_dropout: float = 0.05
