@@ -11,7 +11,7 @@ from gradio.utils import get_upload_folder, is_in_or_equal
 
 from app.components.events import INFERENCE, guarded
 from app.errors import AppError
-from lagamc.readers import ColumnMapping
+from lagamc.readers import ColumnMapping, require_columns
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -42,7 +42,9 @@ def register(services: Services) -> None:
     ) -> dict[str, Any]:
         """Import an uploaded file; the mapping of roles to columns is guessed if it is left out."""
         path = _uploaded(file)
-        columns = _mapping(mapping) if mapping else services.imports.preview(path).mapping
+        preview = services.imports.preview(path)
+        columns = _mapping(mapping) if mapping else preview.mapping
+        require_columns(path, columns, preview.columns)  # JSON lines may lack any; a client that names one means it
         project_id = services.projects.find(project)
         return asdict(services.imports.run(project_id, path, columns, author, create_labels=create_labels))
 

@@ -112,7 +112,7 @@ def compiled(classifier: Classifier) -> None:
     """The encoder under torch.compile, for any batch and length."""
     encoder = Encoder(classifier)
     encoder.compile(dynamic=True)
-    classifier.backbone.read = encoder
+    classifier.backbone.read = encoder.__call__  # a module itself would not take the method's place
 
 
 def onnxruntime(classifier: Classifier) -> None:

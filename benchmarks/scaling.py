@@ -4,8 +4,9 @@
 
 Longer descriptions: tiny models of the embedded family are taught descriptions of 10 to 300 tokens in seconds; decoder
 passes a document are counted at batch sizes 1 and 32, and every token is compared with transformers' greedy `generate`.
-More labels: a trained model of the embedded family is given generated descriptions until it knows 10, 100, 1,000 and
-10,000 labels, and reads the demo project's test documents; the four take turns. Writes docs/results/scaling.json.
+More labels: a trained model of the embedded family is given generated descriptions until it knows 10 (or its own), 100,
+1,000 and 10,000 labels, and classifies the demo project's test documents; the four take turns. Writes
+docs/results/scaling.json.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import build_backbone, load_backbone
 from lagamc.batches import Batches
 from lagamc.checkpoint import verify_model_folder
+from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
 from lagamc.embedded import EmbeddedBackbone
@@ -161,15 +163,16 @@ def speeds(folder: Path, documents: int, repeats: int) -> list[dict[str, Any]]:
         raise SystemExit(f"More labels need a model of the embedded family; {folder} is {backbone.family}.")
     texts = [example.text for example in demo_corpora()["test"]][:documents]
     options = {"max_new_tokens": manifest.max_new_tokens, "batch_size": BATCH_SIZES[-1]}
+    sets = [more_labels(own, count, backbone.tokenizer) for count in LABELS]
+    models = [enlarged(backbone, label_set) for label_set in sets]
     sides, rows = [], []
-    for count in LABELS:
-        label_set = more_labels(own, count, backbone.tokenizer)
-        grown = enlarged(backbone, label_set)
-        sides.append((grown, texts, grown.encoder.encode(label_set.descriptions)))
-        written = generate(*sides[-1], **options)
+    for label_set, grown in zip(sets, models, strict=True):
+        grown.prepack()
+        sides.append(Classifier(grown, label_set, max_new_tokens=manifest.max_new_tokens))
+        written = generate(grown, texts, grown.encoder.encode(label_set.descriptions), **options)
         rows.append(
             {
-                "labels": count,
+                "labels": len(label_set),
                 "batch_size": BATCH_SIZES[-1],
                 "vocabulary": len(grown.output_ids),
                 "passes": round(statistics.mean(document.passes for document in written), 2),
@@ -179,8 +182,8 @@ def speeds(folder: Path, documents: int, repeats: int) -> list[dict[str, Any]]:
         )
     times: list[list[float]] = [[] for _ in sides]
     for _ in range(repeats):  # in turns, so that a busy machine slows all
-        for own_times, given in zip(times, sides, strict=True):
-            own_times.append(seconds(lambda given=given: generate(*given, **options)))
+        for own_times, side in zip(times, sides, strict=True):
+            own_times.append(seconds(lambda side=side: side.classify(texts, batch_size=BATCH_SIZES[-1])))
     for row, own_times in zip(rows, times, strict=True):
         row["documents_per_second"] = round(len(texts) / statistics.median(own_times), 1)
         row["of_the_fewest"] = round(

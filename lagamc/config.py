@@ -39,7 +39,7 @@ class BackbonePreset:
 BACKBONES: dict[str, BackbonePreset] = {
     preset.name: preset
     for preset in (
-        BackbonePreset("minilm", "embedded", "", "28 M parameters, built in; trains on a CPU in minutes."),
+        BackbonePreset("minilm", "embedded", "", "25 M parameters, built in; trains on a CPU in minutes."),
         BackbonePreset("flan-t5-small", "seq2seq", "google/flan-t5-small", "77 M, LoRA; downloads 0.3 GB."),
         BackbonePreset("flan-t5-base", "seq2seq", "google/flan-t5-base", "250 M, LoRA; wants a GPU."),
         BackbonePreset("flan-t5-large", "seq2seq", "google/flan-t5-large", "The paper's; 780 M, wants a GPU."),

@@ -143,7 +143,7 @@ def attend(attention: Any, hidden: Tensor, rows: Packing, key: Tensor, value: Te
         mixed = F.scaled_dot_product_attention(
             query, key, value, attn_mask=mask, dropout_p=own.dropout.p if own.training else 0.0, is_causal=mask is None
         )
-    return attention.output(rows.pack(mixed.transpose(1, 2).flatten(2)), hidden)  # type: ignore[no-any-return]
+    return attention.output(rows.pack(mixed.transpose(1, 2).flatten(2)).to(hidden.dtype), hidden)  # type: ignore[no-any-return]
 
 
 def heads(attention: Any, states: Tensor) -> Tensor:  # (B, K, H) -> (B, heads, K, d)

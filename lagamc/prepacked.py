@@ -36,7 +36,7 @@ def prepack(transformer: Any) -> None:
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or not _has_onednn():
         return
     for layer in transformer.encoder.layer:
-        if transformer.config.hidden_act == "gelu":
+        if transformer.config.hidden_act == "gelu" and not isinstance(layer.intermediate, PrepackedLinear):
             layer.intermediate = PrepackedLinear(layer.intermediate.dense, gelu=True)
         for module in list(layer.modules()):
             for name, child in module.named_children():

@@ -25,10 +25,12 @@ __all__ = [
     "Row",
     "preview_file",
     "read_rows",
+    "require_columns",
 ]
 
 MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
 MAX_TEXT_CHARACTERS = 50_000
+HEAD = 500  # records that a preview looks at
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _SPLITS: dict[str, str | None] = {
     "train": "train",
@@ -49,13 +51,21 @@ _GUESSES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Which column holds what. Labels in one CSV cell are separated by `label_separator`."""
+    """Which column holds what. Labels in one CSV cell are separated by `label_separator`.
+
+    Raises:
+        DatasetError: that separator is empty.
+    """
 
     text: str
     labels: str | None = None
     id: str | None = None
     split: str | None = None
     label_separator: str = ";"
+
+    def __post_init__(self) -> None:
+        if not self.label_separator:
+            raise DatasetError("The text between two labels is empty. Name it, for instance ';'.")
 
     def named(self) -> dict[str, str]:
         """{role: column} of the columns in use."""
@@ -93,12 +103,15 @@ class Preview:
 
 
 def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES) -> Preview:
-    """Read the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
+    """Show the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
+
+    Columns are those of the first HEAD readable records: objects of JSON lines need not all have the same ones.
 
     Raises:
         DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
     """
-    records = [record for _, record in itertools.islice(_records(path, max_bytes), rows) if isinstance(record, dict)]
+    readable = (record for _, record in _records(path, max_bytes) if isinstance(record, dict))
+    records = list(itertools.islice(readable, max(rows, HEAD)))
     if not records:
         raise DatasetError(f"{path.name} has no rows that can be read. Expected a header and rows, or JSON objects.")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
@@ -106,14 +119,14 @@ def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES
         role: next((column for name in names for column in columns if column.strip().lower() == name), None)
         for role, names in _GUESSES.items()
     }
-    first = tuple({column: _shown(record.get(column)) for column in columns} for record in records)
-    text, labels = guess["text"] or _longest(path, first, taken=set(guess.values())), guess["labels"]
-    cells = [row[labels] for row in first] if labels else []
+    head = tuple({column: _shown(record.get(column)) for column in columns} for record in records)
+    text, labels = guess["text"] or _longest(path, head, taken=set(guess.values())), guess["labels"]
+    cells = [row[labels] for row in head] if labels else []
     separator = next((mark for mark in (";", "|") if any(mark in cell for cell in cells)), None)
     if separator is None:
         separator = "," if any("," in cell for cell in cells) and _format(path) == "csv" else ";"
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
-    return Preview(columns, first, mapping, _format(path))
+    return Preview(columns, head[:rows], mapping, _format(path))
 
 
 def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES) -> Iterator[Row | Refusal]:
@@ -125,7 +138,8 @@ def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE
         max_bytes: the size, unpacked, that is refused when it is exceeded; math.inf for no limit.
 
     Raises:
-        DatasetError: the file as a whole cannot be read, or lacks a mapped column.
+        DatasetError: the file as a whole cannot be read, or is a CSV file that lacks a mapped column. JSON lines may
+            lack any.
     """
     checked = False
     for line, record in _records(path, max_bytes):
@@ -133,9 +147,18 @@ def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE
             yield Refusal(line, record)
             continue
         if not checked and _format(path) == "csv":
-            _require_columns(path, mapping, record)
+            require_columns(path, mapping, record)
             checked = True
         yield _row(line, record, mapping)
+
+
+def require_columns(path: Path, mapping: ColumnMapping, columns: Collection[str]) -> None:
+    """Raise DatasetError where a mapped column is none of those of a file."""
+    if missing := [column for column in mapping.named().values() if column not in columns]:
+        raise DatasetError(
+            f"{path.name} has no column {', '.join(repr(column) for column in missing)}; "
+            f"it has {', '.join(repr(column) for column in columns)}. Choose another column for it."
+        )
 
 
 def _format(path: Path) -> str:
@@ -242,14 +265,6 @@ def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | s
             yield number, f"not JSON ({error})"
             continue
         yield number, record if isinstance(record, dict) else "not a JSON object in braces"
-
-
-def _require_columns(path: Path, mapping: ColumnMapping, record: Mapping[str, Any]) -> None:
-    if missing := [column for column in mapping.named().values() if column not in record]:
-        raise DatasetError(
-            f"{path.name} has no column {', '.join(repr(column) for column in missing)}; "
-            f"it has {', '.join(repr(column) for column in record)}. Choose another column for it."
-        )
 
 
 def _shown(value: Any) -> str:

@@ -177,13 +177,15 @@ def take_back(session: Session, *, event_id: int, author: str) -> int:
     return len(undone)
 
 
-def reviewed_since(session: Session, *, project_id: int, since: datetime | None) -> int:
-    """Return how many documents a person accepted or corrected after `since`, or at all if None."""
+def reviewed_since(
+    session: Session, *, project_id: int, since: datetime | None, actions: Collection[Action] = documents.REVIEWED
+) -> int:
+    """Return how many documents a person reviewed with one of these ends after `since`, or at all if None."""
     query = (
         select(func.count())
         .select_from(Document)
         .join(Annotation, col(Annotation.id) == Document.annotation_id)
-        .where(Document.project_id == project_id, col(Document.annotation_action).in_(documents.REVIEWED))
+        .where(Document.project_id == project_id, col(Document.annotation_action).in_(actions))
     )
     if since is not None:
         query = query.where(Annotation.created_at > since)

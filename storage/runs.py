@@ -93,7 +93,7 @@ def move(
         raise StaleWrite(f"Run {run_id} is {run.status}, so it cannot become {to}. Reload the page.")
     run.status, run.error, run.pid = to, error, pid
     if to is RunStatus.RUNNING:
-        run.started_at, run.finished_at = run.started_at or utc_now(), None
+        run.started_at, run.finished_at = utc_now(), None  # also where it is resumed
     elif to in FINAL:
         run.finished_at, run.remaining_seconds = utc_now(), None
     return run

@@ -181,7 +181,6 @@ class Supervisor:
             if not waiting or runs.by_status(session, status=RunStatus.RUNNING, limit=1):
                 return None
             run = runs.move(session, run_id=waiting[0].id, to=RunStatus.RUNNING, expected=[RunStatus.QUEUED])
-            run.started_at = utc_now()
             mark = {"type": LAUNCHED, "time": time.time()}
             offset = run.events_offset
             runs.append_events(session, run_id=run.id, lines=[mark], start=offset, end=offset)

@@ -210,7 +210,7 @@ def _runs_table(listed: Sequence[RunView], on_show: RunView | None) -> str:
 
 def _models_table(versions: Sequence[ModelView]) -> str:
     return markup.table(
-        ("Version", "Dev F1, micro / macro", "Test F1, micro / macro", "Documents", "Reviews", "Changed labels"),
+        ("Version", "Dev F1, micro / macro", "Test F1, micro / macro", "Documents", "Corrections", "Changed labels"),
         (
             markup.Row(
                 [

@@ -162,7 +162,8 @@ def _material(found: TrainingPreview) -> str:
         markup.facts({f"{split} documents": f"{number:,}" for split, number in found.documents_by_split.items()}),
         markup.facts(
             {
-                "reviews since the last version": found.corrections_since_last,
+                "reviews since the last version": f"{found.reviews_since_last:,}",
+                "corrections among them": f"{found.corrections_since_last:,}",
                 "changed descriptions": len(changed),
             }
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from lagamc.parameters import ParameterCount, count_parameters
 from storage import annotations as annotation_log
 from storage import documents, label_sets, labels, model_versions, projects, runs
 from storage.engine import Database
-from storage.models import Run, RunStatus, Split, utc_now
+from storage.models import Action, Run, RunStatus, Split, utc_now
 
 __all__ = ["RunView", "TrainingPreview", "TrainingService"]
 
@@ -45,7 +45,8 @@ class TrainingPreview:
 
     documents_by_split: dict[str, int]
     labelled_documents: int
-    corrections_since_last: int
+    reviews_since_last: int
+    corrections_since_last: int  # reviews that changed what the model had said
     changed_descriptions: list[str]
     problems: list[str]
     recommended_epochs: int
@@ -88,7 +89,8 @@ class TrainingService:
             return TrainingPreview(
                 documents_by_split=sizes,
                 labelled_documents=sum(sizes.values()),
-                corrections_since_last=_corrections(session, project_id),
+                reviews_since_last=_reviews(session, project_id),
+                corrections_since_last=_reviews(session, project_id, [Action.CORRECTED]),
                 changed_descriptions=[change.name for change in changed],
                 problems=_problems(session, project_id, sizes),
                 recommended_epochs=recommended_epochs(sizes["train"]),
@@ -126,7 +128,7 @@ class TrainingService:
             described = labels.described(session, project_id=project_id)
             pinned = label_sets.entries(session, project_id=project_id)
             corpora = {part: _corpus(session, project_id, PARTS[part]) for part in PARTS}
-            corrections = _corrections(session, project_id)
+            corrections = _reviews(session, project_id, [Action.CORRECTED])
         settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         if task and settings.resolved_family != "embedded":  # a sentence encoder reads no instructions
             settings = replace(settings, task_description=task)
@@ -232,11 +234,11 @@ def _sizes(session: Session, project_id: int) -> dict[str, int]:
     return {part: sum(counted.get(split, 0) for split in splits) for part, splits in PARTS.items()}
 
 
-def _corrections(session: Session, project_id: int) -> int:
-    """Documents reviewed since the data of the last version were gathered."""
+def _reviews(session: Session, project_id: int, actions: Collection[Action] = documents.REVIEWED) -> int:
+    """Documents reviewed, or reviewed with one of these ends, since the data of the last version were gathered."""
     latest = model_versions.latest(session, project_id=project_id)
     since = runs.get(session, run_id=latest.run_id).created_at if latest else None
-    return annotation_log.reviewed_since(session, project_id=project_id, since=since)
+    return annotation_log.reviewed_since(session, project_id=project_id, since=since, actions=actions)
 
 
 def _problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> list[str]:

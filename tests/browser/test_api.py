@@ -110,9 +110,15 @@ def test_a_file_that_cannot_be_read_is_refused_as_a_whole(
         client.predict(DEMO, handle_file(file), "Ada", api_name="/import")
 
 
-def test_a_mapped_column_must_be_there(client: Client, tmp_path: Path) -> None:
-    """The message names the columns that there are."""
-    file = tmp_path / "more.csv"
-    file.write_text("id,text\n1,hello\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "content"), [("more.csv", "id,text\n1,hello\n"), ("more.jsonl", '{"id": "1", "text": "hello"}')]
+)
+@pytest.mark.parametrize("mapping", [{"text": "body"}, {"text": "text", "labels": "body"}])
+def test_a_mapped_column_must_be_there(
+    client: Client, tmp_path: Path, name: str, content: str, mapping: dict[str, str]
+) -> None:
+    """The message names the columns that there are; labels are not dropped because their column is mistyped."""
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
     with pytest.raises(AppError, match="no column 'body'; it has 'id', 'text'"):
-        client.predict(DEMO, handle_file(file), "Ada", mapping={"text": "body"}, api_name="/import")
+        client.predict(DEMO, handle_file(file), "Ada", mapping=mapping, api_name="/import")

@@ -124,6 +124,20 @@ def test_a_missing_column_names_those_there_are(tmp_path):
         list(read_rows(path, ColumnMapping(text="text")))
 
 
+def test_a_preview_looks_past_malformed_and_unlabelled_lines(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    unlabelled = [f'{{"text": "message {number}"}}' for number in range(20)]
+    path.write_text("\n".join([*["{"] * 7, *unlabelled, '{"text": "the last", "labels": ["a"]}']))
+    preview = preview_file(path)
+    assert [row["text"] for row in preview.rows] == [f"message {number}" for number in range(5)]
+    assert (preview.mapping.text, preview.mapping.labels) == ("text", "labels")
+
+
+def test_labels_cannot_be_separated_by_nothing():
+    with pytest.raises(DatasetError, match="between two labels is empty"):
+        ColumnMapping(text="text", label_separator="")
+
+
 def test_the_mapping_is_guessed_from_names_and_cells(tmp_path):
     path = write(tmp_path / "f.csv", "ID;Message;Tags;Split\n1;hello there;a|b;val\n")
     preview = preview_file(path)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd()))
+from lagamc.checkpoint import FORMAT
 from lagamc.labels import Label, LabelSet
 
 FOLDER = Path(sys.argv[1])
@@ -55,7 +56,7 @@ def complete(figures: dict[str, float] | None = None) -> None:
     manifest = {
         "label_set_hash": labels.hash, "training_data_hash": "t", "config": {}, "threshold": 0.4, "max_new_tokens": 8,
         "dev": FIGURES if figures is None else figures, "test": None, "versions": {}, "created_at": "", "files": {},
-        "format": 1,
+        "format": FORMAT,
     }  # fmt: skip
     (FOLDER / "model" / "manifest.json").write_text(json.dumps(manifest))
     event("completed", dev=FIGURES, test=None, best_epoch=1, seconds=1.0, model="model")
