@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -54,4 +54,6 @@ def plotted(curve: Curve, metrics: Metrics) -> Any:
 
     rows = [(step, value, shown) for name, shown in curve.names.items() for step, value in metrics.get(name, ())]
     steps = {step for step, _, _ in rows}
-    return gr.LinePlot(pd.DataFrame(rows, columns=["step", "value", "name"]), visible=len(steps) > 1)
+    # One that is taken off the page fails at the next change of its size: Gradio goes on watching it.
+    shown_now: bool | Literal["hidden"] = len(steps) > 1 or "hidden"
+    return gr.LinePlot(pd.DataFrame(rows, columns=["step", "value", "name"]), visible=shown_now)

@@ -47,7 +47,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     with gr.Row():
         cancel = gr.Button("Cancel this run", size="sm", scale=0, min_width=160, visible=False, elem_id="run-cancel")
         resume = gr.Button("Resume from the last checkpoint", size="sm", visible=False, elem_id="run-resume")
-    with gr.Column(visible=False, elem_id="curves") as curves, gr.Row():
+    with gr.Column(visible="hidden", elem_id="curves") as curves, gr.Row():
         plots = [plot(curve) for curve in CURVES]
     with gr.Accordion("Log", open=False):
         log = gr.Textbox(show_label=False, lines=10, max_lines=16, interactive=False, elem_classes="lg-log")
@@ -74,7 +74,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
             else markup.note(NO_RUNS if project_id else NO_PROJECT),
             gr.Button(visible=run is not None and run.status in LIVE),
             gr.Button(visible=run is not None and run.status in RESUMABLE),
-            gr.Column(visible=any(metrics.values())),
+            gr.Column(visible=any(metrics.values()) or "hidden"),
             *_drawn(metrics, run, seen),
             services.training.log(run.id) if run else "",
             _runs_table(listed, run),

@@ -22,7 +22,7 @@ def open_tab(page: Page, name: str) -> None:
 def test_a_newcomer_gets_from_the_demo_to_a_trained_and_reviewed_model(
     page: Page, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    """Load, describe, classify, move the threshold, train across a reload, classify a file, review, undo."""
+    """Load, describe, classify, move the threshold, train across a reload, classify a file, review, undo, retrain."""
     page.locator("#load-demo").click()
     expect(page.locator("#label-counts tbody tr")).to_have_count(10)
     page.get_by_label("Your name").fill("Ada")
@@ -34,6 +34,7 @@ def test_a_newcomer_gets_from_the_demo_to_a_trained_and_reviewed_model(
     trained_answer(page)
     classify_a_file(page, tmp_path)
     review_with_keys(page)
+    train_again(page, tiny_backbone)
 
 
 def describe_and_restore(page: Page) -> None:
@@ -72,12 +73,7 @@ def untrained_answer_and_threshold(page: Page) -> None:
 def train_across_a_reload(page: Page, backbone: Path) -> None:
     open_tab(page, "Train")
     expect(page.locator("#training-material")).to_contain_text("train documents")
-    choice = page.locator("#backbone input")
-    choice.fill(str(backbone))
-    choice.press("Enter")
-    page.get_by_label("Epochs").fill("3")
-    page.get_by_label("Learning rate").fill("0.002")
-    page.locator("#train-start").click()
+    start_training(page, backbone, epochs=3)
     status = page.locator("#run-status")
     expect(status).to_contain_text("running")
     expect(page.locator("#curves canvas, #curves svg").first).to_be_visible(timeout=TRAINING_MILLISECONDS)
@@ -88,6 +84,15 @@ def train_across_a_reload(page: Page, backbone: Path) -> None:
     expect(status).to_contain_text("made version v1", timeout=TRAINING_MILLISECONDS)
     expect(page.locator("#models-table")).to_contain_text("v1 (active)")
     expect(page.locator("#active-model")).to_contain_text("v1")
+
+
+def start_training(page: Page, backbone: Path, *, epochs: int) -> None:
+    choice = page.locator("#backbone input")
+    choice.fill(str(backbone))
+    choice.press("Enter")
+    page.get_by_label("Epochs").fill(str(epochs))
+    page.get_by_label("Learning rate").fill("0.002")
+    page.locator("#train-start").click()
 
 
 def trained_answer(page: Page) -> None:
@@ -144,3 +149,20 @@ def review_with_keys(page: Page) -> None:
     name.press("1")
     expect(name).to_have_value("Ada1")
     expect(boxes.nth(0)).to_be_checked(checked=state)
+
+
+def train_again(page: Page, backbone: Path) -> None:
+    """A review is counted until a version has learnt it; the earlier version can answer again."""
+    page.get_by_role("button", name="Save and next").click()
+    expect(page.locator("#review-counts dd").nth(0)).to_have_text("1")
+    open_tab(page, "Train")
+    reviews = page.locator("#training-material dl > div", has_text="reviews since").locator("dd")
+    expect(reviews).to_have_text("1")
+    start_training(page, backbone, epochs=1)
+    expect(page.locator("#run-status")).to_contain_text("made version v2", timeout=TRAINING_MILLISECONDS)
+    expect(page.locator("#models-table")).to_contain_text("v2 (active)")
+    expect(reviews).to_have_text("0")
+    page.locator("#models-table tr[data-key]", has_text="v1").click()
+    page.locator("#model-activate").click()
+    expect(page.locator("#models-table")).to_contain_text("v1 (active)")
+    expect(page.locator("#active-model")).to_contain_text("v1")
