@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 
@@ -49,11 +49,10 @@ def plot(curve: Curve) -> gr.LinePlot:
 
 
 def plotted(curve: Curve, metrics: Metrics) -> Any:
-    """Return the update that draws the metrics; a curve of less than two points stays out of sight."""
+    """Return the update that draws the metrics; a curve without points keeps its axes."""
     import pandas as pd
 
     rows = [(step, value, shown) for name, shown in curve.names.items() for step, value in metrics.get(name, ())]
-    steps = {step for step, _, _ in rows}
-    # One that is taken off the page fails at the next change of its size: Gradio goes on watching it.
-    shown_now: bool | Literal["hidden"] = len(steps) > 1 or "hidden"
-    return gr.LinePlot(pd.DataFrame(rows, columns=["step", "value", "name"]), visible=shown_now)
+    # Gradio settles types and colours at the first drawing, and fails at a resize where there is no value any more.
+    blank = [(0, float("nan"), shown) for shown in curve.names.values()]
+    return gr.LinePlot(pd.DataFrame(rows or blank, columns=["step", "value", "name"]))
