@@ -66,6 +66,7 @@ class Trainer:
             raise TrainingError("Training needs at least 2 labels; found 1. Add another label with a description.")
         torch.manual_seed(config.seed)
         self.device = chosen_device(config.device)
+        torch.use_deterministic_algorithms(self.device.type == "cpu")  # or threads add gradients up in any order
         self.precision = chosen_precision(config.precision, self.device)
         self.backbone = backbone.to(self.device)
         self.config, self.label_set, self.dev = config, label_set, dev

@@ -26,6 +26,17 @@ def demo():
     }
 
 
+class Losses:
+    """Keeps the loss of every step."""
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    def on_event(self, kind, payload):
+        if kind == "step":
+            self.kept.append(payload["loss"])
+
+
 def majority_f1(train, test):
     """Micro-F1 of naming train's commonest label for every document."""
     label = train.label_counts().most_common(1)[0][0]
@@ -60,3 +71,17 @@ def test_minilm_learns_a_slice_of_the_demo_set(demo, tmp_path):
     write_run_folder(tmp_path / "run", config=config, labels=LabelSet.read(DEMO / "labels.json"), **slices)
     manifest = train_run(tmp_path / "run")
     assert manifest.test["micro_f1"] > majority_f1(slices["train"], slices["test"]) + 0.2
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_losses(demo, tmp_path):
+    """On real weights, whose gradients several threads add up."""
+    labels = LabelSet.read(DEMO / "labels.json")
+    losses = []
+    for name in ("one", "another"):
+        slices = {"train": Corpus(demo["train"][:64]), "dev": Corpus(demo["dev"][:4])}
+        write_run_folder(tmp_path / name, config=TrainingConfig(epochs=2), labels=labels, **slices)
+        losses.append([])
+        train_run(tmp_path / name, callbacks=[Losses(losses[-1])])
+    assert losses[0]
+    assert losses[0] == losses[1]
