@@ -1,14 +1,16 @@
-"""Which device and number format a run uses."""
+"""Which device and number format a run uses, and in which order it adds."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
 from lagamc.errors import ConfigError
 
-__all__ = ["chosen_device", "chosen_precision"]
+__all__ = ["chosen_device", "chosen_precision", "reproducible"]
 
 
 def chosen_device(name: str) -> torch.device:
@@ -28,6 +30,17 @@ def chosen_precision(name: str, device: torch.device) -> Literal["float32", "bfl
     if name == "auto":
         return "bfloat16" if _multiplies_bfloat16(device) else "float32"
     return "bfloat16" if name == "bfloat16" else "float32"
+
+
+@contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """On a CPU, gradients are added up in one order meanwhile, not in that in which threads come to an end."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

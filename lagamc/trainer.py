@@ -26,7 +26,7 @@ from lagamc.errors import Cancelled, CheckpointError, TrainingError
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.losses import HybridLoss, description_loss
-from lagamc.precision import chosen_device, chosen_precision
+from lagamc.precision import chosen_device, chosen_precision, reproducible
 from lagamc.soft_tokens import soft_tokens
 
 __all__ = ["Trainer", "TrainingState"]
@@ -66,7 +66,6 @@ class Trainer:
             raise TrainingError("Training needs at least 2 labels; found 1. Add another label with a description.")
         torch.manual_seed(config.seed)
         self.device = chosen_device(config.device)
-        torch.use_deterministic_algorithms(self.device.type == "cpu")  # or threads add gradients up in any order
         self.precision = chosen_precision(config.precision, self.device)
         self.backbone = backbone.to(self.device)
         self.config, self.label_set, self.dev = config, label_set, dev
@@ -107,7 +106,8 @@ class Trainer:
                     continue
                 if self._cancelled():
                     raise Cancelled(f"Training was cancelled after step {self.state.step} of {self.total_steps}.")
-                figures = self.training_step(batch.to(self.device))
+                with reproducible(self.device):
+                    figures = self.training_step(batch.to(self.device))
                 self.state.step += 1
                 self._notify("step", step=self.state.step, epoch=self.state.step / len(self.batches), **figures)
                 due = time.monotonic() - self._saved > self.config.checkpoint_seconds

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from lagamc.baselines import peer
 from lagamc.checkpoint import write_run_folder
@@ -73,9 +74,17 @@ def test_minilm_learns_a_slice_of_the_demo_set(demo, tmp_path):
     assert manifest.test["micro_f1"] > majority_f1(slices["train"], slices["test"]) + 0.2
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_losses(demo, tmp_path):
-    """On real weights, whose gradients several threads add up."""
+def test_the_same_seed_gives_the_same_losses(demo, tmp_path, two_threads):
+    """On real weights, whose gradients two threads add up."""
     labels = LabelSet.read(DEMO / "labels.json")
     losses = []
     for name in ("one", "another"):
