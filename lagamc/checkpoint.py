@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
+from lagamc.decision import DecisionRule
 from lagamc.errors import CheckpointError
 from lagamc.labels import LabelSet
 
@@ -32,7 +33,7 @@ __all__ = [
     "write_run_folder",
 ]
 
-FORMAT = 2
+FORMAT = 3
 _PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "numpy", "safetensors")
 
 
@@ -44,6 +45,7 @@ class Manifest:
     training_data_hash: str
     config: dict[str, Any]
     threshold: float
+    rule: dict[str, float]  # of lagamc.decision
     max_new_tokens: int
     dev: dict[str, float]
     test: dict[str, float] | None
@@ -120,7 +122,7 @@ def write_run_folder(
 
 def write_model_folder(
     folder: Path, *, backbone: Backbone, labels: LabelSet, config: TrainingConfig, training_data_hash: str,
-    max_new_tokens: int, dev: dict[str, float], test: dict[str, float] | None,
+    max_new_tokens: int, rule: DecisionRule, dev: dict[str, float], test: dict[str, float] | None,
 ) -> None:  # fmt: skip
     """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
     from safetensors.torch import save_file
@@ -132,7 +134,7 @@ def write_model_folder(
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = Manifest(
             label_set_hash=labels.hash, training_data_hash=training_data_hash, config=config.to_dict(),
-            threshold=config.threshold, max_new_tokens=max_new_tokens, dev=dev, test=test,
+            threshold=config.threshold, rule=rule.to_dict(), max_new_tokens=max_new_tokens, dev=dev, test=test,
             versions={name: importlib.metadata.version(name) for name in _PACKAGES},
             created_at=datetime.now(UTC).isoformat(timespec="seconds"), files=files,
         )  # fmt: skip

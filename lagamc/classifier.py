@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,45 +17,16 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
+from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult, judged
 from lagamc.encoder import SentenceEncoder
-from lagamc.generation import generate
+from lagamc.generation import Generated, generate
 from lagamc.labels import LabelSet
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
 from lagamc.prepacked import PrepackedLinear
 from lagamc.streaming import CHUNK, Advance, Progress, answered
 
-__all__ = ["Classifier", "DocumentResult", "Match", "SentenceResult", "UntrainedClassifier", "megabytes"]
-
-
-@dataclass(frozen=True, slots=True)
-class SentenceResult:
-    """One sentence, its nearest label, and whether the cosine was too low to assign it."""
-
-    text: str
-    match: Match
-    log_probability: float | None  # mean a token; None where nothing was generated
-    abstained: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentResult:
-    """Evidence and decision for one document. `labels` are unique, in the order of the sentences."""
-
-    text: str
-    sentences: tuple[SentenceResult, ...]
-    labels: tuple[str, ...]
-    threshold: float
-
-    def decide(self, threshold: float) -> DocumentResult:
-        """Decide again at another threshold; nothing is generated. Raises ConfigError outside [-1, 1]."""
-        return _decided(self.text, self.sentences, check_threshold(threshold))
-
-
-def _decided(text: str, sentences: Iterable[SentenceResult], threshold: float) -> DocumentResult:
-    judged = tuple(dataclasses.replace(item, abstained=item.match.cosine < threshold) for item in sentences)
-    labels = tuple(dict.fromkeys(item.match.label for item in judged if not item.abstained))
-    return DocumentResult(text, judged, labels, threshold)
+__all__ = ["Classifier", "UntrainedClassifier", "megabytes"]
 
 
 class Classifier:
@@ -69,6 +39,7 @@ class Classifier:
         threshold: the cosine below which a sentence is abstained.
         matching: exact, or approximate for very many labels.
         constrained: as `lagamc.generation.generate` has it.
+        rule: which labels follow from what was written and from their probabilities.
         embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here.
     """
 
@@ -76,12 +47,14 @@ class Classifier:
 
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
-        matching: Matching = "exact", constrained: bool = False, embeddings: Mapping[str, Tensor] | None = None,
+        matching: Matching = "exact", constrained: bool = False, rule: DecisionRule = WRITTEN_ONLY,
+        embeddings: Mapping[str, Tensor] | None = None,
     ) -> None:  # fmt: skip
         embeddings = embeddings or backbone.embed_descriptions(label_set.descriptions)
         self.backbone = backbone
         self.label_set = label_set
         self.threshold = check_threshold(threshold)
+        self.rule = rule
         self._max_new_tokens = max_new_tokens
         self._constrained = constrained
         self._descriptions = embeddings["trained"]  # (L, D)
@@ -108,7 +81,8 @@ class Classifier:
         backbone.prepack()
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
-            matching=matching, constrained=constrained, embeddings=load_file(model_folder / "descriptions.safetensors"),
+            matching=matching, constrained=constrained, rule=DecisionRule(**manifest.rule),
+            embeddings=load_file(model_folder / "descriptions.safetensors"),
         )  # fmt: skip
 
     @property
@@ -159,13 +133,24 @@ class Classifier:
         )  # fmt: skip
         matches = self._matched(sentence.text for document in written for sentence in document.sentences)
         return [
-            _decided(
-                text,
-                [SentenceResult(s.text, matches[s.text], s.log_probability, False) for s in document.sentences],
-                threshold,
-            )
+            judged(text, self._evidence(document, matches), threshold, self.rule)
             for text, document in zip(texts, written, strict=True)
         ]
+
+    def _evidence(self, document: Generated, matches: Mapping[str, Match]) -> Iterator[SentenceResult]:
+        """What was written, and then the labels that were not but are probable enough, the most probable first."""
+        probabilities = _sigmoid(document.log_odds)
+        said = set()
+        for sentence in document.sentences:
+            match = matches[sentence.text]
+            said.add(label := self.label_set.index(match.label))
+            probability = float(probabilities[label])
+            yield SentenceResult(sentence.text, match, sentence.log_probability, False, probability)
+        probable = np.flatnonzero(probabilities > self.rule.unwritten)
+        for label in sorted(set(probable.tolist()) - said, key=lambda label: -probabilities[label]):
+            cosine = float(self.backbone.scorer.cosines(torch.tensor(document.log_odds[label])))
+            match = Match(self.label_set.names[label], cosine, None, None, None)
+            yield SentenceResult(self.label_set.descriptions[label], match, None, False, float(probabilities[label]))
 
     @property
     def separator(self) -> str:
@@ -255,7 +240,7 @@ class UntrainedClassifier:
         cosines = (self.encoder.encode(texts) @ self.embeddings.T).clamp(-1, 1)  # (N, L)
         best = cosines.topk(min(self.SHOWN + 1, cosines.shape[1]), dim=1)
         return [
-            _decided(text, self._ranked(labels, values), threshold)
+            judged(text, self._ranked(labels, values), threshold)
             for text, labels, values in zip(texts, best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 
@@ -268,6 +253,11 @@ class UntrainedClassifier:
                 match = Match(names[label], cosine, names[labels[rank + 1]], runner_up, cosine - runner_up)
             ranked.append(SentenceResult(self.label_set.descriptions[label], match, None, False))
         return ranked
+
+
+def _sigmoid(log_odds: NDArray[np.float32]) -> NDArray[np.float64]:
+    odds: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds.astype(np.float64)))
+    return odds
 
 
 def megabytes(classifiers: Iterable[Classifier | UntrainedClassifier]) -> float:

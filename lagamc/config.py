@@ -113,7 +113,8 @@ class TrainingConfig:
     warmup_fraction: float = 0.1
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
-    patience: int = 4  # epochs without a better dev micro-F1 before stopping early
+    metric: Literal["micro_f1", "macro_f1", "sample_f1"] = "micro_f1"  # on dev; chooses the epoch and the rule
+    patience: int = 4  # epochs without a better figure before stopping early
     decoder_layers: int = 1  # embedded family
     lora_rank: int = 2  # seq2seq and causal families; rank, alpha and dropout as in the paper, section 6
     lora_alpha: int = 32
@@ -131,6 +132,7 @@ class TrainingConfig:
     max_document_tokens: int = 256
     matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
     threshold: float = 0.4  # cosine below which a sentence is abstained (section 8.5)
+    decision: Literal["probability", "written"] = "probability"  # written: each sentence decides, as in the paper
     seed: int = 13
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -171,6 +173,8 @@ class TrainingConfig:
         self._one_of("lambda_mode", "learned", "fixed", "one")
         self._one_of("soft_tokens", "softmax", "straight-through", "gumbel")
         self._one_of("family", "auto", *typing.get_args(Family))
+        self._one_of("metric", "micro_f1", "macro_f1", "sample_f1")
+        self._one_of("decision", "probability", "written")
         self._one_of("precision", "auto", "float32", "bfloat16")
         self._one_of("gradient_checkpointing", False, True)
 

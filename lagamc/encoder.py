@@ -176,3 +176,8 @@ class DescriptionScorer(nn.Module):
     def forward(self, documents: Tensor, descriptions: Tensor) -> Tensor:
         """Unit vectors (B, D) and (L, D) -> log-odds (B, L)."""
         return self.log_scale.exp() * (documents.float() @ descriptions.float().T) + self.offset
+
+    @torch.no_grad()
+    def cosines(self, log_odds: Tensor) -> Tensor:
+        """The cosines that log-odds of any shape came from."""
+        return ((log_odds - self.offset) / self.log_scale.exp()).clamp(-1.0, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ from lagamc.analysis import (
 )
 from lagamc.backbone import Backbone
 from lagamc.bootstrap import Interval, bootstrap_intervals
-from lagamc.classifier import Classifier, DocumentResult
+from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus
+from lagamc.decision import CANDIDATES, WRITTEN_ONLY, DecisionRule, DocumentResult
 from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import DatasetError
 from lagamc.labels import LabelSet
@@ -31,7 +32,18 @@ from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 
-__all__ = ["COSINE_THRESHOLDS", "Details", "Report", "details", "evaluate", "evaluate_classifier", "rematched", "sweep"]
+__all__ = [
+    "COSINE_THRESHOLDS",
+    "Details",
+    "Report",
+    "chosen_rule",
+    "decided",
+    "details",
+    "evaluate",
+    "evaluate_classifier",
+    "rematched",
+    "sweep",
+]
 
 COSINE_THRESHOLDS = np.round(np.arange(0.0, 1.0, 0.05), 2)
 
@@ -86,11 +98,28 @@ def evaluate_classifier(
 
 def evaluate(
     backbone: Backbone, label_set: LabelSet, corpus: Corpus, *,
-    max_new_tokens: int, threshold: float, cancelled: Callable[[], bool] | None = None,
+    max_new_tokens: int, threshold: float, rule: DecisionRule = WRITTEN_ONLY,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Report:  # fmt: skip
-    """Evaluate a backbone as it stands in the middle of training."""
-    classifier = Classifier(backbone, label_set, max_new_tokens=max_new_tokens, threshold=threshold)
+    """Evaluate a backbone as it stands, in the middle of training for example."""
+    classifier = Classifier(backbone, label_set, max_new_tokens=max_new_tokens, threshold=threshold, rule=rule)
     return evaluate_classifier(classifier, corpus, cancelled=cancelled)
+
+
+def decided(report: Report, rule: DecisionRule) -> Report:
+    """The report by another rule, which decides no more labels than its own; nothing is generated."""
+    return _reported(report, [result.decide(result.threshold, rule) for result in report.results])
+
+
+def chosen_rule(report: Report, metric: str) -> DecisionRule:
+    """The candidate rule with the best figure, one of `Metrics.summary`. Meant for dev, reported by `WIDEST`."""
+    return max(CANDIDATES, key=lambda rule: decided(report, rule).metrics.summary()[metric])
+
+
+def _reported(report: Report, results: Sequence[DocumentResult]) -> Report:
+    predicted = indicator([result.labels for result in results], report.label_set)
+    metrics = multilabel_metrics(report.actual, predicted, report.label_set.names)
+    return Report(metrics, tuple(results), report.label_set, report.actual, predicted)
 
 
 def details(
@@ -131,7 +160,7 @@ def sweep(report: Report) -> tuple[ThresholdRow, ...]:
 
 
 def rematched(report: Report, encoder: str | None) -> Report:
-    """The report with its sentences matched anew by a frozen sentence encoder (Table 7); nothing is generated.
+    """The report with the written sentences matched anew by a frozen sentence encoder (Table 7); nothing is generated.
 
     Args:
         report: of any model.
@@ -142,17 +171,20 @@ def rematched(report: Report, encoder: str | None) -> Report:
     """
     frozen = SentenceEmbedder.load(encoder).eval()
     label_set = report.label_set
-    unique = sorted({sentence.text for result in report.results for sentence in result.sentences})
+    unique = sorted({item.text for result in report.results for item in result.sentences if item.written})
     matcher = Matcher(label_set.names, frozen.encode(label_set.descriptions).numpy())
     matches = matcher.match(frozen.encode(unique).numpy()) if unique else []
     by_text = dict(zip(unique, matches, strict=True))
-    results = tuple(
-        dataclasses.replace(
-            result,
-            sentences=tuple(dataclasses.replace(item, match=by_text[item.text]) for item in result.sentences),
-        ).decide(result.threshold)
-        for result in report.results
+    return _reported(
+        report,
+        [
+            dataclasses.replace(
+                result,
+                sentences=tuple(
+                    dataclasses.replace(item, match=by_text[item.text]) if item.written else item
+                    for item in result.sentences
+                ),
+            ).decide(result.threshold)
+            for result in report.results
+        ],
     )
-    predicted = indicator([result.labels for result in results], label_set)
-    metrics = multilabel_metrics(report.actual, predicted, label_set.names)
-    return Report(metrics, results, label_set, report.actual, predicted)

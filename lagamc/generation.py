@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lagamc.backbone import Backbone
@@ -31,11 +32,14 @@ class GeneratedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What the model wrote for one document, and in how many decoder passes."""
+    """What the model wrote for one document, in how many decoder passes, and what the document-to-description
+    term says of it.
+    """
 
     sentences: tuple[GeneratedSentence, ...]
     slots: tuple[int, ...]  # output slots, the end included
     passes: int
+    log_odds: NDArray[np.float32]  # (L,) that the document carries a label
 
 
 def generate(
@@ -89,12 +93,13 @@ def _generate_batch(
 ) -> list[Generated]:
     states, mask, log_odds = _read(backbone, texts, prompts, descriptions)
     decoder = backbone.decoder(states, mask)
+    likely = log_odds.float().cpu().numpy()
     drafts = [
         kind(
             backbone.trie, odds, separator=backbone.separator_slot, end=backbone.end_slot,
             max_slots=min(max_new_tokens, backbone.max_positions),
         )
-        for odds in log_odds.float().cpu().numpy()
+        for odds in likely
     ]  # fmt: skip
     writing = drafts
     while writing:
@@ -110,7 +115,10 @@ def _generate_batch(
         if going:
             decoder.keep(going, [1 + agreed[row] for row in going])
         writing = [writing[row] for row in going]
-    return [Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes) for draft in drafts]
+    return [
+        Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, odds)
+        for draft, odds in zip(drafts, likely, strict=True)
+    ]
 
 
 def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterator[list[tuple[int, int, float]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import resource
 import sys
 import time
@@ -13,8 +14,9 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
+from lagamc.decision import WIDEST, WRITTEN_ONLY
 from lagamc.errors import DatasetError, LabelError
-from lagamc.evaluation import evaluate
+from lagamc.evaluation import chosen_rule, decided, evaluate
 from lagamc.labels import LabelSet
 from lagamc.trainer import Trainer
 
@@ -38,8 +40,8 @@ def train_run(
 ) -> Manifest:
     """Train what a run folder asks for, or go on from its checkpoint, and write its model/.
 
-    Dev decides which epoch is kept; test, where there is one, is measured once, after that. All files are read
-    before anything is loaded.
+    Dev decides which epoch is kept and by which rule labels are decided; test, where there is one, is measured
+    once, after that. All files are read before anything is loaded.
 
     Raises:
         LagamcError: the folder, its settings, labels or documents do not allow it.
@@ -55,19 +57,22 @@ def train_run(
     trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
     state = trainer.fit()
 
+    measured = functools.partial(
+        evaluate, backbone, label_set, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
+        cancelled=cancelled,
+    )  # fmt: skip
+    on_dev = measured(dev, rule=WIDEST)
+    rule = chosen_rule(on_dev, config.metric) if config.decision == "probability" else WRITTEN_ONLY
+    dev_figures = decided(on_dev, rule).metrics.summary()
     test = None
     if asked is not None:
-        report = evaluate(
-            backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
-            cancelled=cancelled,
-        )  # fmt: skip
-        test = report.metrics.summary()
+        test = measured(asked, rule=rule).metrics.summary()
     write_model_folder(
         folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-        max_new_tokens=trainer.max_new_tokens, dev=state.best, test=test,
+        max_new_tokens=trainer.max_new_tokens, rule=rule, dev=dev_figures, test=test,
     )  # fmt: skip
     figures = {
-        "dev": state.best, "test": test, "best_epoch": state.best_epoch,
+        "dev": dev_figures, "test": test, "best_epoch": state.best_epoch,
         "seconds": round(time.monotonic() - began, 2), "peak_memory_mb": peak_memory_mb(), "model": "model",
     }  # fmt: skip
     for callback in callbacks:

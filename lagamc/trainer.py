@@ -187,7 +187,7 @@ class Trainer:
         report = evaluate(self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
                           threshold=self.config.threshold, cancelled=self._cancelled)  # fmt: skip
         figures = report.metrics.summary()
-        best = not self.state.best or figures["micro_f1"] > self.state.best["micro_f1"]
+        best = not self.state.best or figures[self.config.metric] > self.state.best[self.config.metric]
         if best:
             self.state.best_epoch, self.state.best = epoch, figures
             self._best_weights = self._weights()

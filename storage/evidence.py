@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from storage.models import Annotation, AnnotationLabel, Document, PredictedSentence, Prediction, Split
 
@@ -51,7 +51,10 @@ def unpredicted_total(session: Session, *, project_id: int, model_version_id: in
 
 
 def sentences(session: Session, *, project_id: int, model_version_id: int) -> Sequence[tuple[int, str]]:
-    """Return (document id, sentence) of the newest prediction of each document, by document and position."""
+    """Return (document id, sentence) of the newest prediction of each document, by document and position.
+
+    Sentences whose label is too improbable are left out: no wording of a description would give it.
+    """
     newest = (
         select(func.max(Prediction.id).label("id"))
         .join(Document, col(Document.id) == Prediction.document_id)
@@ -63,6 +66,7 @@ def sentences(session: Session, *, project_id: int, model_version_id: int) -> Se
         select(Prediction.document_id, PredictedSentence.text)
         .join(newest, newest.c.id == Prediction.id)
         .join(PredictedSentence, col(PredictedSentence.prediction_id) == Prediction.id)
+        .where(or_(~col(PredictedSentence.abstained), PredictedSentence.cosine < Prediction.threshold))
         .order_by(col(Prediction.document_id), col(PredictedSentence.position))
     )
     return session.exec(query).all()

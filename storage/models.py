@@ -295,7 +295,10 @@ class Prediction(SQLModel, table=True):
 
 
 class PredictedSentence(SQLModel, table=True):
-    """One generated sentence with its nearest label; an abstained one assigns nothing."""
+    """One sentence with its nearest label; an abstained one assigns nothing.
+
+    Without a log-probability no model wrote it: it is the description of a label that is likely without that.
+    """
 
     __table_args__ = (UniqueConstraint("prediction_id", "position"), Index(None, "label_id", "prediction_id"))
 
@@ -308,4 +311,5 @@ class PredictedSentence(SQLModel, table=True):
     runner_up_id: int | None = Field(default=None, foreign_key="label.id")
     runner_up_cosine: float | None = None
     log_probability: float | None = None
+    probability: float | None = None  # of the label; null where nothing was trained
     abstained: bool = False

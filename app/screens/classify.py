@@ -12,7 +12,7 @@ from app.components.events import INFERENCE, on
 from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
 from app.errors import AppError
 from app.screens import classify_file
-from app.screens.evidence import evidence, origin
+from app.screens.evidence import evidence, origin, rule_in_words
 from app.services.documents import SEARCH_REACH
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         if view is None:
             return None, gr.skip(), gr.skip(), value
         view = services.classification.decide(view, value)
-        return view, _decided(view), evidence(view.rows, trained=view.trained), value
+        return view, _decided(view), evidence(view.rows, view.threshold, trained=view.trained), value
 
     def listed(project_id: int, words: str, begins: tuple[int, ...]) -> tuple[Any, ...]:
         if not project_id:
@@ -163,11 +163,12 @@ def build(services: Services, bar: ProjectBar) -> None:
 
 
 def _answer(view: ClassificationView) -> tuple[Any, ...]:
+    by_rule = rule_in_words(view.result.rule) if view.trained else ""
     return (
-        origin(view.model_name, trained=view.trained),
+        origin(view.model_name, trained=view.trained) + by_rule,
         _decided(view),
         gr.Slider(value=view.threshold, visible=True),
-        evidence(view.rows, trained=view.trained),
+        evidence(view.rows, view.threshold, trained=view.trained),
     )
 
 

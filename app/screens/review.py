@@ -95,7 +95,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             origin(prediction.model_name, trained=prediction.trained)
             if prediction
             else markup.note(item.problem, "warning"),
-            evidence(prediction.rows, trained=prediction.trained) if prediction else "",
+            evidence(prediction.rows, prediction.threshold, trained=prediction.trained) if prediction else "",
             label_guide(item.labels_all),
         )
 

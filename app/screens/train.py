@@ -21,6 +21,7 @@ __all__ = ["build"]
 
 OWN_BACKBONE = "A folder on the server, or a hub name."
 COUNTED_LATER = "How many parameters it trains shows once the run has started."
+METRICS = [("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("sample-F1", "sample_f1")]
 
 
 def build(services: Services, bar: ProjectBar) -> None:
@@ -57,7 +58,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         gr.Info(f"Run {run_id} is queued. It goes on when this page is closed.")
         return run_id
 
-    backbone, epochs, rank = settings[0], settings[1], settings[4]
+    backbone, epochs, rank = settings[0], settings[1], settings[5]
     for event in (backbone.change, rank.change):
         on(event, backbone_changed, [backbone, rank], [backbone_help, lora], show_progress="hidden")
     previewed = [material, epochs, recommended]
@@ -114,6 +115,14 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Co
                 minimum=1,
                 min_width=130,
             )
+            metric = gr.Dropdown(
+                METRICS,
+                value=default.metric,
+                label="Choose by",
+                info="Figure on dev that picks the best epoch and the rule for labels.",
+                min_width=130,
+                elem_id="metric",
+            )
     with gr.Column(visible=False) as lora, gr.Row():
         rank = gr.Number(
             default.lora_rank,
@@ -136,7 +145,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Co
             step=0.01,
             min_width=130,
         )
-    return [backbone, epochs, rate, batch, rank, alpha, dropout], backbone_help, lora
+    return [backbone, epochs, rate, batch, metric, rank, alpha, dropout], backbone_help, lora
 
 
 def _config(
@@ -144,6 +153,7 @@ def _config(
     epochs: int | None,
     rate: float | None,
     batch: int | None,
+    metric: str,
     rank: int | None,
     alpha: int | None,
     dropout: float | None,
@@ -151,7 +161,7 @@ def _config(
     backbone = (backbone or "").strip()
     if not backbone:
         raise AppError("Choose a backbone first.")
-    values = {"backbone": backbone, "epochs": epochs, "learning_rate": rate, "batch_size": batch}
+    values = {"backbone": backbone, "epochs": epochs, "learning_rate": rate, "batch_size": batch, "metric": metric}
     if backbone_uses_lora(backbone):
         values |= {"lora_rank": rank, "lora_alpha": alpha, "lora_dropout": dropout}
     return {name: value for name, value in values.items() if value is not None}

@@ -22,7 +22,8 @@ from storage.engine import Database
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from lagamc.classifier import Classifier, DocumentResult, UntrainedClassifier
+    from lagamc.classifier import Classifier, UntrainedClassifier
+    from lagamc.decision import DocumentResult
 
 __all__ = ["Answer", "Answering", "Source"]
 

@@ -22,14 +22,17 @@ from storage.engine import Database
 from storage.models import PredictedSentence
 
 if TYPE_CHECKING:
-    from lagamc.classifier import DocumentResult
+    from lagamc.decision import DocumentResult
 
 __all__ = ["ClassificationService", "ClassificationView", "FileJob", "SentenceRow", "stored_sentences"]
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceRow:
-    """One sentence with its nearest label under the name it has now; cosines lie in [-1, 1]."""
+    """One sentence with its nearest label under the name it has now; cosines lie in [-1, 1].
+
+    Without a log-probability no model wrote it; see `lagamc.decision.SentenceResult`.
+    """
 
     sentence: str
     label: str
@@ -39,6 +42,7 @@ class SentenceRow:
     margin: float | None
     abstained: bool
     log_probability: float | None
+    probability: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +235,7 @@ def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]
             margin=sentence.match.margin,
             abstained=sentence.abstained,
             log_probability=sentence.log_probability,
+            probability=sentence.probability,
         )
         for sentence in result.sentences
     ]
@@ -246,6 +251,7 @@ def stored_sentences(result: DocumentResult, label_ids: Mapping[str, int]) -> li
             runner_up_id=None if sentence.match.runner_up is None else label_ids[sentence.match.runner_up],
             runner_up_cosine=sentence.match.runner_up_cosine,
             log_probability=sentence.log_probability,
+            probability=sentence.probability,
             abstained=sentence.abstained,
         )
         for sentence in result.sentences

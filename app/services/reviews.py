@@ -254,6 +254,7 @@ def _view(session: Session, prediction_id: int) -> PredictionView:
             margin=None if row.runner_up_cosine is None else row.cosine - row.runner_up_cosine,
             abstained=row.abstained,
             log_probability=row.log_probability,
+            probability=row.probability,
         )
         for row in sentences
     ]

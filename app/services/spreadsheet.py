@@ -34,7 +34,11 @@ def neutralised(cell: str) -> str:
 
 
 def _evidence(sentences: Sequence[dict[str, Any]]) -> str:
-    return " | ".join(
-        f"{row['sentence']} ({'abstained, nearest ' if row['abstained'] else ''}{row['label']} {row['cosine']:.3f})"
-        for row in sentences
-    )
+    return " | ".join(f"{row['sentence']} ({_remark(row)}{row['label']} {row['cosine']:.3f})" for row in sentences)
+
+
+def _remark(row: dict[str, Any]) -> str:
+    if row["abstained"]:
+        return "abstained, nearest "
+    unwritten = row["log_probability"] is None and row["probability"] is not None
+    return "not written, " if unwritten else ""

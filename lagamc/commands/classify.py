@@ -22,7 +22,7 @@ from lagamc.output import ResumableOutput
 from lagamc.readers import ColumnMapping, Refusal, Row, preview_file, read_rows
 
 if TYPE_CHECKING:
-    from lagamc.classifier import DocumentResult
+    from lagamc.decision import DocumentResult
 
 __all__ = ["register"]
 

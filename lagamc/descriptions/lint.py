@@ -142,7 +142,7 @@ def _stops(text: str, target: Target) -> list[Finding]:
     fixed = re.sub(r"(?<=\d)\.(?=\d)", ",", fixed)
     body = target.body(fixed)
     fixed = re.sub(r"\s*\.(?=\s|$)", ";", body).rstrip("; ") + "." if target.separator in body else fixed
-    mendable = target.separator not in target.body(fixed)
+    mendable = target.split(fixed) == (target.body(fixed),)
     pieces = len(target.split(text))
     if found:
         return [

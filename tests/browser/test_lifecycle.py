@@ -71,6 +71,7 @@ def test_a_label_is_retired_and_restored_with_its_impact_in_view(page: Page) -> 
     expect(page.locator("#label-name input, #label-name textarea")).to_have_value("noise")
     text = page.locator("#label-description textarea")
     text.fill("Not saved yet.")
+    expect(page.locator("#label-lint")).to_contain_text("1 to look at")  # what is said of it moves the page
     page.locator("#label-retire").click()
     expect(page.locator("#label-impact")).to_contain_text("Documents with noise: ")
     page.locator("#label-leave").click()

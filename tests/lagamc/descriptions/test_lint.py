@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lagamc.descriptions.lint import LintRules, Others, lint
@@ -74,6 +74,7 @@ def test_stops_are_mended_where_a_stop_separates(check, text, code, fixed):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.sampled_from("ab .!?,0e.g"), max_size=60))
+@example(text="..")  # of stops alone nothing is left
 def test_whatever_is_mended_splits_back(check, text):
     """A fixed wording for the full stop never holds another one."""
     for finding in check(text, separator="."):

@@ -1,0 +1,91 @@
+"""Which labels follow from what was written and from how probable they are."""
+
+import numpy as np
+import pytest
+
+from lagamc.classifier import Classifier
+from lagamc.decision import CANDIDATES, WIDEST, WRITTEN_ONLY, DecisionRule, SentenceResult, judged
+from lagamc.errors import ConfigError
+from lagamc.evaluation import Report, chosen_rule, decided
+from lagamc.labels import LabelSet
+from lagamc.matcher import Match
+from lagamc.metrics import indicator, multilabel_metrics
+
+LABELS = LabelSet.from_mapping({"a": "The letter a is meant.", "b": "It is about b.", "c": "This says c."})
+
+
+def sentence(label, probability, *, cosine=1.0, written=True):
+    match = Match(label, cosine, None, None, None)
+    return SentenceResult("It is.", match, -0.1 if written else None, False, probability)
+
+
+def test_a_written_label_needs_less_than_an_unwritten_one():
+    sentences = [sentence("a", 0.2), sentence("b", 0.19), sentence("c", 0.5, written=False)]
+    result = judged("text", sentences, 0.4, DecisionRule(0.2, 0.5))
+    assert result.labels == ("a",)
+    assert [item.abstained for item in result.sentences] == [False, True, True]
+    assert result.decide(0.4, DecisionRule(0.1, 0.4)).labels == ("a", "b", "c")
+    assert result.decide(0.4, WRITTEN_ONLY).labels == ("a", "b")
+
+
+def test_the_cosine_threshold_judges_sentences_that_were_written():
+    """The cosine of an unwritten label is that of the whole document, which lies on another scale."""
+    sentences = [sentence("a", 0.9, cosine=0.5), sentence("b", 0.9, cosine=0.1, written=False)]
+    result = judged("text", sentences, 0.4, DecisionRule(0.2, 0.5))
+    assert result.labels == ("a", "b")
+    assert result.decide(0.6).labels == ("b",)
+    assert result.decide(0.6).decide(0.4) == result
+
+
+def test_a_rule_that_is_none_is_refused():
+    for written, unwritten in ((-0.1, 0.5), (0.6, 0.5), (0.2, 1.1)):
+        with pytest.raises(ConfigError, match="two probabilities"):
+            DecisionRule(written, unwritten)
+
+
+def report(documents):
+    """Of (labels, sentences) pairs."""
+    results = tuple(judged("text", sentences, 0.4, WIDEST) for _, sentences in documents)
+    actual = indicator([labels for labels, _ in documents], LABELS)
+    predicted = indicator([result.labels for result in results], LABELS)
+    return Report(multilabel_metrics(actual, predicted, LABELS.names), results, LABELS, actual, predicted)
+
+
+def test_the_rule_is_the_one_that_suits_the_documents():
+    """Here everything up to .35 is wrong where it was written, and up to .55 where it was not."""
+    documents = [
+        (["a"], [sentence("a", 0.45), sentence("b", 0.35)]),
+        (["c"], [sentence("c", 0.7, written=False), sentence("a", 0.55, written=False)]),
+    ]
+    found = chosen_rule(report(documents), "micro_f1")
+    assert 0.35 < found.written <= 0.45
+    assert 0.55 <= found.unwritten < 0.7
+    assert decided(report(documents), found).metrics.micro_f1 == 1.0
+
+
+def test_of_equally_good_rules_the_usual_one_is_taken():
+    assert chosen_rule(report([(["a"], [sentence("a", 0.9)])]), "macro_f1") == CANDIDATES[0]
+
+
+def test_a_model_gives_probable_labels_that_it_did_not_write(trained):
+    """With the widest rule the labels are those above .3 and those written; probabilities come with each."""
+    classifier = Classifier.load(trained / "model")
+    classifier.rule = WIDEST
+    names = set(classifier.label_set.names)
+    unwritten = []
+    for result in classifier.classify(["a hole in the road and loud music", "please", "bins and noise at the park"]):
+        likely = {item.match.label for item in result.sentences}
+        assert likely <= names
+        own = [item for item in result.sentences if not item.written]
+        assert all(item.text in classifier.label_set.descriptions for item in own)
+        assert all(item.probability > WIDEST.unwritten and -1 <= item.match.cosine <= 1 for item in own)
+        assert [item.probability for item in own] == sorted((item.probability for item in own), reverse=True)
+        unwritten += own
+    classifier.rule = DecisionRule(0.0, 0.0)
+    everything = classifier.classify(["please"])[0]
+    assert set(everything.labels) == names
+    scorer = classifier.backbone.scorer
+    for item in everything.sentences:
+        if not item.written:
+            odds = float(scorer.log_scale.exp() * item.match.cosine + scorer.offset)
+            assert item.probability == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-5)
