@@ -56,8 +56,8 @@ def main() -> None:
     medians = {name: round(statistics.median(values), 3) for name, values in seconds.items()}
     report = {
         "command": given_command(),
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, "
-        f"{len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} of "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {"torch": torch.__version__},
         "seconds_a_step": medians,
         "float32_over_bfloat16": round(medians["float32"] / medians["bfloat16"], 2),
