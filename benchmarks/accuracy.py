@@ -74,7 +74,7 @@ def main() -> None:
                 print(f"{system}, seed {own_seed}: measured already", file=sys.stderr)
                 continue
             if system == "lagamc":
-                folder = options.runs / f"{path.stem}-{key}"
+                folder = options.runs.absolute() / f"{path.stem}-{key}"
                 row, actual, predicted, labels = ours(folder, split, config, afresh=options.afresh)
             else:
                 row, actual, predicted, labels = theirs(system, split, settings)
@@ -130,7 +130,10 @@ def demo_corpora() -> dict[str, Corpus]:
 
 
 def read_split(folder: Path, split: str) -> Corpus:
-    return read_corpus(next(folder.glob(f"{split}.jsonl*")))
+    found = next(folder.glob(f"{split}.jsonl*"), None)
+    if found is None:
+        raise SystemExit(f"{folder} has no {split}.jsonl or {split}.jsonl.gz.")
+    return read_corpus(found)
 
 
 def splits(

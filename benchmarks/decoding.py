@@ -14,6 +14,7 @@ generation differs in a token. Writes docs/results/decoding-COLLECTION.json.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -28,7 +29,7 @@ from typing import Any
 import t5_base
 import torch
 from accuracy import DEMO, demo_corpora, read_split
-from commandline import given_command
+from commandline import given_command, print_table
 from torch import Tensor, nn
 from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("model", help="the model folder that a run wrote, or t5-base")
     parser.add_argument("--data", type=Path, help="folder with a test file; without it the demo project's test split")
     parser.add_argument("--documents", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="at least 5 are made")
     options = parser.parse_args()
     subject = taught_t5(options.documents) if options.model == "t5-base" else trained(options)
     report = {
@@ -83,7 +84,7 @@ def main() -> None:
 def trained(options: argparse.Namespace) -> Subject:
     folder = Path(options.model)
     manifest, label_set = verify_model_folder(folder)
-    config = TrainingConfig.from_dict(manifest.config)
+    config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device="cpu")
     plain, backbone = (load_backbone(folder, config, label_set).eval() for _ in range(2))
     backbone.prepack()
     corpus = read_split(options.data, "test") if options.data else demo_corpora()["test"]
@@ -219,9 +220,11 @@ def _continued(backbone: Backbone, prompts: Sequence[list[int]], settings: Gener
 
 
 def show(report: dict[str, Any]) -> None:
-    print(f"\n{report['documents']} documents, {report['labels']} labels; {report['machine']}; {report['versions']}")
-    for row in report["batches"]:
-        print(*(f"{name:36} {value}" for name, value in row.items()), "", sep="\n")
+    batches = report["batches"]
+    title = f"{report['collection']}, {report['documents']} documents, {report['labels']} labels"
+    print_table(report, [
+        {title: name, **{f"batch {row['batch_size']}": row[name] for row in batches}} for name in batches[0]
+    ])  # fmt: skip
 
 
 if __name__ == "__main__":

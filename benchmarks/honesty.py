@@ -18,6 +18,7 @@ from pathlib import Path
 
 from accuracy import RESULTS, ROOT, RUNS, collection, digest
 from commandline import given_command
+from tables import honesty_table
 
 from lagamc.baselines import peer
 from lagamc.checkpoint import write_run_folder
@@ -36,9 +37,10 @@ def main() -> None:
     parser.add_argument("--config", default="{}", help="settings of lagamc train as JSON, where not the defaults")
     parser.add_argument("--runs", type=Path, default=RUNS, help="run folders are kept here (default: %(default)s)")
     options = parser.parse_args()
+    peers = {name: peer(name).title for name in filter(None, options.peers.split(","))}
     name, split = collection(options.data)
     config = TrainingConfig(seed=options.seed, **json.loads(options.config))
-    run = options.runs / f"{name}-{digest('lagamc', split, config.to_dict())}"
+    run = options.runs.absolute() / f"{name}-{digest('lagamc', split, config.to_dict())}"
     if not run.exists():
         write_run_folder(run, config=config, labels=split.label_set, train=split.train, dev=split.dev)
     if not (run / "model").exists():
@@ -49,8 +51,10 @@ def main() -> None:
     def prediction(name: str) -> Callable[[], Indicator]:
         return lambda: peer(name).run(same).predicted
 
-    peers = {peer(item).title: prediction(item) for item in filter(None, options.peers.split(","))}
-    report = honesty_report(classifier, train=split.train, test=split.test, peers=peers, seed=options.seed)
+    report = honesty_report(
+        classifier, train=split.train, test=split.test, seed=options.seed,
+        peers={title: prediction(item) for item, title in peers.items()},
+    )  # fmt: skip
     content = {
         "command": given_command(),
         "documents": {part: len(getattr(split, part)) for part in ("train", "dev", "test")},
@@ -59,7 +63,7 @@ def main() -> None:
         **provenance(seed=options.seed, configuration=config.to_dict()),
     }
     (RESULTS / f"{name}-honesty.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(content, indent=1))
+    print(f"\n{content['machine']}; {content['versions']}\n{honesty_table(name, content)}")
 
 
 if __name__ == "__main__":

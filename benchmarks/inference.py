@@ -1,9 +1,10 @@
 """Documents a second and dev F1 of the embedded backbone in the number formats and engines that a CPU offers.
 
     python benchmarks/inference.py MODEL_FOLDER
+    python benchmarks/inference.py MODEL_FOLDER --data FOLDER     # of a model that learnt another collection
     python benchmarks/inference.py MODEL_FOLDER --repeats 5 --only float32 bfloat16
 
-Every variant classifies the demo project's dev split with the same weights at batch size 32 and 1, in turns with
+Every variant classifies a dev split with the same weights at batch size 32 and 1, in turns with
 float32 in one process. Engines that are not installed are left out, and named. Writes docs/results/inference.json.
 """
 
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accuracy import ROOT, demo_corpora
+from accuracy import DEMO, ROOT, demo_corpora, read_split
 from commandline import given_command
 
 from lagamc.backbones import load_backbone
@@ -44,10 +45,11 @@ TIMED = {32: 64, 1: 20}  # batch size > documents
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="the model folder that a run wrote")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--data", type=Path, help="folder with a dev file; without it the demo project's dev split")
+    parser.add_argument("--repeats", type=int, default=5, help="at least 5 are made")
     parser.add_argument("--only", nargs="*", choices=VARIANTS, help="variants to measure (default: all)")
     options = parser.parse_args()
-    dev = demo_corpora()["dev"]
+    dev = read_split(options.data, "dev") if options.data else demo_corpora()["dev"]
     rows, missing = [], {}
     for name in options.only or VARIANTS:
         plain, other = (as_it_is(options.model) for _ in range(2))
@@ -64,6 +66,7 @@ def main() -> None:
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} of "
         f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {package: found for package in PACKAGES if (found := installed(package))},
+        "collection": (options.data or DEMO).name,
         "documents": len(dev),
         "variants": rows,
         "not_measured": missing,
@@ -76,6 +79,8 @@ def as_it_is(folder: Path) -> Classifier:
     """A trained model on the CPU, its weights as torch has them."""
     manifest, label_set = verify_model_folder(folder)
     config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device="cpu")
+    if config.resolved_family != "embedded":
+        raise SystemExit(f"The engines serve models of the embedded family; {folder.name} is {config.resolved_family}.")
     return Classifier(
         load_backbone(folder, config, label_set).eval(), label_set, max_new_tokens=manifest.max_new_tokens,
         threshold=manifest.threshold,
@@ -235,7 +240,7 @@ def installed(package: str) -> str | None:
 
 
 def show(report: dict[str, Any]) -> None:
-    print(f"\n{report['documents']} dev documents; {report['machine']}; {report['versions']}")
+    print(f"\n{report['documents']} dev documents of {report['collection']}; {report['machine']}; {report['versions']}")
     print("variant            documents/s at 32  x float32  at 1   x float32  micro-F1  macro-F1")
     for row in report["variants"]:
         print(

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=10_000)
     parser.add_argument("--labels", type=int, default=1_000)
     parser.add_argument("--dimension", type=int, default=1_024)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=7, help="at least 5 are made")
     options = parser.parse_args()
     sentences, labels = drawn(options.sentences, options.labels, options.dimension)
     matcher = Matcher([str(number) for number in range(len(labels))], labels)
@@ -174,7 +174,9 @@ def memory(name: str) -> float:
 
 
 def threads() -> int:
-    return int(os.environ.get("OPENBLAS_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    return int(
+        os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
+    )
 
 
 def seconds(work: Callable[[], object]) -> float:

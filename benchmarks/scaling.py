@@ -12,6 +12,7 @@ docs/results/scaling.json.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import os
@@ -60,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="the model folder that a run of the embedded family wrote")
     parser.add_argument("--documents", type=int, default=64, help="read by the models of more labels")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="at least 5 are made")
     options = parser.parse_args()
     report = {
         "command": given_command(),
@@ -158,7 +159,8 @@ def random_encoder(folder: Path, words: list[str]) -> Path:
 def speeds(folder: Path, documents: int, repeats: int) -> list[dict[str, Any]]:
     """Documents a second of one model at each number of labels."""
     manifest, own = verify_model_folder(folder)
-    backbone = load_backbone(folder, TrainingConfig.from_dict(manifest.config), own).eval()
+    config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device="cpu")
+    backbone = load_backbone(folder, config, own).eval()
     if not isinstance(backbone, EmbeddedBackbone):
         raise SystemExit(f"More labels need a model of the embedded family; {folder} is {backbone.family}.")
     texts = [example.text for example in demo_corpora()["test"]][:documents]

@@ -99,7 +99,7 @@ def compare(outputs: list[Path], counts: tuple[int, int]) -> None:
     """End the run where a document is missing, or was given other labels among more documents."""
     few, many = outputs
     with few.open(encoding="utf-8") as one, many.open(encoding="utf-8") as other:
-        same = sum(line == next(other) for line in one)
+        same = sum(line == longer for line, longer in zip(one, other, strict=False))
         left = sum(1 for _ in other)
     if same != counts[0] or same + left != counts[1]:
         raise SystemExit(f"{same:,} of {counts[0]:,} documents were classified alike, {left:,} more were written.")

@@ -9,6 +9,7 @@ Medians of 5. Writes docs/results/studio.json. Needs Chromium.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -18,9 +19,11 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from commandline import given_command, print_table
 from playwright.sync_api import expect, sync_playwright
 from workbench import served
 
@@ -34,6 +37,7 @@ from storage.models import PredictedSentence, RunStatus
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "city-council"
 REPEATS = 5
+PACKAGES = ("torch", "gradio")
 LINTED, COMPARED, TRIED = 500, 1_000, 10_000
 DISTINCT_SENTENCES = 2_000
 SUBJECTS = (
@@ -88,6 +92,7 @@ MAPPING = ColumnMapping(text="text", labels="labels", id="id", split="split")
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         figures = {
             "typing_to_lint_seconds": lint_in_the_page(Path(scratch) / "lint"),
@@ -95,15 +100,22 @@ def main() -> None:
             **what_if(Path(scratch) / "what-if"),
         }
     report = {
-        "command": "python benchmarks/studio.py",
+        "command": given_command(),
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
+        "versions": {package: version(package) for package in PACKAGES},
         "labels_linted": LINTED,
         "labels_compared": COMPARED,
         "documents_tried": TRIED,
         **figures,
     }
     (ROOT / "docs" / "results" / "studio.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=1))
+    shown = {
+        f"typing to lint shown, {LINTED:,} labels": figures["typing_to_lint_seconds"],
+        f"collision map, {COMPARED:,} labels": figures["collisions_seconds"],
+        f"what-if, {TRIED:,} documents": figures["what_if_seconds"],
+        f"what-if of a new label, {TRIED:,} documents": figures["what_if_new_label_seconds"],
+    }
+    print_table(report, [{"measured": name, "seconds": value} for name, value in shown.items()])
 
 
 def described(count: int) -> dict[str, str]:

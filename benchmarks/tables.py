@@ -87,8 +87,9 @@ def honesty_table(name: str, content: Mapping[str, Any]) -> str:
         rows[f"free-running, without {counted} of training texts"] = copies["without"]
     rows |= {f"peer: {item['name']}": item["figures"] for item in found["peers"]}
     epochs = content["configuration"]["epochs"]
+    title = TITLES.get(name, name)
     head = (
-        f"**{TITLES[name]}**, `{content['configuration']['backbone']}` trained on {counts['train']:,} documents"
+        f"**{title}**, `{content['configuration']['backbone']}` trained on {counts['train']:,} documents"
         f"{f' for {epochs} epochs' if epochs else ''}, {counts['test']:,} test documents, seed {content['seed']}; "
         f"`{content['command']}`.{' No test text lies in train, word for word or nearly.' if none else ''}\n"
     )
@@ -249,7 +250,7 @@ def inference(content: Mapping[str, Any]) -> str:
     )
     return (
         f"**Engines**, `{content['command']}` on {content['machine']}: times the rate of float32 at batch size 32 / 1, "
-        f"with dev micro / macro-F1: {variants}.\n"
+        f"with dev micro / macro-F1 on {content['collection']}: {variants}.\n"
     )
 
 

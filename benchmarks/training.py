@@ -25,9 +25,9 @@ from typing import Any
 
 import torch
 from accuracy import DEMO, demo_corpora, read_split
-from commandline import given_command
+from commandline import given_command, print_table
 from torch import Tensor, nn
-from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
+from transformers import PrinterCallback, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 from transformers.modeling_outputs import BaseModelOutput
 
 from lagamc.backbones import build_backbone
@@ -47,8 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="'demo', or a folder with train and dev files and labels.json")
     parser.add_argument("--documents", type=int, default=320, help="trained on in each of the repeats")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--precision", default="auto", help="of lagamc: auto, float32 or bfloat16 (default: auto)")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help=f"at least {REPEATS} are made")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of lagamc")
     options = parser.parse_args()
     demo = options.data == "demo"
     folder = DEMO if demo else Path(options.data)
@@ -79,7 +79,13 @@ def main() -> None:
         "ratio": round(statistics.median(a / b for a, b in zip(own, others, strict=True)), 2),
     }
     (RESULTS / "training.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=1))
+    sides = (
+        (f"lagamc, {ours.precision}", report["documents_per_second"], report["ratio"]),
+        ("Seq2SeqTrainer, float32", report["documents_per_second_seq2seq_trainer"], 1),
+    )
+    print_table(
+        report, [{report["collection"]: side, "documents/s": rate, "ratio": ratio} for side, rate, ratio in sides]
+    )
 
 
 def trainer(corpora: dict[str, Corpus], labels: LabelSet, documents: int, *, precision: Any) -> Trainer:
@@ -155,10 +161,12 @@ def peer_epoch(trainer: Trainer, number: int) -> float:
             remove_unused_columns=False, seed=number, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True,
             logging_strategy="no",
         )  # fmt: skip
-        Seq2SeqTrainer(
+        other = Seq2SeqTrainer(
             model=Learner(trainer), args=settings, train_dataset=list(trainer.batches.rows), data_collator=collate,
             callbacks=[watch],
-        ).train()  # fmt: skip
+        )  # fmt: skip
+        other.remove_callback(PrinterCallback)
+        other.train()
     return len(trainer.batches.rows) / watch.seconds
 
 

@@ -7,8 +7,8 @@ import sys
 import accuracy
 import numpy as np
 import pytest
-from accuracy import FIGURES
-from commandline import given_command
+from accuracy import FIGURES, read_split
+from commandline import given_command, print_table
 from tables import protocol_table
 from tiny_models import build_tiny_embedded
 
@@ -105,3 +105,20 @@ def test_a_results_file_says_how_it_was_made_but_not_where(tmp_path, monkeypatch
     assert given_command() == (
         f"python benchmarks/accuracy.py {name} --runs={name} --peer-model org/encoder --config '{{\"epochs\": 2}}'"
     )
+
+
+def test_a_table_names_machine_and_versions_above_aligned_columns(capsys):
+    report = {"machine": "x86_64, 2 cores", "versions": {"torch": "2.13"}}
+    print_table(report, [{"side": "lagamc", "documents/s": 25.6}, {"side": "a longer name", "documents/s": 1}])
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        "x86_64, 2 cores; {'torch': '2.13'}",
+        "side           documents/s",
+        "lagamc                25.6",
+        "a longer name            1",
+    ]
+
+
+def test_a_folder_without_the_wanted_file_ends_the_run_with_its_name(tmp_path):
+    with pytest.raises(SystemExit, match=r"has no test\.jsonl or test\.jsonl\.gz"):
+        read_split(tmp_path, "test")
