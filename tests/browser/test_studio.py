@@ -170,6 +170,12 @@ def refine_and_accept(page: Page, folder: Path, httpserver: HTTPServer) -> None:
     expect(prompt).to_have_value(re.compile("^Label: noise\nInitial Description: "))
     sent = prompt.input_value() + "\nAnswer in one sentence."
     prompt.fill(sent)
+    estimate = page.locator("#refine-estimate")
+    expect(estimate).to_contain_text("Estimate for 2 drafts")
+    expect(estimate).to_contain_text("cost unknown")
+    page.locator("#price-in input").fill("1")
+    page.locator("#price-out input").fill("2")
+    expect(estimate).to_contain_text("tokens, cost 0.00")
     page.locator("#prompt-send").click()
     expect(page.locator("#refine-told")).to_contain_text("2 of 2 drafts")
     drafts = page.locator("#drafts-table tbody tr")
