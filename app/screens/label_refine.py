@@ -63,11 +63,13 @@ class ChatConnection:
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> ChatConnection:
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
+    # every text has a value: another panel reads these before anybody opens this one, and would get None
     with gr.Row(elem_classes="lg-bottom"):
         url = gr.Textbox(label="Address (OpenAI-compatible)", value=services.settings.chat_url, min_width=220,
                          elem_id="chat-url")  # fmt: skip
         model = gr.Textbox(label="Model", value=services.settings.chat_model, min_width=120, elem_id="chat-model")
         key = gr.Textbox(
+            "",
             label="Key",
             type="password",
             placeholder="from the environment" if key_from_environment() else "none",
@@ -79,10 +81,10 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
                            elem_id="chat-drafts")  # fmt: skip
         # texts, because a number that nobody typed would show and mean 0
-        price_in = gr.Textbox(label="Price, million tokens in", placeholder="unknown", max_length=20, min_width=120,
-                              elem_id="price-in")  # fmt: skip
-        price_out = gr.Textbox(label="Price, million tokens out", placeholder="unknown", max_length=20, min_width=120,
-                               elem_id="price-out")  # fmt: skip
+        price_in = gr.Textbox("", label="Price, million tokens in", placeholder="unknown", min_width=120,
+                              max_length=20, elem_id="price-in")  # fmt: skip
+        price_out = gr.Textbox("", label="Price, million tokens out", placeholder="unknown", min_width=120,
+                               max_length=20, elem_id="price-out")  # fmt: skip
         unit = gr.Textbox(label="A document is a", value="Text", max_length=40, min_width=90, elem_id="chat-unit")
     with gr.Row(elem_classes="lg-bottom"):
         first = gr.Dropdown([], label="First example", min_width=220, elem_id="example-first")

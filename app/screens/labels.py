@@ -47,7 +47,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Tab("Versions", id="versions"):
             label_versions.build(services, bar, editor, changed)
         with gr.Tab("Drafts", id="drafts"):
-            label_drafts.build(services, bar, editor, changed)
+            connection = label_drafts.build(services, bar, editor, changed)
         with gr.Tab("What-if", id="what-if"):
             label_what_if.build(services, bar, editor)
         with gr.Tab("Collisions", id="collisions"):
@@ -59,7 +59,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Tab("Split", id="split"):
             label_split.build(services, bar, editor, changed)
         with gr.Tab("Corrections", id="corrections"):
-            corrections.build(services, bar, chosen, changed)
+            corrections.build(services, bar, connection, chosen, changed)
         with gr.Tab("Import and export", id="exchange"):
             label_exchange.build(services, bar, changed)
     label_editor.wire(services, bar, editor)

@@ -9,7 +9,7 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import label_batch, label_refine, label_what_if
+from app.screens import label_batch, label_refine, label_versions, label_what_if
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
 from app.services.draft_jobs import BatchView
@@ -58,6 +58,14 @@ def test_an_unknown_cost_is_never_told_as_0(read):
     )
     assert label_refine.spent(budget, read()) == "100 tokens, cost unknown"
     assert label_refine.spent(budget, read(price_in="0", price_out="0")) == "100 tokens, cost 0.00000"
+
+
+def test_a_wording_from_corrections_says_who_made_it():
+    """A chat model with what it took, or the terms alone."""
+    by_terms = {"kind": "missed", "documents": 3, "terms": ["dog"]}
+    by_model = {**by_terms, "answered_by": "m", "temperature": 0.7, "tokens_in": 90, "tokens_out": 10, "cost": None}
+    assert label_versions.origin("corrections", by_terms) == "3 missed documents"
+    assert label_versions.origin("corrections", by_model) == "3 missed documents, by m, temperature 0.7, 100 tokens"
 
 
 @pytest.fixture
