@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.components import markup
 from app.components.events import on
@@ -136,13 +137,17 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(editor.save.click, save_label, [*where, *saved], everything)
 
 
+def _name(label: LabelView) -> Markup:
+    return Markup("{}{}{}").format(label.name, " (retired)" if label.retired else "", markup.under(label.parent))
+
+
 def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:
     return markup.table(
         ("Label", "Description", "By", "When (UTC)", "Documents", "Drafts"),
         (
             markup.Row(
                 [
-                    f"{label.name} (retired)" if label.retired else label.name,
+                    _name(label),
                     label.description or "— not described yet",
                     label.author,
                     markup.moment(label.updated_at),
