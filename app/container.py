@@ -111,5 +111,5 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
         lifecycle=LifecycleService(database),
         splits=SplitService(database, measuring.embed_of),
         exchange=ExchangeService(database),
-        corrections=CorrectionService(database, measuring.embed_of),
+        corrections=CorrectionService(database, measuring.embed_of, outside),
     )

@@ -22,6 +22,7 @@ __all__ = [
     "described",
     "get",
     "names",
+    "parents",
     "rename",
     "set_retired",
     "standing",
@@ -202,6 +203,18 @@ def standing(session: Session, *, label_ids: Iterable[int]) -> dict[int, Label]:
             stands = get(session, label_id=stands.merged_into_id)
         found[label.id] = stands
     return found
+
+
+def parents(session: Session, *, project_id: int) -> dict[int, Label]:
+    """Return {label id: the label it stands under, retired or not}; merges are followed, but not into itself."""
+    query = select(Label.id, Label.parent_id).where(Label.project_id == project_id, col(Label.parent_id).is_not(None))
+    rows = session.exec(query).all()
+    stands = standing(session, label_ids=[parent_id for _, parent_id in rows if parent_id is not None])
+    return {
+        label_id: stands[parent_id]
+        for label_id, parent_id in rows
+        if parent_id is not None and (stands[parent_id].id != label_id or parent_id == label_id)
+    }
 
 
 def _refuse_taken(session: Session, *, project_id: int, name: str, label_id: int | None) -> None:

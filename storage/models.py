@@ -67,8 +67,9 @@ class Project(SQLModel, table=True):
 class Label(SQLModel, table=True):
     """A label by name; what it means is in its description versions.
 
-    `group` is the heading that it stands under, `digit` the key that toggles it in review, `colour` a
-    CSS colour like "#1d6b57"; the guideline and the examples are for people, no model reads them.
+    `parent_id` is the label that it stands under, `group` a heading, `digit` the key that toggles it in
+    review, `colour` a CSS colour like "#1d6b57"; all of these, the guideline and the examples are for people,
+    no model reads them.
     """
 
     __table_args__ = (UniqueConstraint("project_id", "name_key"), Index(None, "project_id", "position"))
@@ -81,6 +82,7 @@ class Label(SQLModel, table=True):
     created_at: datetime = Field(default_factory=utc_now)
     retired_at: datetime | None = None
     merged_into_id: int | None = Field(default=None, foreign_key="label.id")
+    parent_id: int | None = Field(default=None, foreign_key="label.id")
     group: str = ""
     colour: str = ""
     digit: str | None = Field(default=None, max_length=1)

@@ -1,4 +1,4 @@
-"""Labels as reviewers see them: colour, key, group, guideline and examples, folded until somebody looks."""
+"""Labels as reviewers see them: colour, key, parent, group, guideline and examples, folded until somebody looks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
+
+from app.components import markup
 
 if TYPE_CHECKING:
     from app.services.reviews import LabelChoice
@@ -32,6 +34,7 @@ def label_guide(choices: Sequence[LabelChoice]) -> str:
 def _fold(choice: LabelChoice) -> Markup:
     dot = _DOT.format(choice.colour) if choice.colour else Markup("")
     key = Markup("<kbd>{}</kbd> ").format(choice.digit) if choice.digit else Markup("")
+    under = markup.under(choice.parent)
     said = Markup("<p>{}</p>").format(choice.description)
     if choice.guideline:
         said += Markup('<p class="lg-guideline">{}</p>').format(choice.guideline)
@@ -39,4 +42,4 @@ def _fold(choice: LabelChoice) -> Markup:
         if examples:
             items = Markup("").join(Markup("<li>{}</li>").format(example) for example in examples)
             said += Markup("<p><b>{}</b></p><ul>{}</ul>").format(title, items)
-    return Markup("<details><summary>{}{}{}</summary>{}</details>").format(dot, key, choice.name, said)
+    return Markup("<details><summary>{}{}{}{}</summary>{}</details>").format(dot, key, choice.name, under, said)

@@ -25,6 +25,7 @@ __all__ = [
     "progress_bar",
     "score",
     "table",
+    "under",
 ]
 
 NOTHING = "—"  # where there is no value
@@ -86,6 +87,11 @@ def chips(names: Iterable[str], *, empty: str = "no label") -> Markup:
     return Markup('<span class="lg-chips">{}</span>').format(
         found or Markup('<i class="lg-muted">{}</i>').format(empty)
     )
+
+
+def under(parent: str) -> Markup:
+    """Say behind a label's name which label it stands under; nothing without one."""
+    return Markup(' <span class="lg-muted">under {}</span>').format(parent) if parent else Markup("")
 
 
 def facts(values: Mapping[str, object]) -> str:

@@ -11,41 +11,82 @@ from app.components import markup, wording
 from app.components.events import INFERENCE, on
 from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
+from app.screens.label_refine import at_most, spent
 from lagamc.descriptions.diff import word_diff
+from lagamc.descriptions.refine import Budget
+from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.components.project_bar import ProjectBar
     from app.container import Services
+    from app.screens.label_refine import ChatConnection
     from app.services.corrections import ClusterView
 
 __all__ = ["build"]
 
 NO_CORRECTIONS = "No reviewer has corrected a prediction yet. Review some documents first."
-HEADERS = ("Corrections", "Terms", "Typical documents", "Wording by terms")
+HEADERS = ("Corrections", "Terms", "Typical documents", "Proposed wording")
 CHOOSE = "Choose a label above to see what its corrections have in common."
 SAID = {"missed": "the model missed it", "rejected": "the model was wrong to give it"}
+SENT = (
+    "The wordings are by terms until you ask a chat model, the one typed under Drafts, 'Refine with a chat model'. "
+    "Then the prompts go to its address as you see them here: the label, its description, that of the project, the "
+    "terms, and typical documents of yours."
+)
 
 
-def build(services: Services, bar: ProjectBar, chosen: gr.State, changed: gr.State) -> None:
+def build(services: Services, bar: ProjectBar, connection: ChatConnection, chosen: gr.State, changed: gr.State) -> None:
     """Lay out the panel; opening a draft shows the label in the editor by way of `chosen`."""
     label = gr.State(None)
     found = gr.State(())
     overview = markup.clickable("corrected-labels")
     clusters = markup.clickable("correction-clusters")
+    with gr.Column(visible=False) as question:
+        sending = gr.HTML(elem_id="correction-prompts")
+        estimate = gr.HTML(elem_id="correction-estimate")
+        with gr.Row():
+            ask = gr.Button("Ask the chat model", size="sm", scale=0, min_width=180, elem_id="correction-ask")
+    told = gr.HTML(elem_id="correction-told")
 
     def refresh(project_id: int) -> tuple[Any, ...]:
         rows = services.corrections.overview(project_id) if project_id else []
         body = [markup.Row([one.name, one.missed, one.rejected], key=one.label_id) for one in rows]
         table = markup.table(("Label", "Missed", "Wrongly given"), body, empty=NO_CORRECTIONS, numeric=(1, 2))
-        return table, None, (), markup.note(CHOOSE, "plain") if rows else ""
+        return table, None, (), markup.note(CHOOSE, "plain") if rows else "", gr.Column(visible=False), ""
+
+    def estimated(groups: tuple[ClusterView, ...], *fields: Any) -> str:
+        if not groups:
+            return ""
+        try:
+            settings, _ = connection.read(*fields)
+        except ConfigError as error:
+            return markup.note(error, "plain")
+        calls = [settings.worst(group.prompt) for group in groups]
+        cost = sum(cost or 0.0 for _, cost in calls) if settings.priced else None
+        return markup.note(at_most(len(calls), sum(tokens for tokens, _ in calls), cost), "plain")
+
+    def description(project_id: int, key: int) -> str:
+        label = next((one for one in services.labels.list(require_project(project_id)) if one.id == key), None)
+        if label is None:
+            raise AppError("That label is not in use any more. Reload the page.")
+        return label.description
 
     def show(project_id: int, event: gr.EventData) -> tuple[Any, ...]:
         key = int(event.key)
-        label_view = next((one for one in services.labels.list(require_project(project_id)) if one.id == key), None)
-        if label_view is None:
-            raise AppError("That label is not in use any more. Reload the page.")
+        present = description(project_id, key)
         groups = services.corrections.clusters(key)
-        return key, tuple(groups), _table(groups, label_view.description)
+        return key, tuple(groups), _table(groups, present), gr.Column(visible=bool(groups)), _prompts(groups), ""
+
+    def reword(project_id: int, key: int | None, groups: tuple[ClusterView, ...], *fields: Any) -> tuple[Any, ...]:
+        if key is None:
+            raise AppError("Choose a label first.")
+        settings, _ = connection.read(*fields)
+        present, budget = description(project_id, key), Budget()
+        found, error = services.corrections.ask(key, groups, settings=settings, budget=budget)
+        remark = markup.note(spent(budget, settings), "done") if budget.tokens else ""
+        return key, tuple(found), _table(found, present), remark + markup.note(error or "", "error")
 
     def draft(key: int | None, groups: tuple[Any, ...], author: str, count: int, event: gr.EventData) -> Any:
         if key is None:
@@ -54,19 +95,30 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State, changed: gr.Sta
         gr.Info("Opened as a draft; accept or change it under Drafts.")
         return key, count + 1
 
-    follow(bar, "labels", refresh, [bar.project], [overview, label, found, clusters])
-    on(overview.select, show, bar.project, [label, found, clusters], **INFERENCE)
+    follow(bar, "labels", refresh, [bar.project], [overview, label, found, clusters, question, told])
+    on(overview.select, show, bar.project, [label, found, clusters, question, sending, told], **INFERENCE)
+    for event in (found.change, *(box.change for box in connection.fields)):
+        on(event, estimated, [found, *connection.fields], estimate, show_progress="hidden", trigger_mode="always_last")
+    on(ask.click, reword, [bar.project, label, found, *connection.fields], [label, found, clusters, told],
+       show_progress_on=told)  # fmt: skip
     on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])
 
 
-def _table(groups: list[ClusterView], description: str) -> str:
+def _prompts(groups: Sequence[ClusterView]) -> str:
+    sent = Markup("").join(Markup('<pre class="lg-pre">{}</pre>').format(group.prompt) for group in groups)
+    fold = Markup("<details><summary>The prompts, exactly as they will be sent</summary>{}</details>").format(sent)
+    return markup.note(SENT, "plain") + str(fold)
+
+
+def _table(groups: Sequence[ClusterView], description: str) -> str:
     rows = []
     for place, group in enumerate(groups):
         quoted = Markup("").join(Markup("<p><b>{}</b> {}</p>").format(key, text[:200]) for key, text in group.examples)
         proposal: object = markup.NOTHING
         if group.proposal is not None:
             proposal = wording.difference(word_diff(description, group.proposal))
-            proposal += Markup('<span class="lg-fixed">Click to open as a draft</span>')
+            by = group.answered.get("answered_by", "terms")
+            proposal += Markup('<span class="lg-fixed">By {}. Click to open as a draft</span>').format(by)
         rows.append(
             markup.Row(
                 [f"{group.size}: {SAID[group.kind]}", ", ".join(group.terms) or markup.NOTHING, quoted, proposal],

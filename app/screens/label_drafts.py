@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.screens.label_editor import LabelEditor
+    from app.screens.label_refine import ChatConnection
     from app.services.drafts import DraftView
 
 __all__ = ["build"]
@@ -28,8 +29,11 @@ SCAFFOLD_HELP = (
 )
 
 
-def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr.State) -> None:
-    """Lay out the panel; an accepted draft raises the number in `accepted`, which other panels raise as well."""
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr.State) -> ChatConnection:
+    """Lay out the panel and return its chat model's connection.
+
+    An accepted draft raises the number in `accepted`, which other panels raise as well.
+    """
     made = gr.State(0)  # raised by every source that made a draft
     chosen = gr.State(None)
     table = markup.clickable("drafts-table")
@@ -131,6 +135,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
     on(scaffold.click, assemble, [editor.label_id, bar.author, made], made, show_progress_on=table)
     on(bar.project.change, privacy, bar.project, [notice, allowed], show_progress="hidden")
     on(allowed.input, allow, [bar.project, allowed], [notice, allowed], show_progress="hidden")
+    return connection
 
 
 def _about(draft: DraftView) -> str:

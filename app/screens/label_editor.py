@@ -154,7 +154,8 @@ def checked(services: Services, project_id: int, key: int | None, text: str) -> 
 def shown(label: LabelView, *, known: int | None = None) -> tuple[Any, ...]:
     """Return the updates that open a label, or that keep what is being written about it at the version `known`."""
     kept = known is not None and known == label.version
-    heading = Markup("<h3>{}{}</h3>").format(label.name, " (retired)" if label.retired else "")
+    retired = " (retired)" if label.retired else ""
+    heading = Markup("<h3>{}{}{}</h3>").format(label.name, retired, markup.under(label.parent))
     return (
         label.id,
         label.version,

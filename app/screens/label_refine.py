@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from app.container import Services
     from app.screens.label_editor import LabelEditor
 
-__all__ = ["ChatConnection", "at_most", "build"]
+__all__ = ["ChatConnection", "at_most", "build", "spent"]
 
 NO_LABEL = "Select a label in the table first."
 EXCERPT = 110
@@ -44,18 +45,17 @@ class ChatConnection:
         key: str,
         temperature: float,
         drafts: float,
-        price_in: float | None,
-        price_out: float | None,
+        price_in: str,
+        price_out: str,
     ) -> tuple[ChatSettings, int]:
-        """Return the settings, and how many drafts are wanted. Raises ConfigError."""
-        priced = bool(price_in or price_out)  # an empty field arrives as 0
+        """Return the settings, and how many drafts are wanted; an empty price is unknown. Raises ConfigError."""
         settings = ChatSettings(
             model=model.strip(),
             base_url=url.strip(),
             key=key.strip() or (key_from_environment() if url.strip() == self.own_url else ""),
             temperature=temperature,
-            price_in=(price_in or 0.0) if priced else None,
-            price_out=(price_out or 0.0) if priced else None,
+            price_in=_price(price_in),
+            price_out=_price(price_out),
         )
         return settings, int(drafts)
 
@@ -63,11 +63,13 @@ class ChatConnection:
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> ChatConnection:
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
+    # every text has a value: another panel reads these before anybody opens this one, and would get None
     with gr.Row(elem_classes="lg-bottom"):
         url = gr.Textbox(label="Address (OpenAI-compatible)", value=services.settings.chat_url, min_width=220,
                          elem_id="chat-url")  # fmt: skip
         model = gr.Textbox(label="Model", value=services.settings.chat_model, min_width=120, elem_id="chat-model")
         key = gr.Textbox(
+            "",
             label="Key",
             type="password",
             placeholder="from the environment" if key_from_environment() else "none",
@@ -78,10 +80,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=110)
         drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
                            elem_id="chat-drafts")  # fmt: skip
-        price_in = gr.Number(label="Price, million tokens in", value=None, minimum=0, min_width=120,
-                             elem_id="price-in")  # fmt: skip
-        price_out = gr.Number(label="Price, million tokens out", value=None, minimum=0, min_width=120,
-                              elem_id="price-out")  # fmt: skip
+        # texts, because a number that nobody typed would show and mean 0
+        price_in = gr.Textbox("", label="Price, million tokens in", placeholder="unknown", min_width=120,
+                              max_length=20, elem_id="price-in")  # fmt: skip
+        price_out = gr.Textbox("", label="Price, million tokens out", placeholder="unknown", min_width=120,
+                               max_length=20, elem_id="price-out")  # fmt: skip
         unit = gr.Textbox(label="A document is a", value="Text", max_length=40, min_width=90, elem_id="chat-unit")
     with gr.Row(elem_classes="lg-bottom"):
         first = gr.Dropdown([], label="First example", min_width=220, elem_id="example-first")
@@ -141,9 +144,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         outcome = services.drafts.refine(
             label_id, text, author_name(author), settings=settings, drafts_wanted=wanted, budget=budget
         )
-        parts = [f"{len(outcome.drafts)} of {wanted} drafts", f"{budget.tokens:,} tokens"]
-        parts += [f"cost {budget.cost:.5f}"] if settings.priced else []
-        remark = markup.note(" · ".join(parts), "done" if outcome.drafts else "plain")
+        told = f"{len(outcome.drafts)} of {wanted} drafts · {spent(budget, settings)}"
+        remark = markup.note(told, "done" if outcome.drafts else "plain")
         return remark + markup.note(outcome.error or "", "error"), count + bool(outcome.drafts)
 
     written = [prompt, send, told]
@@ -167,8 +169,26 @@ def _reset() -> tuple[Any, ...]:
 
 def at_most(drafts: int, tokens: int, cost: float | None) -> str:
     """What asking for drafts may take, in words."""
-    spent = f"cost {cost:.4f}" if cost is not None else "type both prices to see the cost"
-    return f"Estimate for {drafts:,} {'draft' if drafts == 1 else 'drafts'}: at most {tokens:,} tokens, {spent}."
+    said = f"cost {cost:.4f}" if cost is not None else "cost unknown until both prices are typed"
+    return f"Estimate for {drafts:,} {'draft' if drafts == 1 else 'drafts'}: at most {tokens:,} tokens, {said}."
+
+
+def spent(budget: Budget, settings: ChatSettings) -> str:
+    """What was spent, in words."""
+    return f"{budget.tokens:,} tokens, " + (f"cost {budget.cost:.5f}" if settings.priced else "cost unknown")
+
+
+def _price(typed: str) -> float | None:
+    """Return a price, or None for a field left empty. Raises ConfigError for anything but a number from 0 up."""
+    if not typed.strip():
+        return None
+    try:
+        price = float(typed)
+    except ValueError:
+        price = math.nan
+    if not 0 <= price < math.inf:
+        raise ConfigError(f"{typed.strip()!r} is no price. Type a number like 0.15, or leave it empty where unknown.")
+    return price
 
 
 def _excerpt(text: str) -> str:

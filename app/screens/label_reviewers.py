@@ -1,4 +1,4 @@
-"""What reviewers see beside a label: group, colour, key, guideline and examples."""
+"""What reviewers see beside a label: parent, group, colour, key, guideline and examples."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 NO_KEY = "by position"
+NO_PARENT = 0
 DIGITS = (NO_KEY, *"1234567890")
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the panel of the open label."""
     with gr.Row():
+        parent = gr.Dropdown([("none", NO_PARENT)], value=NO_PARENT, label="Parent", min_width=140,
+                             elem_id="label-parent")  # fmt: skip
         group = gr.Textbox(label="Group", placeholder="a heading", min_width=140)
         colour = gr.Textbox(label="Colour", placeholder="#1d6b57", min_width=100, elem_id="label-colour")
         digit = gr.Dropdown(list(DIGITS), value=NO_KEY, label="Key in review", min_width=100, elem_id="label-digit")
@@ -36,9 +39,16 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         tricky = gr.Textbox(label="Tricky examples", info="One a line, with the reason.", lines=3, min_width=240)
     save = gr.Button("Save for reviewers", size="sm", variant="primary", elem_id="label-reviewers-save")
 
-    def show(key: int | None) -> tuple[Any, ...]:
+    def show(project_id: int, key: int | None) -> tuple[Any, ...]:
         found = LabelAttributes() if key is None else services.lifecycle.attributes(key)
+        listed = services.labels.list(project_id, include_retired=True) if key is not None else []
+        parents = [
+            (f"{one.name} (retired)" if one.retired else one.name, one.id)
+            for one in listed
+            if one.id != key and (not one.retired or one.id == found.parent_id)
+        ]
         return (
+            gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=found.parent_id or NO_PARENT),
             found.group,
             found.colour,
             found.digit or NO_KEY,
@@ -48,7 +58,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         )
 
     def keep(key: int | None, *values: Any) -> int:
-        group, colour, digit, guideline, positive, tricky, author, count = values
+        parent_id, group, colour, digit, guideline, positive, tricky, author, count = values
         if key is None:
             raise AppError("Open a label in the table first.")
         attributes = LabelAttributes(
@@ -58,13 +68,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             guideline=guideline,
             examples_positive=_lines(positive),
             examples_tricky=_lines(tricky),
+            parent_id=parent_id or None,
         )
         services.lifecycle.edit(key, attributes, author_name(author))
         gr.Info("Saved; reviewers see it beside the label.")
         return int(count) + 1
 
-    fields = [group, colour, digit, guideline, positive, tricky]
-    on(editor.label_id.change, show, editor.label_id, fields, show_progress="hidden")
+    fields = [parent, group, colour, digit, guideline, positive, tricky]
+    on(editor.label_id.change, show, [bar.project, editor.label_id], fields, show_progress="hidden")
     on(save.click, keep, [editor.label_id, *fields, bar.author, changed], changed)
 
 

@@ -91,17 +91,24 @@ def origin(source: str, provenance: Mapping[str, Any]) -> str:
             f"{provenance.get('licence', '')}"
         )
     if source == "refined":
-        cost = provenance.get("cost")
-        tokens = int(provenance.get("tokens_in", 0)) + int(provenance.get("tokens_out", 0))
-        removed = provenance.get("removed") or []
-        return (
-            f"{provenance.get('answered_by', '')}, temperature {provenance.get('temperature', '')}, {tokens:,} tokens"
-            + (f", cost {cost:.5f}" if cost is not None else "")
-            + (f"; taken away: {', '.join(removed)}" if removed else "")
-        )
+        return _answered(provenance)
+    if source == "corrections":
+        by = f", by {_answered(provenance)}" if "answered_by" in provenance else ""
+        return f"{int(provenance.get('documents', 0)):,} {provenance.get('kind', '')} documents{by}"
     if source == "scaffold":
         return f"terms and sentences of {int(provenance.get('documents', 0)):,} documents"
     return ""
+
+
+def _answered(provenance: Mapping[str, Any]) -> str:
+    cost = provenance.get("cost")
+    tokens = int(provenance.get("tokens_in", 0)) + int(provenance.get("tokens_out", 0))
+    removed = provenance.get("removed") or []
+    return (
+        f"{provenance.get('answered_by', '')}, temperature {provenance.get('temperature', '')}, {tokens:,} tokens"
+        + (f", cost {cost:.5f}" if cost is not None else "")
+        + (f"; taken away: {', '.join(removed)}" if removed else "")
+    )
 
 
 def _origin(version: VersionView) -> str:

@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.components import markup
 from app.components.events import on
@@ -47,7 +48,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Tab("Versions", id="versions"):
             label_versions.build(services, bar, editor, changed)
         with gr.Tab("Drafts", id="drafts"):
-            label_drafts.build(services, bar, editor, changed)
+            connection = label_drafts.build(services, bar, editor, changed)
         with gr.Tab("What-if", id="what-if"):
             label_what_if.build(services, bar, editor)
         with gr.Tab("Collisions", id="collisions"):
@@ -59,7 +60,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Tab("Split", id="split"):
             label_split.build(services, bar, editor, changed)
         with gr.Tab("Corrections", id="corrections"):
-            corrections.build(services, bar, chosen, changed)
+            corrections.build(services, bar, connection, chosen, changed)
         with gr.Tab("Import and export", id="exchange"):
             label_exchange.build(services, bar, changed)
     label_editor.wire(services, bar, editor)
@@ -136,13 +137,17 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(editor.save.click, save_label, [*where, *saved], everything)
 
 
+def _name(label: LabelView) -> Markup:
+    return Markup("{}{}{}").format(label.name, " (retired)" if label.retired else "", markup.under(label.parent))
+
+
 def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:
     return markup.table(
         ("Label", "Description", "By", "When (UTC)", "Documents", "Drafts"),
         (
             markup.Row(
                 [
-                    f"{label.name} (retired)" if label.retired else label.name,
+                    _name(label),
                     label.description or "— not described yet",
                     label.author,
                     markup.moment(label.updated_at),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from app.errors import AppError
 from app.services.labels import MAX_DESCRIPTION_CHARACTERS
+from app.services.naming import checked_line
+from app.services.outside import Outside
+from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.corrections import Kind, clustered, reworded
-from storage import corrections, documents, drafts, labels
+from lagamc.descriptions.prompt import rewording_prompt
+from lagamc.descriptions.refine import Budget, Request, refine
+from storage import corrections, documents, drafts, labels, projects
 from storage.engine import Database
 
 __all__ = ["ClusterView", "CorrectionService", "LabelCorrections"]
@@ -21,7 +27,6 @@ SHOWN = 3
 COMPARED = 200  # documents that the label rightly has
 
 Embed = Callable[[int, Sequence[str]], np.ndarray]
-Reword = Callable[[str, Sequence[str], Kind], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +41,27 @@ class LabelCorrections:
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """Corrections that are alike: (external id, text) of the most typical, and the wording they suggest."""
+    """Corrections that are alike: (external id, text) of the most typical, and the wording they suggest.
+
+    The wording is made of the terms, until a chat model was asked with `prompt`; then `answered` says how.
+    """
 
     kind: Kind
     size: int
     terms: tuple[str, ...]
     examples: tuple[tuple[str, str], ...]
+    prompt: str
     proposal: str | None  # None where the terms give no other wording
+    answered: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class CorrectionService:
-    """Use cases of the panel that learns from corrections.
+    """Use cases of the panel that learns from corrections; `embed(project id, N texts)` returns N unit vectors."""
 
-    `embed(project id, N texts)` returns N unit vectors; `reword` makes a wording from the description and a
-    cluster's terms, by terms alone unless something better is given.
-    """
-
-    def __init__(self, database: Database, embed: Embed, reword: Reword = reworded) -> None:
+    def __init__(self, database: Database, embed: Embed, outside: Outside) -> None:
         self._database = database
         self._embed = embed
-        self._reword = reword
+        self._outside = outside
 
     def overview(self, project_id: int) -> list[LabelCorrections]:
         """Return the corrected labels in use, the most corrected first."""
@@ -82,6 +88,7 @@ class CorrectionService:
             current = labels.current_version(session, label_id=label_id)
             if current is None:
                 raise AppError(f"{label.name!r} has no description yet. Write one first.")
+            task = projects.get(session, project_id=label.project_id).task
             answered = corrections.answered(session, project_id=label.project_id)
             rows = {
                 "missed": [row.document for row in answered if label_id in row.missed][-MOST_CLUSTERED:],
@@ -94,32 +101,66 @@ class CorrectionService:
         for kind in ("missed", "rejected"):
             texts = [document.text for document in rows[kind]]
             for cluster in clustered(texts, self._embed(label.project_id, texts), right):
-                proposal = self._reword(current.text, cluster.terms, kind)
+                proposal = reworded(current.text, cluster.terms, kind)
+                examples = tuple((rows[kind][row].external_id, texts[row]) for row in cluster.rows[:SHOWN])
                 views.append(
                     ClusterView(
                         kind=kind,
                         size=len(cluster.rows),
                         terms=cluster.terms,
-                        examples=tuple((rows[kind][row].external_id, texts[row]) for row in cluster.rows[:SHOWN]),
+                        examples=examples,
+                        prompt=rewording_prompt(
+                            label=label.name,
+                            description=current.text,
+                            dataset=task,
+                            kind=kind,
+                            texts=[text for _, text in examples],
+                            terms=cluster.terms,
+                        ),
                         proposal=None if proposal == current.text else proposal[:MAX_DESCRIPTION_CHARACTERS],
                     )
                 )
         return views
 
+    def ask(
+        self, label_id: int, clusters: Sequence[ClusterView], *, settings: ChatSettings, budget: Budget
+    ) -> tuple[list[ClusterView], str | None]:
+        """Ask a chat model for a wording of each cluster, and return the clusters with it; nothing is stored.
+
+        The first question that fails is the last; its message comes with the clusters, which keep the wording
+        they had from there on.
+
+        Raises:
+            AppError: the project forbids it.
+        """
+        with self._database.read() as session:
+            label = labels.get(session, label_id=label_id)
+        model = self._outside.chat(label.project_id, settings)
+        found = list(clusters)
+        for place, cluster in enumerate(clusters):
+            outcome = refine(model, Request(label.name, cluster.prompt), budget=budget)
+            if outcome.error:
+                return found, outcome.error
+            [answer] = outcome.drafts
+            text = answer.text[:MAX_DESCRIPTION_CHARACTERS]
+            found[place] = replace(cluster, proposal=text, answered=answer.provenance)
+        return found, None
+
     def open_draft(self, label_id: int, cluster: ClusterView, author: str) -> int:
         """Keep a cluster's wording as a draft of the label, once, and return its id. Raises AppError without one."""
         if cluster.proposal is None:
             raise AppError("These corrections suggest no other wording. Reword the description by hand.")
-        provenance = {"kind": cluster.kind, "documents": cluster.size, "terms": list(cluster.terms)}
+        text = checked_line(cluster.proposal, what="The draft", limit=MAX_DESCRIPTION_CHARACTERS)
+        made_from = {"kind": cluster.kind, "documents": cluster.size, "terms": list(cluster.terms)}
         with self._database.write() as session:
             for draft in drafts.open_of_label(session, label_id=label_id):
-                if draft.text == cluster.proposal:
+                if draft.text == text:
                     return draft.id
             return drafts.add(
                 session,
                 label_id=label_id,
-                text=cluster.proposal,
+                text=text,
                 source="corrections",
                 author=author,
-                provenance=provenance,
+                provenance={**made_from, **cluster.answered},
             ).id

@@ -16,7 +16,7 @@ from storage.models import Label as LabelRow
 
 __all__ = ["ATTRIBUTES", "check_labels", "recorded", "reword", "take_back"]
 
-ATTRIBUTES = ("group", "colour", "digit", "guideline", "examples_positive", "examples_tricky")
+ATTRIBUTES = ("group", "colour", "digit", "guideline", "examples_positive", "examples_tricky", "parent_id")
 PLAIN = ("merged_into_id", "position", *ATTRIBUTES)
 DONE = {
     "name": "renamed",
@@ -24,6 +24,7 @@ DONE = {
     "merged_into_id": "merged",
     "position": "moved",
     "description": "described anew",
+    "parent_id": "given another parent",
 }
 
 Snapshot = dict[str, Any]
@@ -44,7 +45,7 @@ def recorded(
     An operation that changes nothing leaves no event.
 
     Raises:
-        AppError: afterwards two labels in use would share a description or a digit.
+        AppError: afterwards two labels in use would share a description or a digit, or one stand under itself.
     """
     projects.get(session, project_id=project_id, lock=True)
     before = _snapshots(session, project_id, label_ids)
@@ -105,7 +106,7 @@ def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
 
 
 def check_labels(session: Session, *, project_id: int) -> None:
-    """Raise AppError when two labels in use share a description or a keyboard digit."""
+    """Raise AppError when two labels in use share a description or a keyboard digit, or one stands under itself."""
     texts: dict[str, str] = {}
     digits: dict[str, str] = {}
     for label, version in labels.described(session, project_id=project_id):
@@ -118,6 +119,22 @@ def check_labels(session: Session, *, project_id: int) -> None:
             raise AppError(
                 f"{rival!r} and {label.name!r} would both have the key {label.digit}. Nothing was changed. "
                 "Give one of them another key, or none."
+            )
+    _refuse_circles(session, project_id)
+
+
+def _refuse_circles(session: Session, project_id: int) -> None:
+    in_use = {key: row for key, row in labels.parents(session, project_id=project_id).items() if not row.retired_at}
+    for label_id in in_use:
+        way: dict[int, str] = {}
+        above = in_use.get(label_id)
+        while above is not None and above.id not in way:
+            way[above.id] = above.name
+            above = in_use.get(above.id)
+        if above is not None:
+            raise AppError(
+                f"{' under '.join(map(repr, [*way.values(), above.name]))}: no label can stand under itself. "
+                "Nothing was changed. Give one of them another parent, or none."
             )
 
 

@@ -66,7 +66,7 @@ class ExchangeService:
         """Return the labels in use of a project, which may be another one to import from."""
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
-            return [_record(label, version) for label, version in labels.described(session, project_id=project_id)]
+            return _records(session, project_id)
 
     def read(self, path: Path) -> list[LabelRecord]:
         """Return the labels of a file. Raises LabelError, or AppError for a file that is too large."""
@@ -98,8 +98,7 @@ class ExchangeService:
         wanted = {name_key(name) for name in chosen}
         with self._database.write() as session:
             project = projects.get(session, project_id=project_id, lock=True)
-            present = labels.described(session, project_id=project_id)
-            differences = compare([_record(label, version) for label, version in present], incoming)
+            differences = compare(_records(session, project_id), incoming)
             taken = [one for one in differences if name_key(one.name) in wanted and one.kind != "unchanged"]
             if not taken:
                 raise AppError("Nothing is chosen that would change the labels. Choose at least one line.")
@@ -110,6 +109,7 @@ class ExchangeService:
             ) as event:
                 added = [_take(session, project_id, known.get(name_key(one.name)), one, author) for one in taken]
                 event.payload = {**event.payload, "added": [key for key in added if key is not None]}
+                _take_parents(session, project_id, taken)
         kinds = [one.kind for one in taken]
         return kinds.count("added"), kinds.count("changed"), kinds.count("missing")
 
@@ -137,10 +137,31 @@ def _take(session: Session, project_id: int, known: LabelRow | None, one: Differ
     return None if known else label.id
 
 
-def _record(label: LabelRow, version: DescriptionVersion | None) -> LabelRecord:
+def _take_parents(session: Session, project_id: int, taken: Sequence[Difference]) -> None:
+    """Set the parents that differ, once every label is there."""
+    in_use = labels.by_name(session, project_id=project_id)
+    for one in taken:
+        if one.after is None or one.after.parent is None or (one.before and "parent" not in one.fields):
+            continue
+        name = one.after.parent
+        if name.strip() and name_key(name) not in in_use:
+            raise AppError(f"{one.name!r} is to stand under {name!r}, which is no label in use. Take that one as well.")
+        in_use[name_key(one.after.name)].parent_id = in_use[name_key(name)].id if name.strip() else None
+
+
+def _records(session: Session, project_id: int) -> list[LabelRecord]:
+    parents = labels.parents(session, project_id=project_id)
+    return [
+        _record(label, version, parents.get(label.id))
+        for label, version in labels.described(session, project_id=project_id)
+    ]
+
+
+def _record(label: LabelRow, version: DescriptionVersion | None, parent: LabelRow | None) -> LabelRecord:
     return LabelRecord(
         name=label.name,
         description=version.text if version else "",
+        parent=parent.name if parent and parent.retired_at is None else "",
         group=label.group,
         colour=label.colour,
         digit=label.digit or "",

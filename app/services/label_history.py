@@ -62,7 +62,7 @@ def _summary(session: Session, event: LabelEvent, names: Mapping[int, str]) -> s
             undone = label_events.get(session, event_id=event.undoes_id or 0)
             return f"taken back: {_summary(session, undone, names | _names(session, undone))}"
         case Operation.EDITED:
-            fields = ", ".join(field.replace("_", " ") for field in next(iter(changed.values())))
+            fields = ", ".join(field.removesuffix("_id").replace("_", " ") for field in next(iter(changed.values())))
             return f"{listed}: {fields} changed"
         case Operation.ORDERED:
             return f"{len(changed)} labels moved"

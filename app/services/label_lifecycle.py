@@ -17,6 +17,7 @@ from app.services.labels import MAX_DESCRIPTION_CHARACTERS
 from app.services.naming import checked_line, unstorable
 from storage import annotations, documents, labels
 from storage.engine import Database
+from storage.models import Label as LabelRow
 from storage.models import LabelEvent, Operation
 
 __all__ = ["LabelAttributes", "LifecycleService", "checked_attributes"]
@@ -28,7 +29,10 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass(frozen=True, slots=True)
 class LabelAttributes:
-    """What reviewers see beside a label's name; `digit` is a key from "0" to "9", colour like "#1d6b57"."""
+    """What reviewers see beside a label's name; `digit` is a key from "0" to "9", colour like "#1d6b57".
+
+    `parent_id` is the label it stands under, retired or not; of a merged one, the survivor.
+    """
 
     group: str = ""
     colour: str = ""
@@ -36,6 +40,7 @@ class LabelAttributes:
     guideline: str = ""
     examples_positive: tuple[str, ...] = ()
     examples_tricky: tuple[str, ...] = ()
+    parent_id: int | None = None
 
 
 class LifecycleService:
@@ -108,21 +113,23 @@ class LifecycleService:
                 row.merged_into_id = into_id
 
     def edit(self, label_id: int, attributes: LabelAttributes, author: str) -> None:
-        """Give a label another group, colour, key, guideline or examples.
+        """Give a label another parent, group, colour, key, guideline or examples.
 
         Raises:
-            AppError: one of them is too long or malformed, or the key is another label's.
+            AppError: one of them is too long or malformed, the key is another label's, or the parent is no other
+                label in use of the project, or stands under this one.
         """
         checked = checked_attributes(attributes)
         with self._step(Operation.EDITED, [label_id], author) as (session, _):
             label = labels.get(session, label_id=label_id, lock=True)
-            for field, value in asdict(checked).items():
+            for field, value in (asdict(checked) | {"parent_id": _parent_id(session, label, checked)}).items():
                 setattr(label, field, list(value) if isinstance(value, tuple) else value)
 
     def attributes(self, label_id: int) -> LabelAttributes:
         """Return what reviewers see beside a label's name."""
         with self._database.read() as session:
             row = labels.get(session, label_id=label_id)
+            parent = labels.parents(session, project_id=row.project_id).get(label_id)
             return LabelAttributes(
                 group=row.group,
                 colour=row.colour,
@@ -130,6 +137,7 @@ class LifecycleService:
                 guideline=row.guideline,
                 examples_positive=tuple(row.examples_positive),
                 examples_tricky=tuple(row.examples_tricky),
+                parent_id=parent.id if parent else None,
             )
 
     def order(self, label_ids: Sequence[int], author: str) -> None:
@@ -186,7 +194,20 @@ def checked_attributes(attributes: LabelAttributes) -> LabelAttributes:
         guideline=_checked_text(attributes.guideline),
         examples_positive=_checked_examples(attributes.examples_positive),
         examples_tricky=_checked_examples(attributes.examples_tricky),
+        parent_id=attributes.parent_id,
     )
+
+
+def _parent_id(session: Session, label: LabelRow, wanted: LabelAttributes) -> int | None:
+    """Return the parent to be stored: what is stored, where nothing else is wanted. Raises AppError."""
+    present = labels.parents(session, project_id=label.project_id).get(label.id)
+    if wanted.parent_id == (present.id if present else None):
+        return label.parent_id
+    if wanted.parent_id is not None:
+        parent = labels.get(session, label_id=wanted.parent_id)
+        if parent.project_id != label.project_id or parent.retired_at is not None:
+            raise AppError(f"{parent.name!r} is no label in use of this project. Choose another parent, or none.")
+    return wanted.parent_id
 
 
 def _checked_text(text: str) -> str:

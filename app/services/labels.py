@@ -27,7 +27,10 @@ MAX_DESCRIPTION_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True)
 class LabelView:
-    """A label with its current description; version 0 and no author mean that none was written yet."""
+    """A label with its current description; version 0 and no author mean that none was written yet.
+
+    `parent` is the name of the label it stands under, if that is in use.
+    """
 
     id: int
     name: str
@@ -38,6 +41,7 @@ class LabelView:
     version: int
     retired: bool
     position: int
+    parent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +172,11 @@ class LabelService:
         """Return a project's labels by position."""
         with self._database.read() as session:
             found = labels.described(session, project_id=project_id, include_retired=include_retired)
+            parents = labels.parents(session, project_id=project_id)
             carried: Counter[int] = Counter()
             for label_id, _, number in documents.label_counts(session, project_id=project_id):
                 carried[label_id] += number
-        return [_view(label, version, carried[label.id]) for label, version in found]
+        return [_view(label, version, carried[label.id], parents.get(label.id)) for label, version in found]
 
 
 def _locked(session: Session, label_id: int) -> LabelRow:
@@ -213,7 +218,7 @@ def _refuse_stale(label: LabelRow, current: DescriptionVersion | None, expected:
     )
 
 
-def _view(label: LabelRow, version: DescriptionVersion | None, carried: int) -> LabelView:
+def _view(label: LabelRow, version: DescriptionVersion | None, carried: int, parent: LabelRow | None) -> LabelView:
     return LabelView(
         id=label.id,
         name=label.name,
@@ -224,4 +229,5 @@ def _view(label: LabelRow, version: DescriptionVersion | None, carried: int) -> 
         version=version.number if version else 0,
         retired=label.retired_at is not None,
         position=label.position,
+        parent=parent.name if parent and parent.retired_at is None else "",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -38,6 +38,7 @@ class LabelChoice(NamedTuple):
     guideline: str = ""
     examples_positive: tuple[str, ...] = ()
     examples_tricky: tuple[str, ...] = ()
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class ReviewService:
                 current=None if key is None else _saved(annotation_log.get(session, annotation_id=key)),
                 prediction=_view(session, prediction_id) if prediction_id else None,
                 problem=problem,
-                labels_all=_choices(in_use),
+                labels_all=_choices(in_use, labels.parents(session, project_id=document.project_id)),
             )
 
     def save(
@@ -218,7 +219,9 @@ def _fresh_prediction(session: Session, document: Document) -> Prediction | None
     return found
 
 
-def _choices(in_use: Sequence[tuple[Label, DescriptionVersion | None]]) -> list[LabelChoice]:
+def _choices(
+    in_use: Sequence[tuple[Label, DescriptionVersion | None]], parents: Mapping[int, Label]
+) -> list[LabelChoice]:
     taken = {label.digit for label, _ in in_use}
     left = (digit for digit in DIGITS if digit not in taken)
     return [
@@ -232,6 +235,7 @@ def _choices(in_use: Sequence[tuple[Label, DescriptionVersion | None]]) -> list[
             guideline=label.guideline,
             examples_positive=tuple(label.examples_positive),
             examples_tricky=tuple(label.examples_tricky),
+            parent=parents[label.id].name if label.id in parents and not parents[label.id].retired_at else "",
         )
         for label, version in in_use
     ]

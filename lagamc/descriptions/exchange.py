@@ -22,10 +22,14 @@ MAX_FIELD_CHARACTERS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LabelRecord:
-    """One label of a file; what the file does not speak of is None, and stays as it is when it is taken."""
+    """One label of a file; what the file does not speak of is None, and stays as it is when it is taken.
+
+    `parent` is the name of the label that it stands under, blank for none.
+    """
 
     name: str
     description: str | None = None
+    parent: str | None = None
     group: str | None = None
     colour: str | None = None
     digit: str | None = None

@@ -1,16 +1,22 @@
-"""The prompt by which a chat model refines a description, word for word as in section 3.2 of the paper."""
+"""What a chat model is asked: to refine a description, word for word as in section 3.2 of the paper, or to mend it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lagamc.descriptions.corrections import Kind
 from lagamc.errors import ConfigError
 
-__all__ = ["Example", "refinement_prompt"]
+__all__ = ["Example", "refinement_prompt", "rewording_prompt"]
 
 MAX_EXAMPLE_CHARACTERS = 1500
 OPEN, CLOSE = "\N{LEFT SINGLE QUOTATION MARK}", "\N{LEFT SINGLE QUOTATION MARK}"  # as printed in the paper
+FOUND = {
+    "missed": "A classifier missed this label in these documents; people added it:",
+    "rejected": "A classifier gave this label to these documents wrongly; people took it away:",
+}
+WANTED = {"missed": "covers such documents as well", "rejected": "no longer covers such documents"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,30 @@ def refinement_prompt(
         lines += [f'{unit} {number}: "{_line(example.text)}"', f"Prediction: {', '.join(example.labels)}"]
     lines.append(
         f"Task: Generate a suitable label description for {OPEN}{label}{CLOSE} that fits the context of this dataset."
+    )
+    return "\n".join(lines)
+
+
+def rewording_prompt(
+    *, label: str, description: str, dataset: str, kind: Kind, texts: Sequence[str], terms: Sequence[str]
+) -> str:
+    """The prompt that asks for a wording which heeds corrections of one kind.
+
+    Args:
+        label: its name.
+        description: the present one.
+        dataset: what the collection contains, in one sentence.
+        kind: whether the documents were missed, or the label was rejected for them.
+        texts: typical ones of these documents.
+        terms: words that set them apart.
+    """
+    lines = [f"Label: {label}", f"Description: {_line(description)}", f"Dataset: {_line(dataset)}", FOUND[kind]]
+    lines += [f'Text {number}: "{_line(text)}"' for number, text in enumerate(texts, start=1)]
+    if terms:
+        lines.append(f"Words that set them apart: {', '.join(terms)}")
+    lines.append(
+        f"Task: Reword the description in one or two sentences so that it {WANTED[kind]}, and keep what else it "
+        "says. Answer with the description alone."
     )
     return "\n".join(lines)
 

@@ -9,12 +9,14 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import label_batch, label_what_if
+from app.screens import label_batch, label_refine, label_versions, label_what_if
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
 from app.services.draft_jobs import BatchView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
+from lagamc.descriptions.refine import Budget
+from lagamc.errors import ConfigError
 
 OWN = "https://models.example.org/v1"
 
@@ -25,7 +27,7 @@ def read(monkeypatch):
     monkeypatch.setenv("LAGAMC_CHAT_KEY", "sk-environment")
     connection = ChatConnection([], None, OWN)
 
-    def call(url=OWN, key="", price_in=None, price_out=None):
+    def call(url=OWN, key="", price_in="", price_out=""):
         return connection.read(url, "small", key, 0.7, 2.0, price_in, price_out)[0]
 
     return call
@@ -38,10 +40,32 @@ def test_the_environments_key_goes_to_its_own_address_alone(read):
     assert read(url="https://other.example.org/v1", key="sk-typed").key == "sk-typed"
 
 
-def test_prices_left_empty_mean_that_no_cost_is_known(read):
-    """Gradio gives 0 for an empty number."""
-    assert read(price_in=0, price_out=0).priced is False
-    assert read(price_in=1, price_out=0).cost(1_000_000, 5) == 1.0
+def test_a_price_left_empty_is_unknown_and_0_is_a_price(read):
+    """With one price alone no cost is known; what is no price is refused."""
+    assert read().cost(1_000_000, 5) is None
+    assert read(price_in="1", price_out=" ").cost(1_000_000, 5) is None
+    assert read(price_in="1", price_out="0").cost(1_000_000, 5) == 1.0
+    for typed in ("-1", "nan", "inf", "a lot", "0,15"):
+        with pytest.raises(ConfigError, match="is no price"):
+            read(price_in=typed)
+
+
+def test_an_unknown_cost_is_never_told_as_0(read):
+    """Neither before anything is sent nor afterwards."""
+    budget = Budget(tokens=100)
+    assert label_refine.at_most(1, 300, None) == (
+        "Estimate for 1 draft: at most 300 tokens, cost unknown until both prices are typed."
+    )
+    assert label_refine.spent(budget, read()) == "100 tokens, cost unknown"
+    assert label_refine.spent(budget, read(price_in="0", price_out="0")) == "100 tokens, cost 0.00000"
+
+
+def test_a_wording_from_corrections_says_who_made_it():
+    """A chat model with what it took, or the terms alone."""
+    by_terms = {"kind": "missed", "documents": 3, "terms": ["dog"]}
+    by_model = {**by_terms, "answered_by": "m", "temperature": 0.7, "tokens_in": 90, "tokens_out": 10, "cost": None}
+    assert label_versions.origin("corrections", by_terms) == "3 missed documents"
+    assert label_versions.origin("corrections", by_model) == "3 missed documents, by m, temperature 0.7, 100 tokens"
 
 
 @pytest.fixture

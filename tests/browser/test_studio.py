@@ -170,6 +170,12 @@ def refine_and_accept(page: Page, folder: Path, httpserver: HTTPServer) -> None:
     expect(prompt).to_have_value(re.compile("^Label: noise\nInitial Description: "))
     sent = prompt.input_value() + "\nAnswer in one sentence."
     prompt.fill(sent)
+    estimate = page.locator("#refine-estimate")
+    expect(estimate).to_contain_text("Estimate for 2 drafts")
+    expect(estimate).to_contain_text("cost unknown")
+    page.locator("#price-in").locator("input, textarea").fill("1")
+    page.locator("#price-out").locator("input, textarea").fill("2")
+    expect(estimate).to_contain_text("tokens, cost 0.00")
     page.locator("#prompt-send").click()
     expect(page.locator("#refine-told")).to_contain_text("2 of 2 drafts")
     drafts = page.locator("#drafts-table tbody tr")
@@ -235,3 +241,33 @@ def test_a_project_that_sends_nothing_says_so(page: Page, httpserver: HTTPServer
     page.locator("#wikipedia-search").click()
     expect(page.locator(".toast-body").first).to_contain_text("forbids")
     assert httpserver.log == []
+
+
+def test_a_chat_model_words_what_was_corrected(page: Page, tmp_path: Path, httpserver: HTTPServer) -> None:
+    """The prompts stand there with an estimate before they are sent; a click opens the answer as a draft."""
+    page.get_by_role("tab", name="Review", exact=True).click()
+    boxes = page.locator("#review-labels input[type=checkbox]")
+    expect(boxes).to_have_count(10)
+    for place in range(10):  # whatever was proposed, this differs from it
+        boxes.nth(place).click()
+    page.locator("#review-save").click()
+    expect(page.locator("#review-last")).to_contain_text("corrected by Ada")
+    page.get_by_role("tab", name="Labels", exact=True).click()
+    inner(page, "Corrections")
+    page.locator("#corrected-labels tr[data-key]").first.click()
+    groups = page.locator("#correction-clusters tbody tr")
+    expect(groups).to_have_count(1)
+    expect(page.locator("#correction-estimate")).to_contain_text("cost unknown")
+    page.locator("#correction-prompts summary").click()
+    prompt = page.locator("#correction-prompts pre").inner_text()
+    shot(page, tmp_path, "corrections")
+    assert httpserver.log == []
+    page.locator("#correction-ask").click()
+    expect(page.locator("#correction-told")).to_contain_text("230 tokens, cost unknown")
+    expect(groups.first).to_contain_text("By small. Click to open as a draft")
+    assert json.loads(httpserver.log[0][0].data)["messages"][0]["content"] == prompt
+    groups.first.click()
+    inner(page, "Drafts")
+    expect(page.locator("#drafts-table")).to_contain_text("corrections")
+    page.locator("#drafts-table tbody tr").first.click()
+    expect(page.locator("#draft-about")).to_contain_text("missed documents, by small")

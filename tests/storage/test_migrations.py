@@ -77,6 +77,7 @@ def test_rows_of_the_first_revision_survive(tmp_path):
         assert labels.current_version(session, label_id=1).provenance == {}
         noise = labels.get(session, label_id=1)
         assert (noise.group, noise.digit, noise.examples_tricky, noise.merged_into_id) == ("", None, [], None)
+        assert noise.parent_id is None
         assert predictions.get(session, prediction_id=1).label_set_id is None
         assert session.connection().execute(text("PRAGMA foreign_key_check")).all() == []
     with database.write() as session:

@@ -21,6 +21,7 @@ RECORDS = st.lists(
         LabelRecord,
         name=NAMES,
         description=TEXTS,
+        parent=TEXTS,
         group=TEXTS,
         colour=st.just("#1d6b57"),
         digit=st.sampled_from(["", "1"]),
