@@ -58,7 +58,12 @@ def run(options: argparse.Namespace) -> None:
             raise ConfigError(f"--{name} must be at least 1, got {size}.")
     changes = {} if options.learning_rate is None else {"learning_rate": options.learning_rate}
     config = TrainingConfig(
-        backbone=options.backbone, epochs=options.epochs, seed=options.seed, device=options.device, **changes
+        backbone=options.backbone,
+        epochs=options.epochs,
+        seed=options.seed,
+        device=options.device,
+        decision="written",
+        **changes,
     )
     laboratory = Laboratory(
         options.data, options.runs, config=config, peers=_names(options.peers), chosen=_names(options.sets),
