@@ -34,6 +34,7 @@ from lagamc.checkpoint import verify_model_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
+from lagamc.decision import DecisionRule
 from lagamc.evaluation import evaluate_classifier
 
 PACKAGES = ("torch", "torchao", "onnxruntime", "openvino")
@@ -83,7 +84,7 @@ def as_it_is(folder: Path) -> Classifier:
         raise SystemExit(f"The engines serve models of the embedded family; {folder.name} is {config.resolved_family}.")
     return Classifier(
         load_backbone(folder, config, label_set).eval(), label_set, max_new_tokens=manifest.max_new_tokens,
-        threshold=manifest.threshold,
+        threshold=manifest.threshold, rule=DecisionRule(**manifest.rule),
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from lagamc.errors import TrainingError
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "one_ahead"]
 
 _POOL = 50  # batches that are shuffled together before they are sorted by length
 
@@ -42,9 +43,16 @@ class Batch:
     carried: Tensor  # (B, L) bool
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
+        """The same batch on another device; a GPU copies a pinned one while the processor goes on."""
+        return self._changed(lambda tensor: tensor.to(device, non_blocking=device.type == "cuda"))
+
+    def pinned(self) -> Batch:
+        """The same batch in memory that a GPU reads by itself."""
+        return self._changed(Tensor.pin_memory)
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> Batch:
         tensors: dict[str, Any] = {
-            name: value.to(device)
+            name: change(value)
             for name in self.__dataclass_fields__
             if isinstance(value := getattr(self, name), Tensor)
         }
@@ -155,6 +163,15 @@ class Batches:
             length = len(self._backbone.target_slots([label])) - 1
             yield first, first + length, label
             first += length + 1
+
+
+def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; a thread makes the next one while the caller works on the last."""
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        coming = maker.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = maker.submit(next, batches, None)
+            yield batch
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lagamc.backbone import Backbone
-from lagamc.batches import Batch, Batches
+from lagamc.batches import Batch, Batches, one_ahead
 from lagamc.callbacks import Callback
 from lagamc.checkpoint import read_json, recovered, replaced_folder
 from lagamc.config import TrainingConfig, recommended_epochs
@@ -101,7 +101,10 @@ class Trainer:
         while self.state.step < self.total_steps and not self._patience_ran_out():
             epoch, done = divmod(self.state.step, len(self.batches))
             self.backbone.train()
-            for position, batch in enumerate(self.batches.epoch(epoch)):
+            batches = self.batches.epoch(epoch)
+            if self.device.type == "cuda":
+                batches = one_ahead(map(Batch.pinned, batches))
+            for position, batch in enumerate(batches):
                 if position < done:
                     continue
                 if self._cancelled():

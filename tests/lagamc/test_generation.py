@@ -27,6 +27,7 @@ WORDS = [
     "tax", "thanks", "holes", "loud", "tree", "leak", "lamp", "driver", "bill",
 ]  # fmt: skip
 NOWHERE = 99_999  # a slot that no model can choose
+NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 TEXTS = ["a hole in the road", "loud", "bin bin rubbish near the shop today", "please", "drum party", "kerb sack smell"]
 
 
@@ -177,6 +178,18 @@ def test_learnt_sentences_take_few_passes(tiny, family, kind):
     backbone.float()
     written = assert_same(backbone, texts, descriptions.float(), max_new_tokens=60, batch_size=4)
     assert 2 * sum(document.passes for document in written) <= sum(len(document.slots) for document in written)
+
+
+@NEEDS_CUDA
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gpu_writes_the_same(tiny, family, dtype):
+    """Batches of one and more; long enough to know its sentences, so that no two logits are nearly equal."""
+    backbone, label_set = build(tiny, family, LABEL_SETS["shared beginnings"])
+    texts, descriptions = learnt(backbone, label_set, steps=600, fluent=0.1)
+    backbone.to("cuda", dtype)
+    for batch_size in (1, 4):
+        assert_same(backbone, texts, descriptions.to(dtype), max_new_tokens=60, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
