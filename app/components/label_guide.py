@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["label_guide"]
 
 TITLE = "What the labels mean"
-_DOT = Markup('<i class="lg-dot" style="background:{}"></i>')
 
 
 def label_guide(choices: Sequence[LabelChoice]) -> str:
@@ -32,7 +31,6 @@ def label_guide(choices: Sequence[LabelChoice]) -> str:
 
 
 def _fold(choice: LabelChoice) -> Markup:
-    dot = _DOT.format(choice.colour) if choice.colour else Markup("")
     key = Markup("<kbd>{}</kbd> ").format(choice.digit) if choice.digit else Markup("")
     under = markup.under(choice.parent)
     said = Markup("<p>{}</p>").format(choice.description)
@@ -42,4 +40,6 @@ def _fold(choice: LabelChoice) -> Markup:
         if examples:
             items = Markup("").join(Markup("<li>{}</li>").format(example) for example in examples)
             said += Markup("<p><b>{}</b></p><ul>{}</ul>").format(title, items)
-    return Markup("<details><summary>{}{}{}{}</summary>{}</details>").format(dot, key, choice.name, under, said)
+    return Markup("<details><summary>{}{}{}{}</summary>{}</details>").format(
+        markup.dot(choice.colour), key, choice.name, under, said
+    )

@@ -18,6 +18,7 @@ __all__ = [
     "Row",
     "chips",
     "clickable",
+    "dot",
     "facts",
     "moment",
     "note",
@@ -81,9 +82,16 @@ def _cells(template: Markup, contents: Iterable[object], right: set[int]) -> Mar
     )
 
 
-def chips(names: Iterable[str], *, empty: str = "no label") -> Markup:
-    """Label names side by side."""
-    found = Markup("").join(Markup('<span class="lg-chip">{}</span>').format(name) for name in names)
+def dot(colour: str) -> Markup:
+    """Show the colour of a label in front of its name; nothing without one."""
+    return Markup('<i class="lg-dot" style="background:{}"></i>').format(colour) if colour else Markup("")
+
+
+def chips(names: Iterable[str], colours: Mapping[str, str], *, empty: str = "no label") -> Markup:
+    """Label names side by side, those in `colours` with a dot."""
+    found = Markup("").join(
+        Markup('<span class="lg-chip">{}{}</span>').format(dot(colours.get(name, "")), name) for name in names
+    )
     return Markup('<span class="lg-chips">{}</span>').format(
         found or Markup('<i class="lg-muted">{}</i>').format(empty)
     )

@@ -16,6 +16,8 @@ from app.screens.evidence import evidence, origin, rule_in_words
 from app.services.documents import SEARCH_REACH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.container import Services
     from app.services.classification import ClassificationView
 
@@ -29,7 +31,7 @@ NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Nex
 PAGE_SIZE = 8
 MAX_EXCERPT_CHARACTERS = 110
 FIRST_PAGE = ((0,), None)
-TYPED_THRESHOLD = "(view, typed, slider) => [view, slider, 0]"
+TYPED_THRESHOLD = "(project, view, typed, slider) => [project, view, slider, 0]"
 
 
 def build(services: Services, bar: ProjectBar) -> None:
@@ -86,20 +88,31 @@ def build(services: Services, bar: ProjectBar) -> None:
         if not text.strip():
             raise AppError("There is no text to classify. Paste one first.")
         view = services.classification.classify_text(require_project(project_id), text, threshold=own)
-        return view, "", *_answer(view)
+        return view, "", *_answer(view, services.labels.colours(project_id))
 
-    def run_document(own: float | None, event: gr.EventData) -> tuple[Any, ...]:
+    def run_document(project_id: int, own: float | None, event: gr.EventData) -> tuple[Any, ...]:
         document_id = int(event.key)
         view = services.classification.classify_document(document_id, threshold=own)
-        return view, markup.passage(services.documents.get(document_id).text), *_answer(view)
+        return (
+            view,
+            markup.passage(services.documents.get(document_id).text),
+            *_answer(view, services.labels.colours(project_id)),
+        )
 
-    def decide(view: ClassificationView | None, value: float | None, _slider: float) -> tuple[Any, ...]:
+    def decide(
+        project_id: int, view: ClassificationView | None, value: float | None, _slider: float
+    ) -> tuple[Any, ...]:
         if value is None:  # emptied, to type another
             return tuple(gr.skip() for _ in range(4))
         if view is None:
             return None, gr.skip(), gr.skip(), value
         view = services.classification.decide(view, value)
-        return view, _decided(view), evidence(view.rows, view.threshold, trained=view.trained), value
+        return (
+            view,
+            _decided(view, services.labels.colours(project_id)),
+            evidence(view.rows, view.threshold, trained=view.trained),
+            value,
+        )
 
     def listed(project_id: int, words: str, begins: tuple[int, ...]) -> tuple[Any, ...]:
         if not project_id:
@@ -143,11 +156,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         show_progress_on=decided,
         **INFERENCE,
     )
-    on(documents.select, run_document, own_threshold, shown, show_progress_on=decided, **INFERENCE)
+    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
     on(
         threshold.input,
         decide,
-        [result, typed, threshold],
+        [bar.project, result, typed, threshold],
         [result, decided, table, own_threshold],
         js=TYPED_THRESHOLD,
         trigger_mode="always_last",
@@ -162,19 +175,19 @@ def build(services: Services, bar: ProjectBar) -> None:
         on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
 
 
-def _answer(view: ClassificationView) -> tuple[Any, ...]:
+def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:
     by_rule = rule_in_words(view.result.rule) if view.trained else ""
     return (
         origin(view.model_name, trained=view.trained) + by_rule,
-        _decided(view),
+        _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
         evidence(view.rows, view.threshold, trained=view.trained),
     )
 
 
-def _decided(view: ClassificationView) -> str:
-    empty = f"no label: every sentence lies below {view.threshold:.2f}"
-    return str(Markup("<p><b>Labels</b> {}</p>").format(markup.chips(view.labels, empty=empty)))
+def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:
+    chips = markup.chips(view.labels, colours, empty="no label: every sentence abstains")
+    return str(Markup("<p><b>Labels</b> {}</p>").format(chips))
 
 
 def _excerpt(text: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["LabelEditor", "blank", "judged", "label_editor", "near_rival", "proposed", "shown", "wire"]
 
 NEW = "<h3>New label</h3>"
+# Marks the row of the open label without laying out the table again, which would scroll it back to its top.
+OPEN = Markup('<style>#labels-table tr[data-key="{}"] {{ --lg-open: var(--color-accent) }}</style>')
 CLEAR = "Nothing to mend."
 REMEMBERED = 100  # wordings that undo can go back to
 
@@ -155,7 +157,8 @@ def shown(label: LabelView, *, known: int | None = None) -> tuple[Any, ...]:
     """Return the updates that open a label, or that keep what is being written about it at the version `known`."""
     kept = known is not None and known == label.version
     retired = " (retired)" if label.retired else ""
-    heading = Markup("<h3>{}{}{}</h3>").format(label.name, retired, markup.under(label.parent))
+    name = Markup("<h3>{}{}{}{}</h3>").format(markup.dot(label.colour), label.name, retired, markup.under(label.parent))
+    heading = OPEN.format(label.id) + name
     return (
         label.id,
         label.version,

@@ -138,7 +138,8 @@ def build(services: Services, bar: ProjectBar) -> None:
 
 
 def _name(label: LabelView) -> Markup:
-    return Markup("{}{}{}").format(label.name, " (retired)" if label.retired else "", markup.under(label.parent))
+    retired = " (retired)" if label.retired else ""
+    return Markup("{}{}{}{}").format(markup.dot(label.colour), label.name, retired, markup.under(label.parent))
 
 
 def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:

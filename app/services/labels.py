@@ -42,6 +42,7 @@ class LabelView:
     retired: bool
     position: int
     parent: str
+    colour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,12 @@ class LabelService:
             tuple(version.id for _, version in found if version is not None),
         )
 
+    def colours(self, project_id: int) -> dict[str, str]:
+        """Return {name: colour} of the labels that have one, retired ones included."""
+        with self._database.read() as session:
+            found = labels.by_name(session, project_id=project_id, include_retired=True).values()
+        return {label.name: label.colour for label in found if label.colour}
+
     def list(self, project_id: int, *, include_retired: bool = False) -> list[LabelView]:
         """Return a project's labels by position."""
         with self._database.read() as session:
@@ -230,4 +237,5 @@ def _view(label: LabelRow, version: DescriptionVersion | None, carried: int, par
         retired=label.retired_at is not None,
         position=label.position,
         parent=parent.name if parent and parent.retired_at is None else "",
+        colour=label.colour,
     )

@@ -110,3 +110,31 @@ def test_a_label_set_goes_out_and_comes_back_changed(page: Page, tmp_path: Path)
     expect(page.locator("#labels-table")).to_contain_text("Somebody is kept awake by a loud sound.")
     expect(page.locator("#labels-table")).to_contain_text("praise")
     expect(page.locator("#labels-table")).not_to_contain_text("animals")
+
+
+def test_parent_and_colour_stand_beside_the_name_and_the_open_row_is_marked(page: Page) -> None:
+    """In the table, the editor, Classify and Review."""
+    noise = page.locator("#labels-table tr[data-key]", has_text="noise").first
+    parks = page.locator("#labels-table tr[data-key]", has_text="parks").first
+    plain = "rgba(0, 0, 0, 0) 3px 0px 0px 0px inset"
+    noise.click()
+    expect(page.locator("#label-editor h3")).to_have_text("noise")
+    expect(noise).not_to_have_css("box-shadow", plain)
+    expect(parks).to_have_css("box-shadow", plain)
+    inner(page, "For reviewers")
+    page.locator("#label-parent input").click()
+    page.get_by_role("option", name="parks", exact=True).click()
+    page.locator("#label-colour").locator("input, textarea").fill("#1d6b57")
+    page.locator("#label-reviewers-save").click()
+    expect(noise.locator("td").first).to_have_text("noise under parks")
+    expect(page.locator("#label-editor h3")).to_have_text("noise under parks")
+    for place in (noise, page.locator("#label-editor h3")):
+        expect(place.locator(".lg-dot")).to_have_css("background-color", "rgb(29, 107, 87)")
+    expect(noise).not_to_have_css("box-shadow", plain)
+    page.get_by_role("tab", name="Classify", exact=True).click()
+    page.locator("#classify-text textarea").fill("Somebody is disturbed by noise from neighbours, venues and alarms.")
+    page.locator("#classify-run").click()
+    chip = page.locator("#classify-labels .lg-chip", has_text="noise")
+    expect(chip.locator(".lg-dot")).to_have_css("background-color", "rgb(29, 107, 87)", timeout=120_000)
+    page.get_by_role("tab", name="Review", exact=True).click()
+    expect(page.locator("#review-guide summary", has_text="noise")).to_contain_text("under parks", timeout=120_000)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import AppError
-from app.services.label_lifecycle import LifecycleService
+from app.services.label_lifecycle import LabelAttributes, LifecycleService
 from app.services.labels import LabelService
 from lagamc.errors import LabelError
 from storage import labels
@@ -24,6 +24,16 @@ def service(database):
 @pytest.fixture
 def lifecycle(database):
     return LifecycleService(database)
+
+
+def test_colours_are_by_name(database, project_id, label_ids):
+    """Labels without one are left out; a retired one keeps its own."""
+    lifecycle, service = LifecycleService(database), LabelService(database)
+    lifecycle.edit(label_ids["noise"], LabelAttributes(colour="#1D6B57"), "ann")
+    lifecycle.retire(label_ids["noise"], "ann")
+    assert service.colours(project_id) == {"noise": "#1d6b57"}
+    listed = service.list(project_id, include_retired=True)
+    assert [label.colour for label in listed] == ["#1d6b57", "", ""]
 
 
 def test_every_saved_wording_is_kept(service, label_ids, project_id):
