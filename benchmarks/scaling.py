@@ -53,7 +53,7 @@ LABELS = (10, 100, 1_000, 10_000)
 TAUGHT_LABELS, STEPS, BATCH, DOCUMENTS, SEED = 8, 2_000, 16, 16, 13
 FLUENT = 0.05  # cross-entropy of a whole target at which a description is known by heart
 VOCABULARY = {"bert.embeddings.word_embeddings.weight", "cls.predictions.bias"}  # weights with a row a token
-UNLIKELY = -100.0  # output bias of a token that no description had in training
+UNLIKELY = -40.0  # output bias of a token that no description had in training; e^-100 has no normal float32
 FIRST_WORD = 1_996  # BERT's word pieces are sorted by frequency from here on
 
 

@@ -12,7 +12,7 @@ from lagamc.trie import DescriptionTrie, Node
 
 __all__ = ["ConstrainedDraft", "Draft", "Question"]
 
-MOST_GUESSED = 6  # labels of a document; where more seem likely, most of them are not carried
+MOST_GUESSED = 6  # labels of a document; where more seem likely, most are not carried, and none but the next is guessed
 
 
 class Question(NamedTuple):
@@ -42,7 +42,7 @@ class Draft:
         self._separator, self._end, self._max_slots = separator, end, max_slots
         self._likely = log_odds > 0
         if np.count_nonzero(self._likely) > MOST_GUESSED:
-            self._likely = log_odds >= np.partition(log_odds, -MOST_GUESSED)[-MOST_GUESSED]
+            self._likely = np.zeros_like(self._likely)
         self._node = trie.root
         self._said: list[int] = []
 

@@ -103,7 +103,7 @@ class EmbeddedBackbone(Backbone):
     def prepack(self) -> None:
         """Make encoder and decoder faster on a CPU; from here on they give no gradient."""
         super().prepack()
-        prepack(self.generator.decoder.bert)
+        prepack(self.generator.decoder.bert, self.generator.decoder.cls)
 
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)

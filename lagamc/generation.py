@@ -122,7 +122,7 @@ def _generate_batch(
 
 
 def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterator[list[tuple[int, int, float]]]:
-    """Place, slot and log-probability of the likeliest choice for each question of each row; logits are (Q, V)."""
+    """Place, slot and log-probability of the likeliest choice for each question; logits (Q, V) are used up."""
     asked = enumerate(question.choices for own in questions for question in own)
     limited = {number: slots for number, slots in asked if slots is not None}
     if limited:
@@ -132,7 +132,8 @@ def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterato
         allowed[np.repeat(numbers, sizes), np.concatenate(list(limited.values()))] = 0.0
         logits = logits + allowed
     best = logits.max(dim=-1)
-    answers = zip(best.indices.tolist(), (best.values - logits.logsumexp(dim=-1)).tolist(), strict=True)
+    mass = logits.sub_(best.values.unsqueeze(-1)).exp_().sum(dim=-1)  # in place: thousands of labels fill megabytes
+    answers = zip(best.indices.tolist(), (-mass.log()).tolist(), strict=True)
     for own in questions:
         yield [(question.place, *next(answers)) for question in own]
 

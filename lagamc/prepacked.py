@@ -30,18 +30,21 @@ class PrepackedLinear(nn.Module):
         return product
 
 
-def prepack(transformer: Any) -> None:
-    """Replace the linear layers of a `BertModel`'s layers, where the processor and the number format allow it."""
+def prepack(transformer: Any, head: Any = None) -> None:
+    """Replace the linear layers of a `BertModel`'s layers, and of the `head` after them where there is one, if the
+    processor and the number format allow it.
+    """
     weight = transformer.embeddings.word_embeddings.weight
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or not _has_onednn():
         return
     for layer in transformer.encoder.layer:
         if transformer.config.hidden_act == "gelu" and not isinstance(layer.intermediate, PrepackedLinear):
             layer.intermediate = PrepackedLinear(layer.intermediate.dense, gelu=True)
-        for module in list(layer.modules()):
-            for name, child in module.named_children():
-                if isinstance(child, nn.Linear):
-                    setattr(module, name, PrepackedLinear(child))
+    parts = [transformer.encoder.layer, head] if head is not None else [transformer.encoder.layer]
+    for module in [module for part in parts for module in part.modules()]:
+        for name, child in module.named_children():
+            if isinstance(child, nn.Linear):
+                setattr(module, name, PrepackedLinear(child))
 
 
 def _has_onednn() -> bool:
