@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import resource
 import sys
 import time
@@ -14,9 +13,8 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
-from lagamc.decision import WIDEST, WRITTEN_ONLY
 from lagamc.errors import DatasetError, LabelError
-from lagamc.evaluation import chosen_rule, decided, evaluate
+from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.trainer import Trainer
 
@@ -57,22 +55,18 @@ def train_run(
     trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
     state = trainer.fit()
 
-    measured = functools.partial(
-        evaluate, backbone, label_set, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
-        cancelled=cancelled,
-    )  # fmt: skip
-    on_dev = measured(dev, rule=WIDEST)
-    rule = chosen_rule(on_dev, config.metric) if config.decision == "probability" else WRITTEN_ONLY
-    dev_figures = decided(on_dev, rule).metrics.summary()
     test = None
     if asked is not None:
-        test = measured(asked, rule=rule).metrics.summary()
+        test = evaluate(
+            backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
+            rule=state.rule, cancelled=cancelled,
+        ).metrics.summary()  # fmt: skip
     write_model_folder(
         folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-        max_new_tokens=trainer.max_new_tokens, rule=rule, dev=dev_figures, test=test,
+        max_new_tokens=trainer.max_new_tokens, rule=state.rule, dev=state.best, test=test,
     )  # fmt: skip
     figures = {
-        "dev": dev_figures, "test": test, "best_epoch": state.best_epoch,
+        "dev": state.best, "test": test, "best_epoch": state.best_epoch,
         "seconds": round(time.monotonic() - began, 2), "peak_memory_mb": peak_memory_mb(), "model": "model",
     }  # fmt: skip
     for callback in callbacks:

@@ -22,8 +22,9 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import read_json, recovered, replaced_folder
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.corpus import Corpus, Example
+from lagamc.decision import WIDEST, WRITTEN_ONLY, DecisionRule
 from lagamc.errors import Cancelled, CheckpointError, TrainingError
-from lagamc.evaluation import evaluate
+from lagamc.evaluation import chosen_rule, decided, evaluate
 from lagamc.labels import LabelSet
 from lagamc.losses import HybridLoss, description_loss
 from lagamc.precision import chosen_device, chosen_precision, reproducible
@@ -41,7 +42,8 @@ class TrainingState:
     step: int = 0
     elapsed: float = 0.0  # seconds of training, earlier sessions of a resumed run included
     best_epoch: int = 0
-    best: dict[str, float] = field(default_factory=dict)  # dev figures of the best epoch
+    best: dict[str, float] = field(default_factory=dict)  # dev figures of the best epoch, by its best rule
+    rule: DecisionRule = WRITTEN_ONLY  # that rule
 
 
 class Trainer:
@@ -50,7 +52,7 @@ class Trainer:
     Args:
         backbone: what learns; changed in place.
         label_set: in target order.
-        train, dev: dev decides which epoch is kept, by free-running micro-F1.
+        train, dev: dev decides which epoch is kept and how its labels are decided, free-running, by `config.metric`.
         folder: where checkpoint/ lies; training goes on from there when it exists.
         callbacks: told of every event.
         cancelled: asked before every step.
@@ -187,12 +189,16 @@ class Trainer:
         return {name: values.to(self.device) for name, values in features.items()}
 
     def _evaluate(self, epoch: int) -> None:
-        report = evaluate(self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
-                          threshold=self.config.threshold, cancelled=self._cancelled)  # fmt: skip
-        figures = report.metrics.summary()
+        by_probability = self.config.decision == "probability"
+        report = evaluate(
+            self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
+            threshold=self.config.threshold, rule=WIDEST if by_probability else WRITTEN_ONLY, cancelled=self._cancelled,
+        )  # fmt: skip
+        rule = chosen_rule(report, self.config.metric) if by_probability else WRITTEN_ONLY
+        figures = decided(report, rule).metrics.summary()
         best = not self.state.best or figures[self.config.metric] > self.state.best[self.config.metric]
         if best:
-            self.state.best_epoch, self.state.best = epoch, figures
+            self.state.best_epoch, self.state.best, self.state.rule = epoch, figures, rule
             self._best_weights = self._weights()
         self._notify(
             "evaluation", step=self.state.step, epoch=epoch, best=best,
@@ -289,7 +295,8 @@ class Trainer:
 
     def _resume(self) -> None:
         folder = self._checkpoint_folder
-        self.state = TrainingState(**read_json(folder / "state.json"))
+        saved = read_json(folder / "state.json")
+        self.state = TrainingState(**saved | {"rule": DecisionRule(**saved["rule"])})
         try:
             self._load_weights(load_file(folder / "weights.safetensors"))
             moments = load_file(folder / "optimizer.safetensors")

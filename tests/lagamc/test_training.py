@@ -39,7 +39,10 @@ def test_a_tiny_model_learns_to_write_its_descriptions(trained, corpora, events)
     majority = 2 * hits / (len(corpora["test"]) + sum(len(example.labels) for example in corpora["test"]))
     assert end["test"]["micro_f1"] > majority + 0.2
     assert next(row["type"] for row in events(trained)) == "started"
-    assert {row["epoch"] for row in events(trained, "evaluation")} >= {1, 2}
+    evaluations = events(trained, "evaluation")
+    assert {row["epoch"] for row in evaluations} >= {1, 2}
+    [best] = [row for row in evaluations if row["epoch"] == end["best_epoch"]]
+    assert best["micro_f1"] == max(row["micro_f1"] for row in evaluations) == end["dev"]["micro_f1"]
 
 
 def test_a_loaded_model_gives_the_figures_it_was_saved_with(trained, corpora, label_set):
@@ -48,6 +51,8 @@ def test_a_loaded_model_gives_the_figures_it_was_saved_with(trained, corpora, la
     classifier = Classifier.load(trained / "model")
     report = evaluate_classifier(classifier, corpora["test"])
     assert report.metrics.micro_f1 == pytest.approx(manifest.test["micro_f1"])
+    on_dev = evaluate_classifier(classifier, corpora["dev"])
+    assert on_dev.metrics.micro_f1 == pytest.approx(manifest.dev["micro_f1"])
     assert manifest.training_data_hash == corpora["train"].hash
     assert set(classifier.label_set) == set(label_set)
     written = {sentence.text for result in report.results for sentence in result.sentences}
@@ -149,13 +154,15 @@ def trainer_of(folder):
 
 def test_a_run_that_stopped_early_is_not_trained_on_when_resumed(make_run):
     """Patience holds where the process was killed between the last checkpoint and the model folder."""
-    folder = make_run(epochs=20, patience=1, learning_rate=1e-7, new_layer_rate=0.1)  # dev figures never rise
+    # The sentences' dev figures never rise.
+    folder = make_run(epochs=20, patience=1, learning_rate=1e-7, new_layer_rate=0.1, decision="written")
     first = trainer_of(folder)
     first.fit()
     assert 0 < first.state.step < first.total_steps
     again = trainer_of(folder)
     again.fit()
     assert (again.state.step, again.state.best_epoch) == (first.state.step, first.state.best_epoch)
+    assert again.state.rule == first.state.rule
 
 
 def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):
