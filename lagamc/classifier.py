@@ -11,22 +11,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
-from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult, judged
-from lagamc.encoder import SentenceEncoder
+from lagamc.decision import WRITTEN_ONLY, ZERO_SHOT, DecisionRule, DocumentResult, SentenceResult, judged
 from lagamc.generation import Generated, generate
-from lagamc.labels import LabelSet
+from lagamc.labels import Label, LabelSet
+from lagamc.loaded import sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
-from lagamc.prepacked import PrepackedLinear
 from lagamc.streaming import CHUNK, Advance, Progress, answered
 
-__all__ = ["Classifier", "UntrainedClassifier", "megabytes"]
+__all__ = ["Classifier"]
 
 
 class Classifier:
@@ -34,7 +33,7 @@ class Classifier:
 
     Args:
         backbone: the model.
-        label_set: in target order.
+        label_set: in target order; after the labels that the model was trained on there may be others (zero-shot).
         max_new_tokens: where a text that does not end is cut.
         threshold: the cosine below which a sentence is abstained.
         matching: exact, or approximate for very many labels.
@@ -56,6 +55,7 @@ class Classifier:
         self.threshold = check_threshold(threshold)
         self.rule = rule
         self._max_new_tokens = max_new_tokens
+        self._matching: Matching = matching
         self._constrained = constrained
         self._descriptions = embeddings["trained"]  # (L, D)
         self._compared = embeddings.get("matching", self._descriptions)  # (L, D')
@@ -86,10 +86,35 @@ class Classifier:
         )  # fmt: skip
 
     @property
+    def zero_shot(self) -> tuple[str, ...]:
+        """Names of the labels that were added after training."""
+        return self.label_set.names[len(self.backbone.trie) :]
+
+    def with_labels(self, labels: Iterable[Label]) -> Classifier:
+        """The same weights with labels that were added after training, each known by its description alone.
+
+        What the model writes stays as it was. An added label is given where the description term finds it more
+        probable than not, or where a sentence is nearest to its description.
+
+        Raises:
+            LabelError: no label, or one whose name or description is there already.
+        """
+        added = LabelSet(labels)
+        embeddings = self.backbone.embed_descriptions(added.descriptions)
+        return Classifier(
+            self.backbone, LabelSet([*self.label_set, *added]), max_new_tokens=self._max_new_tokens,
+            threshold=self.threshold, matching=self._matching, constrained=self._constrained, rule=self.rule,
+            embeddings={
+                "trained": torch.cat([self._descriptions, embeddings["trained"]]),
+                "matching": torch.cat([self._compared, embeddings.get("matching", embeddings["trained"])]),
+            },
+        )  # fmt: skip
+
+    @property
     def sizes(self) -> dict[int, int]:
         """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
         return {
-            **_sizes(self.backbone), **_sizes(self.backbone.matching_encoder),
+            **sizes(self.backbone), **sizes(self.backbone.matching_encoder),
             **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
         }  # fmt: skip
 
@@ -139,18 +164,23 @@ class Classifier:
 
     def _evidence(self, document: Generated, matches: Mapping[str, Match]) -> Iterator[SentenceResult]:
         """What was written, and then the labels that were not but are probable enough, the most probable first."""
-        probabilities = _sigmoid(document.log_odds)
+        probabilities, trained = _sigmoid(document.log_odds), len(self.backbone.trie)
         said = set()
         for sentence in document.sentences:
             match = matches[sentence.text]
             said.add(label := self.label_set.index(match.label))
-            probability = float(probabilities[label])
-            yield SentenceResult(sentence.text, match, sentence.log_probability, False, probability)
-        probable = np.flatnonzero(probabilities > self.rule.unwritten)
+            yield SentenceResult(
+                sentence.text, match, sentence.log_probability, False, float(probabilities[label]), label >= trained
+            )
+        enough = np.full(len(probabilities), self.rule.unwritten)
+        enough[trained:] = ZERO_SHOT
+        probable = np.flatnonzero(probabilities > enough)
         for label in sorted(set(probable.tolist()) - said, key=lambda label: -probabilities[label]):
             cosine = float(self.backbone.scorer.cosines(torch.tensor(document.log_odds[label])))
             match = Match(self.label_set.names[label], cosine, None, None, None)
-            yield SentenceResult(self.label_set.descriptions[label], match, None, False, float(probabilities[label]))
+            yield SentenceResult(
+                self.label_set.descriptions[label], match, None, False, float(probabilities[label]), label >= trained
+            )
 
     @property
     def separator(self) -> str:
@@ -186,88 +216,6 @@ class Classifier:
         return embeddings
 
 
-class UntrainedClassifier:
-    """Before anything is trained: the frozen encoder compares the document with every description.
-
-    Each sentence of a result is a stored description, nearest first, and its match says how near the
-    document lies; the runner-up is the next one.
-
-    Args:
-        label_set: what is compared with.
-        like: one of another label set, whose encoder is shared and whose embeddings are used again.
-        device: where the encoder goes if it has to be loaded.
-    """
-
-    SHOWN = 5
-
-    def __init__(self, label_set: LabelSet, *, like: UntrainedClassifier | None = None, device: str = "auto") -> None:
-        self.label_set = label_set
-        self.threshold = 0.25
-        self.encoder: SentenceEncoder = (
-            like.encoder if like else SentenceEncoder.load().to(chosen_device(device)).eval()
-        )
-        known = {} if like is None else dict(zip(like.label_set.descriptions, like.embeddings, strict=True))
-        if new := [text for text in label_set.descriptions if text not in known]:
-            known.update(zip(new, self.encoder.encode(new), strict=True))
-        self.embeddings: Tensor = torch.stack([known[text] for text in label_set.descriptions])  # (L, D)
-
-    @property
-    def sizes(self) -> dict[int, int]:
-        """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
-        return {**_sizes(self.encoder), self.embeddings.data_ptr(): self.embeddings.nbytes}
-
-    def classify(self, texts: Sequence[str], *, threshold: float | None = None) -> list[DocumentResult]:
-        """Classify documents, in order; labels are the descriptions above the threshold.
-
-        Raises:
-            ConfigError: the threshold is no cosine.
-        """
-        return list(self.stream(texts, threshold=threshold))
-
-    def stream(
-        self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
-        progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
-        turn: contextlib.AbstractContextManager[object] | None = None,
-    ) -> Iterator[DocumentResult]:  # fmt: skip
-        """Classify any number of documents as `Classifier.stream` does. Raises ConfigError and Cancelled."""
-        decided = self.threshold if threshold is None else check_threshold(threshold)
-        return answered(
-            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
-            progress=progress, cancelled=cancelled, turn=turn,
-        )  # fmt: skip
-
-    def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
-        cosines = (self.encoder.encode(texts) @ self.embeddings.T).clamp(-1, 1)  # (N, L)
-        best = cosines.topk(min(self.SHOWN + 1, cosines.shape[1]), dim=1)
-        return [
-            judged(text, self._ranked(labels, values), threshold)
-            for text, labels, values in zip(texts, best.indices.tolist(), best.values.tolist(), strict=True)
-        ]
-
-    def _ranked(self, labels: Sequence[int], cosines: Sequence[float]) -> list[SentenceResult]:
-        names, ranked = self.label_set.names, []
-        for rank, (label, cosine) in enumerate(zip(labels[: self.SHOWN], cosines, strict=False)):
-            match = Match(names[label], cosine, None, None, None)
-            if rank + 1 < len(labels):
-                runner_up = cosines[rank + 1]
-                match = Match(names[label], cosine, names[labels[rank + 1]], runner_up, cosine - runner_up)
-            ranked.append(SentenceResult(self.label_set.descriptions[label], match, None, False))
-        return ranked
-
-
 def _sigmoid(log_odds: NDArray[np.float32]) -> NDArray[np.float64]:
     odds: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds.astype(np.float64)))
     return odds
-
-
-def megabytes(classifiers: Iterable[Classifier | UntrainedClassifier]) -> float:
-    """Memory of loaded classifiers in MB; what several of them share counts once."""
-    sizes: dict[int, int] = {}
-    for classifier in classifiers:
-        sizes |= classifier.sizes
-    return sum(sizes.values()) / 1024 / 1024
-
-
-def _sizes(model: nn.Module) -> dict[int, int]:
-    packed = {id(module): module.nbytes for module in model.modules() if isinstance(module, PrepackedLinear)}
-    return packed | {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}

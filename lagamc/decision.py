@@ -10,7 +10,16 @@ from itertools import product
 from lagamc.errors import ConfigError
 from lagamc.matcher import Match, check_threshold
 
-__all__ = ["CANDIDATES", "WIDEST", "WRITTEN_ONLY", "DecisionRule", "DocumentResult", "SentenceResult", "judged"]
+__all__ = [
+    "CANDIDATES",
+    "WIDEST",
+    "WRITTEN_ONLY",
+    "ZERO_SHOT",
+    "DecisionRule",
+    "DocumentResult",
+    "SentenceResult",
+    "judged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class DecisionRule:
 
 WRITTEN_ONLY = DecisionRule()  # the paper's: every sentence decides its label (section 5.4)
 
+ZERO_SHOT = 0.5  # probability above which a label that the model cannot write is given
+
 # Few and far apart: on 50 dev documents of CAVES a finer grid chose rules that lost a point of test micro-F1.
 CANDIDATES = (
     DecisionRule(0.2, 0.5),  # the first of equally good ones is taken
@@ -70,6 +81,7 @@ class SentenceResult:
     log_probability: float | None  # mean a token
     abstained: bool
     probability: float | None = None  # that the document carries the label; None where nothing was trained
+    zero_shot: bool = False  # whether the label was added after training, so that its description is all one knows
 
     @property
     def written(self) -> bool:
@@ -106,7 +118,7 @@ def judged(
             return item.match.cosine < threshold
         if item.written:
             return item.match.cosine < threshold or item.probability < rule.written
-        return item.probability <= rule.unwritten
+        return item.probability <= (ZERO_SHOT if item.zero_shot else rule.unwritten)
 
     answered = tuple(dataclasses.replace(item, abstained=abstained(item)) for item in sentences)
     labels = tuple(dict.fromkeys(item.match.label for item in answered if not item.abstained))

@@ -56,7 +56,8 @@ def generate(
     Args:
         backbone: the model, put into evaluation mode meanwhile.
         texts: documents.
-        descriptions: (L, D) embeddings of the label set's descriptions by the backbone's encoder.
+        descriptions: (L, D) embeddings of descriptions by the backbone's encoder: those of its label set, in its
+            order, and after them any that it is not to write but to be compared with.
         max_new_tokens: where a text that does not end is cut.
         batch_size: documents generated for at a time.
         constrained: whether the output is made of descriptions alone, each at most once.
@@ -96,7 +97,7 @@ def _generate_batch(
     likely = log_odds.float().cpu().numpy()
     drafts = [
         kind(
-            backbone.trie, odds, separator=backbone.separator_slot, end=backbone.end_slot,
+            backbone.trie, odds[: len(backbone.trie)], separator=backbone.separator_slot, end=backbone.end_slot,
             max_slots=min(max_new_tokens, backbone.max_positions),
         )
         for odds in likely

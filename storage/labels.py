@@ -194,6 +194,16 @@ def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping
     return changes
 
 
+def added_since(
+    session: Session, *, project_id: int, pinned: Sequence[Mapping[str, Any]]
+) -> list[tuple[Label, DescriptionVersion]]:
+    """Return the described labels in use that a model version did not learn and that stand for none it did."""
+    learnt = {entry["label_id"] for entry in pinned}
+    learnt |= {label.id for label in standing(session, label_ids=learnt).values()}
+    found = described(session, project_id=project_id)
+    return [(label, version) for label, version in found if version is not None and label.id not in learnt]
+
+
 def standing(session: Session, *, label_ids: Iterable[int]) -> dict[int, Label]:
     """Return {label id: the label that stands for it now}: itself, or where merges have led."""
     found = {}

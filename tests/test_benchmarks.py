@@ -84,7 +84,7 @@ def test_unseen_labels_are_reported_apart(run):
 def test_other_settings_take_the_place_of_what_was_measured_before(run, tmp_path, monkeypatch):
     """A mean over rows of different settings would be a figure of none."""
 
-    def ours(_folder, split, config, **_):
+    def ours(_folder, split, config, _unseen, **_):
         none = np.zeros((len(split.test), len(split.label_set)), dtype=bool)
         row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(FIGURES, 0.0)}
         return row, none, none, split.label_set

@@ -12,7 +12,7 @@ from app.components.events import INFERENCE, on
 from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
 from app.errors import AppError
 from app.screens import classify_file
-from app.screens.evidence import evidence, origin, rule_in_words
+from app.screens.evidence import added_labels, evidence, origin, rule_in_words
 from app.services.documents import SEARCH_REACH
 
 if TYPE_CHECKING:
@@ -107,10 +107,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         if view is None:
             return None, gr.skip(), gr.skip(), value
         view = services.classification.decide(view, value)
+        colours = services.labels.colours(project_id)
         return (
             view,
-            _decided(view, services.labels.colours(project_id)),
-            evidence(view.rows, view.threshold, trained=view.trained),
+            _decided(view, colours),
+            evidence(view.rows, view.threshold, colours, trained=view.trained),
             value,
         )
 
@@ -178,10 +179,10 @@ def build(services: Services, bar: ProjectBar) -> None:
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:
     by_rule = rule_in_words(view.result.rule) if view.trained else ""
     return (
-        origin(view.model_name, trained=view.trained) + by_rule,
+        origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added),
         _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
-        evidence(view.rows, view.threshold, trained=view.trained),
+        evidence(view.rows, view.threshold, colours, trained=view.trained),
     )
 
 

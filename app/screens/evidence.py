@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from app.components import markup
+from lagamc.decision import ZERO_SHOT as GIVEN_FROM
 from lagamc.decision import DecisionRule
 
 if TYPE_CHECKING:
     from app.services.classification import SentenceRow
 
-__all__ = ["evidence", "origin", "rule_in_words"]
+__all__ = ["added_labels", "evidence", "origin", "rule_in_words"]
 
 HEADERS = ("Generated sentence", "Label", "Cosine", "Runner-up", "Cosine", "Margin", "Probability")
 RANKED_HEADERS = ("Stored description", *HEADERS[1:-1])
 UNWRITTEN = "Not written, but probable: {}"
+ZERO_SHOT = "Probable by its description alone, which the model never learnt to write: {}"
 UNTRAINED = (
     "Untrained: nothing has been trained in this project yet. These are stored descriptions ranked by their "
     "cosine to the whole text, not generated sentences. Train a model to get those."
 )
 
 
-def evidence(rows: Iterable[SentenceRow], threshold: float, *, trained: bool) -> str:
-    """Lay out the sentences in order; abstained ones are muted and say why."""
+def evidence(rows: Iterable[SentenceRow], threshold: float, colours: Mapping[str, str], *, trained: bool) -> str:
+    """Lay out the sentences in order, labels with their colours; abstained ones are muted and say why."""
     return markup.table(
         HEADERS if trained else RANKED_HEADERS,
-        (_row(row, threshold, trained=trained) for row in rows),
+        (_row(row, threshold, colours, trained=trained) for row in rows),
         empty="The model generated no sentence for this text, and no label is probable without one.",
         numeric=(2, 4, 5, 6),
     )
@@ -51,15 +53,28 @@ def rule_in_words(rule: DecisionRule) -> str:
     return markup.note(f"{text}. Both were chosen on the dev documents.", "plain")
 
 
-def _row(row: SentenceRow, threshold: float, *, trained: bool) -> markup.Row:
-    label = row.label
+def added_labels(names: Sequence[str]) -> str:
+    """Say which labels the model that answers was not trained on; nothing where it knows them all."""
+    if not names:
+        return ""
+    return markup.note(
+        f"Added since this version was trained, and known by description alone: {', '.join(names)}. Such a label is "
+        f"given above a probability of {GIVEN_FROM:.2f}. Train again to have its description written.",
+        "plain",
+    )
+
+
+def _row(row: SentenceRow, threshold: float, colours: Mapping[str, str], *, trained: bool) -> markup.Row:
+    label = f"{row.label} (untrained)" if row.zero_shot else row.label
     if row.abstained:
-        label = f"— abstained ({'nearest' if row.cosine < threshold else 'improbable'}: {row.label})"
-    written = row.log_probability is not None
+        label = f"— abstained ({'nearest' if row.cosine < threshold else 'improbable'}: {label})"
+    sentence = row.sentence
+    if trained and row.log_probability is None:
+        sentence = (ZERO_SHOT if row.zero_shot else UNWRITTEN).format(sentence)
     return markup.Row(
         [
-            row.sentence if written or not trained else UNWRITTEN.format(row.sentence),
-            label,
+            sentence,
+            markup.dot(colours.get(row.label, "")) + label,
             markup.score(row.cosine),
             row.runner_up or markup.NOTHING,
             markup.score(row.runner_up_cosine),

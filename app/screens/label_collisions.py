@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-MAPPED = 40  # labels in the heat map, those with the nearest rivals
+MAPPED = 40  # labels in the heat map at a time
 LISTED = 200
 NAMED = 5  # documents named in a row
 TOO_FEW = "Describe two labels at least; then their descriptions are compared here."
@@ -38,25 +38,44 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
             elem_id="collisions-refresh",
         )
     summary = gr.HTML(elem_id="collisions-summary")
+    compared = gr.State(None)
+    first = gr.State(0)  # place of the first label in the map
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             heat = gr.HTML(elem_id="collisions-map")
+            with gr.Row(visible=False) as pages:
+                nearer = gr.Button("Nearer rivals", size="sm", elem_id="collisions-nearer")
+                farther = gr.Button("Farther rivals", size="sm", elem_id="collisions-farther")
         with gr.Column(scale=4, min_width=320):
             rivals = markup.clickable("collisions-table")
 
     def show(project_id: int) -> tuple[Any, ...]:
-        if not project_id:
-            return markup.note(NO_PROJECT), "", ""
-        view = services.studio.collisions(project_id)
+        view = services.studio.collisions(project_id) if project_id else None
         if view is None:
-            return markup.note(TOO_FEW), "", ""
-        return _summary(view), _map(view), _table(view)
+            return markup.note(TOO_FEW if project_id else NO_PROJECT), "", None, *mapped(None, 0)
+        return _summary(view), _table(view), view, *mapped(view, 0)
+
+    def mapped(view: CollisionView | None, place: int) -> tuple[Any, ...]:
+        if view is None:
+            return 0, "", gr.Row(visible=False), gr.skip(), gr.skip()
+        total = len(view.names)
+        return (
+            place,
+            _map(view, place),
+            gr.Row(visible=total > MAPPED),
+            gr.Button(interactive=place > 0),
+            gr.Button(interactive=place + MAPPED < total),
+        )
 
     def open_label(event: gr.EventData) -> int:
         return int(event.key)
 
-    on(refresh.click, show, bar.project, [summary, heat, rivals], show_progress_on=summary)
-    on(bar.project.change, lambda: ("", "", ""), None, [summary, heat, rivals], show_progress="hidden")
+    paged = [first, heat, pages, nearer, farther]
+    shown = [summary, rivals, compared, *paged]
+    on(refresh.click, show, bar.project, shown, show_progress_on=summary)
+    on(bar.project.change, lambda: ("", "", None, *mapped(None, 0)), None, shown, show_progress="hidden")
+    on(nearer.click, lambda view, place: mapped(view, place - MAPPED), [compared, first], paged, show_progress_on=heat)
+    on(farther.click, lambda view, place: mapped(view, place + MAPPED), [compared, first], paged, show_progress_on=heat)
     on(rivals.select, open_label, None, chosen, show_progress="hidden")
 
 
@@ -69,18 +88,17 @@ def _summary(view: CollisionView) -> str:
     return markup.note(text, "warning" if close else "done")
 
 
-def _map(view: CollisionView) -> str:
-    order: dict[str, None] = {}
-    for row in view.rows:  # nearest pairs first, so that they lie side by side
-        if len(order) < MAPPED:
-            order.setdefault(row.label)
-            order.setdefault(row.rival)
+def _map(view: CollisionView, first: int) -> str:
+    """Labels from a place on, those with the nearest rivals first and pairs side by side."""
+    order = dict.fromkeys(name for row in view.rows for name in (row.label, row.rival))
     places = {name: place for place, name in enumerate(view.names)}
-    shown = list(order)[:MAPPED]
+    shown = list(order)[first : first + MAPPED]
     columns = [places[name] for name in shown]
     text = wording.heat_map(shown, view.cosines[columns][:, columns].tolist(), threshold=view.threshold)
     if len(shown) < len(view.names):
-        text += markup.note(f"The {len(shown)} labels with the nearest rivals, of {len(view.names):,}.", "plain")
+        text += markup.note(
+            f"Labels {first + 1} to {first + len(shown)} of {len(view.names):,}, nearest first.", "plain"
+        )
     return text
 
 

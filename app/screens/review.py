@@ -81,6 +81,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             )
         prediction = item.prediction
         proposed, origin_of_ticks = _proposed(item)
+        colours = {label.name: label.colour for label in item.labels_all}
         choices = [(f"{digit}  {name}" if digit else name, name) for _, name, digit, *_ in item.labels_all]
         return (
             *head,
@@ -95,7 +96,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             origin(prediction.model_name, trained=prediction.trained)
             if prediction
             else markup.note(item.problem, "warning"),
-            evidence(prediction.rows, prediction.threshold, trained=prediction.trained) if prediction else "",
+            evidence(prediction.rows, prediction.threshold, colours, trained=prediction.trained) if prediction else "",
             label_guide(item.labels_all),
         )
 

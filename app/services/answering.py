@@ -16,16 +16,20 @@ from app.errors import AppError
 from app.services.labels import LabelService
 from app.settings import Settings
 from lagamc.errors import LagamcError
-from lagamc.labels import LabelSet
+from lagamc.labels import Label, LabelSet
 from storage import labels, model_versions
 from storage.engine import Database
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from lagamc.classifier import Classifier, UntrainedClassifier
-    from lagamc.decision import DocumentResult
+    from sqlmodel import Session
 
-__all__ = ["Answer", "Answering", "Source"]
+    from lagamc.classifier import Classifier
+    from lagamc.decision import DocumentResult
+    from lagamc.untrained import UntrainedClassifier
+    from storage.models import ModelVersion
+
+__all__ = ["UNTRAINED", "AddedLabel", "Answer", "Answering", "Source"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,15 @@ STREAM_CHUNK = 256  # documents of a file in memory; as many are done again afte
 BREATHER_SECONDS = 0.005
 
 Key = tuple[int | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedLabel:
+    """A label that a model version did not learn; `label` has a name that none of those that it learnt has."""
+
+    id: int
+    name: str
+    label: Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +63,19 @@ class Source:
     names: tuple[str, ...]  # the present ones, likewise; of a merged label, the surviving one's
     trained_names: tuple[str, ...]  # the ones that the model learnt
     description_version_ids: tuple[int, ...] = ()  # of the present label set, likewise; a model version pins its own
+    added: tuple[AddedLabel, ...] = ()  # since the model version was trained
 
     @property
     def renamed(self) -> dict[str, str]:
-        """{name that the model learnt: name now}."""
-        return dict(zip(self.trained_names, self.names, strict=True))
+        """{name in results: name now}."""
+        now = dict(zip(self.trained_names, self.names, strict=True))
+        return now | {item.label.name: item.name for item in self.added}
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """{name in results: label id}."""
+        known = dict(zip(self.trained_names, self.label_ids, strict=True))
+        return known | {item.label.name: item.id for item in self.added}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,7 @@ class Answering:
         self._labels = label_service
         self._lock = threading.Lock()
         self._warm: OrderedDict[Key, Classifier | UntrainedClassifier] = OrderedDict()
+        self._widened: dict[Key, tuple[tuple[AddedLabel, ...], Classifier]] = {}  # warm ones with labels added since
         self._busy: Counter[Key] = Counter()  # streams that go on, by classifier
         self._counting = threading.RLock()  # of those; a forgotten stream may end in any thread, at any point
 
@@ -85,6 +107,7 @@ class Answering:
             if version is not None:
                 ids = tuple(entry["label_id"] for entry in version.labels)
                 now = labels.standing(session, label_ids=ids)
+                learnt = tuple(entry["name"] for entry in version.labels)
                 return Source(
                     model_id=version.id,
                     model_name=f"v{version.number} · {version.backbone}",
@@ -92,7 +115,8 @@ class Answering:
                     label_set_hash=version.label_set_hash,
                     label_ids=ids,
                     names=tuple(now[label_id].name for label_id in ids),
-                    trained_names=tuple(entry["name"] for entry in version.labels),
+                    trained_names=learnt,
+                    added=_added(session, version, taken=learnt),
                 )
         current = self._labels.label_set(project_id)
         label_set = current.label_set
@@ -115,12 +139,8 @@ class Answering:
             LagamcError: the folder is damaged, or the threshold is no cosine.
         """
         with self._lock:
-            results = self._classifier(source).classify(texts, threshold=threshold)
-        return Answer(
-            results,
-            label_ids=dict(zip(source.trained_names, source.label_ids, strict=True)),
-            names=source.renamed,
-        )
+            results = self._with_added(source).classify(texts, threshold=threshold)
+        return Answer(results, label_ids=source.ids, names=source.renamed)
 
     def stream(
         self,
@@ -134,7 +154,7 @@ class Answering:
         """Classify any number of texts, giving way to `answer` between batches. Raises what that does."""
         key = _key(source)
         with self._lock:
-            classifier = self._classifier(source)
+            classifier = self._with_added(source)
             with self._counting:
                 self._busy[key] += 1
         try:
@@ -158,7 +178,7 @@ class Answering:
             try:
                 source = self.source(project_id)
                 with self._lock:
-                    self._classifier(source)
+                    self._with_added(source)
             except (AppError, LagamcError, StorageError) as error:
                 logger.info("Nothing is loaded ahead: %s", error)  # who classifies is told
 
@@ -167,14 +187,29 @@ class Answering:
     @property
     def megabytes(self) -> float:
         """Memory of the loaded models, in MB."""
-        from lagamc.classifier import megabytes
+        from lagamc.loaded import megabytes
 
         return megabytes(self._warm.values())
 
     def with_model(self, source: Source, work: Callable[[Classifier], T]) -> T:
-        """Let `work` have the trained classifier of a source to itself. Raises what `answer` does."""
+        """Let `work` have the trained classifier of a source to itself, without labels added since.
+
+        Raises what `answer` does.
+        """
         with self._lock:
             return work(cast("Classifier", self._classifier(source)))
+
+    def _with_added(self, source: Source) -> Classifier | UntrainedClassifier:
+        """The classifier of a source; its model also knows the descriptions of labels that were added since."""
+        classifier, key = self._classifier(source), _key(source)
+        known = {description.casefold() for description in classifier.label_set.descriptions}
+        added = tuple(item for item in source.added if item.label.description.casefold() not in known)
+        if not added:
+            return classifier
+        if key not in self._widened or self._widened[key][0] != added:
+            widened = cast("Classifier", classifier).with_labels(item.label for item in added)
+            self._widened[key] = added, widened
+        return self._widened[key][1]
 
     def _classifier(self, source: Source) -> Classifier | UntrainedClassifier:
         key = _key(source)
@@ -192,9 +227,11 @@ class Answering:
                 return
             if key != keep and not self._busy[key]:
                 del self._warm[key]
+                self._widened.pop(key, None)
 
     def _loaded(self, source: Source) -> Classifier | UntrainedClassifier:
-        from lagamc.classifier import Classifier, UntrainedClassifier
+        from lagamc.classifier import Classifier
+        from lagamc.untrained import UntrainedClassifier
 
         if isinstance(source.content, LabelSet):
             like = (warm for warm in reversed(self._warm.values()) if isinstance(warm, UntrainedClassifier))
@@ -220,6 +257,15 @@ class _GivingWay(contextlib.AbstractContextManager[None]):
     def __exit__(self, *_: object) -> None:
         self._lock.release()
         time.sleep(BREATHER_SECONDS)
+
+
+def _added(session: Session, version: ModelVersion, *, taken: Sequence[str]) -> tuple[AddedLabel, ...]:
+    """The described labels in use that a model version did not learn, under names that are not `taken`."""
+    found = []
+    for label, description in labels.added_since(session, project_id=version.project_id, pinned=version.labels):
+        name = label.name if label.name not in taken else f"{label.name} (label {label.id})"
+        found.append(AddedLabel(label.id, label.name, Label(name, description.text)))
+    return tuple(found)
 
 
 def _key(source: Source) -> Key:

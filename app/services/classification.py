@@ -43,11 +43,15 @@ class SentenceRow:
     abstained: bool
     log_probability: float | None
     probability: float | None
+    zero_shot: bool  # the label was added after training
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationView:
-    """An answer with its evidence. `result` and the keys of `names` use the names that the model learnt."""
+    """An answer with its evidence. `result` and the keys of `names` use the names that the model learnt.
+
+    `added` are the labels that the model knows by their descriptions alone.
+    """
 
     rows: list[SentenceRow]
     labels: list[str]
@@ -58,6 +62,7 @@ class ClassificationView:
     prediction_id: int | None
     result: DocumentResult
     names: Mapping[str, str]
+    added: tuple[str, ...]
 
 
 class ClassificationService:
@@ -188,13 +193,15 @@ class ClassificationService:
             prediction_id=None,
             result=result,
             names=answer.names,
+            added=tuple(item.name for item in source.added),
         )
         return _decided(view, result), answer
 
 
 def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
     """What decides the results of a file, as it is kept with them."""
-    return {"model": source.model_id, "label_set": source.label_set_hash, "threshold": threshold}
+    added = {item.name: item.label.description for item in source.added}
+    return {"model": source.model_id, "label_set": source.label_set_hash, "added": added, "threshold": threshold}
 
 
 def _pinned(session: Session, project_id: int, source: Source) -> int | None:
@@ -236,6 +243,7 @@ def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]
             abstained=sentence.abstained,
             log_probability=sentence.log_probability,
             probability=sentence.probability,
+            zero_shot=sentence.zero_shot,
         )
         for sentence in result.sentences
     ]

@@ -127,7 +127,7 @@ class SplitService:
                 _refuse_stale(proposal, {key: document.annotation_id for key, (document, _) in held.items()})
                 ids = {}
                 for number, part in enumerate(proposal.parts):
-                    ids[number] = targets[number] or _added(session, source.project_id, part)
+                    ids[number] = targets[number] or _added(session, source, part)
                     reword(session, label_id=ids[number], text=part.description, author=author, source="split")
                     labels.set_retired(session, label_id=ids[number], retired=False)
                     labels.get(session, label_id=ids[number]).merged_into_id = None
@@ -184,8 +184,11 @@ def _retired_or_source(session: Session, source: LabelRow, part: SplitPart) -> i
     return known.id if known else None
 
 
-def _added(session: Session, project_id: int, part: SplitPart) -> int:
-    return labels.add(session, project_id=project_id, name=part.name).id
+def _added(session: Session, source: LabelRow, part: SplitPart) -> int:
+    """Add a label that stands where the label that is split stood."""
+    label = labels.add(session, project_id=source.project_id, name=part.name)
+    label.parent_id, label.group = source.parent_id, source.group
+    return label.id
 
 
 def _refuse_stale(proposal: SplitProposal, now: Mapping[int, int | None]) -> None:

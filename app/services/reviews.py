@@ -10,17 +10,17 @@ from typing import NamedTuple, Protocol
 from sqlmodel import Session
 
 from app.errors import AppError
-from app.services.classification import ClassificationView, SentenceRow
+from app.services.classification import ClassificationView
+from app.services.review_prediction import PredictionView, fresh_prediction, prediction_view
 from lagamc.errors import LagamcError
 from storage import annotations as annotation_log
-from storage import documents, label_sets, labels, model_versions, predictions
+from storage import documents, labels, predictions
 from storage.engine import Database
-from storage.models import Action, Annotation, DescriptionVersion, Document, Label, Prediction, name_key
+from storage.models import Action, Annotation, DescriptionVersion, Document, Label, name_key
 
-__all__ = ["LabelChoice", "PredictionView", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
+__all__ = ["LabelChoice", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
 
 DIGITS = "1234567890"
-UNTRAINED = "untrained encoder"
 
 
 class LabelChoice(NamedTuple):
@@ -39,18 +39,6 @@ class LabelChoice(NamedTuple):
     examples_positive: tuple[str, ...] = ()
     examples_tricky: tuple[str, ...] = ()
     parent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionView:
-    """A stored prediction under the names that labels have now; `labels` leaves out those retired since."""
-
-    id: int
-    model_name: str
-    trained: bool
-    threshold: float
-    labels: list[str]
-    rows: list[SentenceRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,7 @@ class ReviewService:
                 split=document.split.value,
                 labels=[label.name for label, _ in in_use if label.id in carried],
                 current=None if key is None else _saved(annotation_log.get(session, annotation_id=key)),
-                prediction=_view(session, prediction_id) if prediction_id else None,
+                prediction=prediction_view(session, prediction_id) if prediction_id else None,
                 problem=problem,
                 labels_all=_choices(in_use, labels.parents(session, project_id=document.project_id)),
             )
@@ -195,7 +183,7 @@ class ReviewService:
     def _prediction(self, document_id: int) -> tuple[int | None, str]:
         """Return the id of a prediction by what answers now; or None, and why there is none."""
         with self._database.read() as session:
-            if found := _fresh_prediction(session, documents.get(session, document_id=document_id)):
+            if found := fresh_prediction(session, documents.get(session, document_id=document_id)):
                 return found.id, ""
         try:  # no session is open while a model generates
             return self._classification.classify_document(document_id).prediction_id, ""
@@ -205,18 +193,6 @@ class ReviewService:
 
 def _saved(annotation: Annotation) -> SavedReview:
     return SavedReview(annotation.id, annotation.action.value, annotation.author, annotation.created_at)
-
-
-def _fresh_prediction(session: Session, document: Document) -> Prediction | None:
-    """Return the newest prediction of what answers now, unless the encoder's label set is another by now."""
-    version = model_versions.active(session, project_id=document.project_id)
-    version_id = version.id if version else None
-    found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
-    if found is not None and version is None:
-        entries = label_sets.entries(session, project_id=document.project_id)
-        pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
-        return found if pinned is not None and found.label_set_id == pinned.id else None
-    return found
 
 
 def _choices(
@@ -239,38 +215,6 @@ def _choices(
         )
         for label, version in in_use
     ]
-
-
-def _view(session: Session, prediction_id: int) -> PredictionView:
-    prediction = predictions.get(session, prediction_id=prediction_id)
-    sentences = predictions.sentences(session, prediction_id=prediction_id)
-    ids = {key for row in sentences for key in (row.label_id, row.runner_up_id) if key is not None}
-    stands = labels.standing(session, label_ids=ids)
-    names = {key: label.name for key, label in stands.items()}
-    retired = {label.name for label in stands.values() if label.retired_at is not None}
-    rows = [
-        SentenceRow(
-            sentence=row.text,
-            label=names.get(row.label_id or 0, ""),
-            cosine=row.cosine,
-            runner_up=names.get(row.runner_up_id or 0),
-            runner_up_cosine=row.runner_up_cosine,
-            margin=None if row.runner_up_cosine is None else row.cosine - row.runner_up_cosine,
-            abstained=row.abstained,
-            log_probability=row.log_probability,
-            probability=row.probability,
-        )
-        for row in sentences
-    ]
-    model_id = prediction.model_version_id
-    return PredictionView(
-        id=prediction.id,
-        model_name=UNTRAINED if model_id is None else model_versions.get(session, model_id=model_id).title,
-        trained=model_id is not None,
-        threshold=prediction.threshold,
-        labels=list(dict.fromkeys(row.label for row in rows if not row.abstained and row.label not in retired)),
-        rows=rows,
-    )
 
 
 def _label_ids(session: Session, document: Document, names: Sequence[str]) -> set[int]:

@@ -40,5 +40,7 @@ def _evidence(sentences: Sequence[dict[str, Any]]) -> str:
 def _remark(row: dict[str, Any]) -> str:
     if row["abstained"]:
         return "abstained, nearest "
+    if row["zero_shot"]:
+        return "added after training, "
     unwritten = row["log_probability"] is None and row["probability"] is not None
     return "not written, " if unwritten else ""

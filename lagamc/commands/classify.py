@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.callbacks import CancelRequest
-from lagamc.commands.terminal import add_model, progress
+from lagamc.commands.terminal import add_model, loaded_model, progress
 from lagamc.errors import Cancelled
 from lagamc.output import ResumableOutput
 from lagamc.readers import ColumnMapping, Refusal, Row, preview_file, read_rows
@@ -43,7 +43,6 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from lagamc.classifier import Classifier
     from lagamc.matcher import check_threshold
 
     mapping = preview_file(options.file, max_bytes=math.inf).mapping
@@ -51,12 +50,10 @@ def run(options: argparse.Namespace) -> None:
     refused: Counter[str] = Counter()
     lines = _Lines(json=options.json)
     with cancel.listening(), progress("classified") as advance:
-        classifier = Classifier.load(
-            options.model, device=options.device, matching=options.matching, constrained=options.constrained
-        )
+        classifier = loaded_model(options, matching=options.matching)
         threshold = classifier.threshold if options.threshold is None else check_threshold(options.threshold)
         total = _count(options.file, mapping) if advance is not None else 0  # on a terminal, for the bar
-        with _opened(options, threshold) as output:
+        with _opened(options, threshold, classifier.label_set.hash) as output:
             rows = output.remaining(_good_rows(options.file, mapping, refused), same=lines.same, name=_identifier)
             ahead, behind = itertools.tee(rows)  # holds the rows of the chunk in hand
             results = classifier.stream(
@@ -119,14 +116,14 @@ def _identifier(row: Row) -> str:
     return row.id or str(row.line)
 
 
-def _opened(options: argparse.Namespace, threshold: float) -> ResumableOutput | _Terminal:
+def _opened(options: argparse.Namespace, threshold: float, label_set: str) -> ResumableOutput | _Terminal:
     if options.output is None:
         return _Terminal()
     manifest = (options.model / "manifest.json").read_bytes()
     return ResumableOutput(options.output, {
         "input": f"{options.file.name}, {options.file.stat().st_size:,} bytes",
         "model": hashlib.sha256(manifest).hexdigest(), "threshold": threshold, "matching": options.matching,
-        "constrained": options.constrained, "format": "json" if options.json else "text",
+        "constrained": options.constrained, "label set": label_set, "format": "json" if options.json else "text",
     })  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_model, at_least, progress
+from lagamc.commands.terminal import add_model, at_least, loaded_model, progress
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
 
@@ -25,7 +25,9 @@ def register(commands: Any) -> None:
     command = commands.add_parser("evaluate", help="compare free-running predictions with a file's labels")
     add_model(command, file_help=".csv or .jsonl with labels, plain or .gz")
     command.add_argument("--train", type=Path, metavar="FILE", help="its training documents: tells rare, unseen labels")
-    command.add_argument("--unseen", help="labels to report as unseen, separated by ';' (default: none in train)")
+    command.add_argument(
+        "--unseen", help="labels to report as unseen, separated by ';' (default: none in train, or zero-shot)"
+    )
     command.add_argument("--sweep", action="store_true", help="figures at every threshold; choose one on dev, not test")
     command.add_argument("--teacher-forced", action="store_true", help="a diagnostic: feed the decoder the true target")
     command.add_argument("--resamples", type=at_least(1), default=1000, help="of the bootstrap (default: %(default)s)")
@@ -34,7 +36,6 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from lagamc.classifier import Classifier
     from lagamc.evaluation import details, evaluate_classifier, sweep
     from lagamc.teacher_forcing import TEACHER_FORCED, teacher_forced
 
@@ -44,8 +45,10 @@ def run(options: argparse.Namespace) -> None:
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
         )
     counts = read_corpus(options.train).label_counts() if options.train else None
-    unseen = [name.strip() for name in options.unseen.split(";") if name.strip()] if options.unseen else None
-    classifier = Classifier.load(options.model, device=options.device, constrained=options.constrained)
+    classifier = loaded_model(options)
+    unseen = classifier.zero_shot or None
+    if options.unseen:
+        unseen = tuple(name.strip() for name in options.unseen.split(";") if name.strip())
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
     more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)

@@ -7,8 +7,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["add_json", "add_model", "at_least", "progress"]
+if TYPE_CHECKING:
+    from lagamc.classifier import Classifier
+    from lagamc.matcher import Matching
+
+__all__ = ["add_json", "add_model", "at_least", "loaded_model", "progress"]
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -23,8 +28,23 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
     command.add_argument("--threshold", type=float, help="cosine below which a sentence is abstained")
     command.add_argument("--constrained", action="store_true",
         help="write whole descriptions alone: faster, and no longer free-running")  # fmt: skip
+    command.add_argument("--labels", type=Path, metavar="FILE",
+        help="JSON {name: description}: labels that the model was not trained on are given too")  # fmt: skip
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
+
+
+def loaded_model(options: argparse.Namespace, *, matching: Matching = "exact") -> Classifier:
+    """The classifier that the options of `add_model` ask for. Raises LagamcError where it cannot be loaded."""
+    from lagamc.classifier import Classifier
+    from lagamc.labels import LabelSet
+
+    described = LabelSet.read(options.labels) if options.labels else ()
+    classifier = Classifier.load(
+        options.model, device=options.device, matching=matching, constrained=options.constrained
+    )
+    added = [label for label in described if label.name not in classifier.label_set.names]
+    return classifier.with_labels(added) if added else classifier
 
 
 def at_least(low: int) -> Callable[[str], int]:

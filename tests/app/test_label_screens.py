@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import label_batch, label_refine, label_versions, label_what_if
+from app.screens import label_batch, label_collisions, label_refine, label_versions, label_what_if
+from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
+from app.services.classification import SentenceRow
 from app.services.draft_jobs import BatchView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
+from app.services.studio import CollisionRow, CollisionView
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
 
@@ -125,3 +130,28 @@ def test_a_deleted_row_of_a_split_is_named():
     assert in_order(found, [second, first]) == [first, second]
     with pytest.raises(AppError, match=r"row of document d2 was deleted.*Propose a split"):
         in_order(found, [first, ["", "", "", ""]])
+
+
+def test_the_map_of_many_labels_has_pages():
+    """Each label stands in one of them, next to its nearest rival."""
+    names = [f"label {number}" for number in range(100)]
+    rows = tuple(CollisionRow(n, names[n], n ^ 1, names[n ^ 1], 1 - n / 100, None) for n in range(100))
+    view = CollisionView(tuple(names), np.eye(100), rows, 0.4, "v1")
+    pages = [label_collisions._map(view, first) for first in (0, 40, 80)]
+    assert "Labels 41 to 80 of 100, nearest first." in pages[1]
+    for number, name in enumerate(names):
+        assert [f">{number % 40 + 1} {name}<" in page for page in pages] == [number // 40 == page for page in range(3)]
+    few = CollisionView(tuple(names[:2]), np.eye(2), rows[:2], 0.4, "v1")
+    assert "Labels" not in label_collisions._map(few, 0)
+
+
+def test_a_label_that_was_added_after_training_is_marked():
+    """With its colour, and in words that tell why no model wrote its description."""
+    row = SentenceRow("It is about dogs.", "dogs", 0.5, None, None, None, False, None, 0.7, zero_shot=True)
+    told = evidence([row], 0.4, {"dogs": "#1d6b57"}, trained=True)
+    assert "dogs (untrained)" in told
+    assert "never learnt to write: It is about dogs." in told
+    assert "background:#1d6b57" in told
+    assert "(untrained)" not in evidence([replace(row, zero_shot=False)], 0.4, {}, trained=True)
+    assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"))
+    assert added_labels(()) == ""

@@ -8,12 +8,12 @@ import torch
 
 from lagamc.baselines import peer
 from lagamc.checkpoint import write_run_folder
-from lagamc.classifier import UntrainedClassifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example
 from lagamc.datasets import Split
 from lagamc.labels import LabelSet
 from lagamc.run import train_run
+from lagamc.untrained import UntrainedClassifier
 
 DEMO = Path(__file__).parents[2] / "examples" / "city-council"
 

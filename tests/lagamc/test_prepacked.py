@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from lagamc.backbones import build_backbone
-from lagamc.classifier import Classifier, megabytes
+from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.labels import LabelSet
+from lagamc.loaded import megabytes
 from lagamc.prepacked import PrepackedLinear, prepack
 
 DESCRIPTIONS = {"road": "A hole in the road.", "noise": "Loud music at night.", "bins": "The bins are full."}

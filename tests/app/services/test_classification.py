@@ -9,15 +9,18 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 from small_collection import DESCRIPTIONS, Collection
 from tiny_models import build_tiny_embedded
 
 from app.errors import AppError
-from lagamc.classifier import UntrainedClassifier
+from app.services.reviews import ReviewService
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import CheckpointError, ConfigError, LabelError
 from lagamc.labels import LabelSet
+from lagamc.loaded import megabytes
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
+from lagamc.untrained import UntrainedClassifier
 from storage import documents, predictions
 
 TEXT = "The loud noise of that bus again, please"
@@ -144,7 +147,7 @@ def test_a_renamed_label_answers_under_its_new_name(trained):
         after = trained.classification.classify_text(trained.project_id, TEXT, threshold=-1.0)
         assert [row.sentence for row in after.rows] == [row.sentence for row in before.rows]
         assert after.rows[0].label == "new name"
-        assert "new name" in after.labels
+        assert ("new name" in after.labels) == any(not row.abstained for row in after.rows if row.label == "new name")
         assert trained.models.active(trained.project_id).stale == []
     finally:
         trained.labels.save(label_id, old, DESCRIPTIONS[old], "ann")
@@ -162,6 +165,54 @@ def test_staleness_names_what_was_added_retired_and_described_anew(trained):
     assert stale[-1] == "water (retired)"
     trained.lifecycle.retire(added, "ann")
     trained.lifecycle.restore(water, "ann")
+
+
+def test_a_label_added_after_training_is_given_by_its_description(trained):
+    """It is marked, stored under its id, and what was predicted before it came is predicted anew for review."""
+    fresh = Collection.reopened(trained)
+    answering, reviews = fresh.classification.answering, ReviewService(fresh.database, fresh.classification)
+    with fresh.database.read() as session:
+        document = documents.find(session, project_id=trained.project_id, external_id="train-0")
+    before = reviews.item(document.id).prediction
+    added = fresh.labels.add(trained.project_id, "dogs", "Dogs run about or bark.", "ann")
+    try:
+        source = answering.source(trained.project_id)
+        assert [(item.id, item.name) for item in source.added] == [(added, "dogs")]
+        with torch.no_grad():
+            answering.with_model(source, lambda model: model.backbone.scorer.offset.fill_(50.0))
+        view = fresh.classification.classify_document(document.id)
+        assert "dogs" in view.labels
+        assert view.added == ("dogs",)
+        assert [row.label for row in view.rows if row.zero_shot] == ["dogs"]
+        item = reviews.item(document.id)
+        assert item.prediction.id == view.prediction_id > before.id
+        assert [row.label for row in item.prediction.rows if row.zero_shot] == ["dogs"]
+        assert answering.megabytes == pytest.approx(megabytes([answering._classifier(source)]))
+    finally:
+        fresh.lifecycle.retire(added, "ann")
+        fresh.close()
+
+
+def test_a_name_that_a_model_learnt_for_another_label_is_free_again(trained):
+    """The new label of that name is told apart from the renamed one; the same wording cannot be."""
+    fresh = Collection.reopened(trained)
+    noise = trained.label_ids["noise"]
+    fresh.labels.save(noise, "din", "Somebody complains about a din.", "ann")
+    again = fresh.labels.add(trained.project_id, "noise", "Engines and drums at night.", "ann")
+    same = fresh.labels.add(trained.project_id, "twin", DESCRIPTIONS["noise"].upper(), "ann")
+    try:
+        source = fresh.classification.answering.source(trained.project_id)
+        assert (source.renamed["noise"], source.ids["noise"]) == ("din", noise)
+        [key] = [item.label.name for item in source.added if item.id == again]
+        assert (source.renamed[key], source.ids[key]) == ("noise", again)
+        widened = fresh.classification.answering._with_added(source)
+        assert widened.zero_shot == (key,)
+    finally:
+        fresh.labels.save(again, "engines", "Engines and drums at night.", "ann")
+        for label in (again, same):
+            fresh.lifecycle.retire(label, "ann")
+        fresh.labels.save(noise, "noise", DESCRIPTIONS["noise"], "ann")
+        fresh.close()
 
 
 def test_the_model_of_another_label_set_is_refused(trained):

@@ -182,6 +182,16 @@ def test_a_split_follows_the_nearest_description_or_a_term(desk):
     assert [label.name for label in desk.labels.list(desk.project_id)] == ["bins", "water", "loud", "barking"]
 
 
+def test_the_parts_of_a_split_stand_where_the_label_stood(desk):
+    """Under the same parent and heading; its own colour, key and guidance say what the whole label meant."""
+    noise, bins, _ = desk.ids.values()
+    desk.lifecycle.edit(noise, LabelAttributes(group="streets", colour="#1d6b57", parent_id=bins), "ann")
+    desk.splits.apply(desk.splits.propose(noise, [SplitPart("loud", "bbb"), SplitPart("barking", "aaa")]), "ben")
+    parts = [label.id for label in desk.labels.list(desk.project_id) if label.name in {"loud", "barking"}]
+    found = [desk.lifecycle.attributes(part) for part in parts]
+    assert [(own.group, own.parent_id, own.colour) for own in found] == [("streets", bins, "")] * 2
+
+
 def test_a_split_loses_no_document(desk):
     """A document without a part, one saved since, and a part named as a label in use stop the split."""
     noise, bins, _ = desk.ids.values()

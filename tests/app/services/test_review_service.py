@@ -98,6 +98,7 @@ def train(database, project_id, classification):
                     label_set_hash="h",
                     training_data_hash="h",
                     threshold=threshold,
+                    labels=label_sets.entries(session, project_id=project_id),
                     dev_micro_f1=0.5,
                     dev_macro_f1=0.5,
                 ),

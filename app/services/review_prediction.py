@@ -1,0 +1,78 @@
+"""Stored predictions as a reviewer sees them, and whether what answers now would say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from app.services.answering import UNTRAINED
+from app.services.classification import SentenceRow
+from storage import label_sets, labels, model_versions, predictions
+from storage.models import Document, Prediction
+
+__all__ = ["PredictionView", "fresh_prediction", "prediction_view"]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionView:
+    """A stored prediction under the names that labels have now; `labels` leaves out those retired since."""
+
+    id: int
+    model_name: str
+    trained: bool
+    threshold: float
+    labels: list[str]
+    rows: list[SentenceRow]
+
+
+def fresh_prediction(session: Session, document: Document) -> Prediction | None:
+    """Return the newest prediction of what answers now, unless labels were added or changed that it did not know."""
+    version = model_versions.active(session, project_id=document.project_id)
+    version_id = version.id if version else None
+    found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
+    if found is not None and version is None:
+        entries = label_sets.entries(session, project_id=document.project_id)
+        pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
+        return found if pinned is not None and found.label_set_id == pinned.id else None
+    if found is not None and version is not None:
+        found_since = labels.added_since(session, project_id=document.project_id, pinned=version.labels)
+        added = [description.created_at for _, description in found_since]
+        return None if added and max(added) > found.created_at else found
+    return found
+
+
+def prediction_view(session: Session, prediction_id: int) -> PredictionView:
+    """Return a stored prediction with its evidence, under the names that labels have now."""
+    prediction = predictions.get(session, prediction_id=prediction_id)
+    sentences = predictions.sentences(session, prediction_id=prediction_id)
+    ids = {key for row in sentences for key in (row.label_id, row.runner_up_id) if key is not None}
+    stands = labels.standing(session, label_ids=ids)
+    names = {key: label.name for key, label in stands.items()}
+    retired = {label.name for label in stands.values() if label.retired_at is not None}
+    model_id = prediction.model_version_id
+    version = None if model_id is None else model_versions.get(session, model_id=model_id)
+    learnt = version and {entry["label_id"] for entry in version.labels}
+    rows = [
+        SentenceRow(
+            sentence=row.text,
+            label=names.get(row.label_id or 0, ""),
+            cosine=row.cosine,
+            runner_up=names.get(row.runner_up_id or 0),
+            runner_up_cosine=row.runner_up_cosine,
+            margin=None if row.runner_up_cosine is None else row.cosine - row.runner_up_cosine,
+            abstained=row.abstained,
+            log_probability=row.log_probability,
+            probability=row.probability,
+            zero_shot=learnt is not None and row.label_id not in learnt,
+        )
+        for row in sentences
+    ]
+    return PredictionView(
+        id=prediction.id,
+        model_name=version.title if version else UNTRAINED,
+        trained=version is not None,
+        threshold=prediction.threshold,
+        labels=list(dict.fromkeys(row.label for row in rows if not row.abstained and row.label not in retired)),
+        rows=rows,
+    )

@@ -1,0 +1,76 @@
+"""Labels that were added after training: known by their descriptions, marked wherever they show."""
+
+import json
+
+import pytest
+import torch
+
+from lagamc.classifier import Classifier
+from lagamc.cli import main
+from lagamc.errors import LabelError
+from lagamc.labels import Label
+from lagamc.loaded import megabytes
+
+SHOP = Label("shop", "Somebody writes about a shop near here today.")
+TEXTS = ["a hole in the tarmac near the shop", "loud party", "please again today"]
+
+
+@pytest.fixture
+def classifier(trained):
+    return Classifier.load(trained / "model")
+
+
+def test_what_a_model_writes_does_not_change(classifier):
+    before = classifier.classify(TEXTS)
+    widened = classifier.with_labels([SHOP])
+    assert widened.zero_shot == ("shop",)
+    assert classifier.zero_shot == ()
+    for old, new in zip(before, widened.classify(TEXTS), strict=True):
+        assert [item.text for item in new.sentences if item.written] == [item.text for item in old.sentences
+                                                                        if item.written]  # fmt: skip
+        assert set(new.labels) - {"shop"} == set(old.labels)
+    assert megabytes([classifier, widened]) == pytest.approx(megabytes([classifier]), rel=0.01)
+
+
+@pytest.mark.parametrize(("offset", "given"), [(50.0, True), (-50.0, False)])
+def test_an_added_label_is_given_where_it_is_more_probable_than_not(classifier, offset, given):
+    """By its own threshold, whatever the rule says of labels that the model could have written."""
+    widened = classifier.with_labels([SHOP])
+    with torch.no_grad():
+        classifier.backbone.scorer.offset.fill_(offset)
+    [result] = widened.classify(TEXTS[:1])
+    assert ("shop" in result.labels) == given
+    found = [item for item in result.sentences if item.match.label == "shop"]
+    assert [(item.text, item.zero_shot, item.written) for item in found] == [(SHOP.description, True, False)] * given
+    assert not any(item.zero_shot for item in result.sentences if item.match.label != "shop")
+    assert result.decide(result.threshold).labels == result.labels
+
+
+def test_a_sentence_nearest_to_an_added_description_is_of_that_label(classifier):
+    [match] = classifier.with_labels([SHOP])._matched([SHOP.description]).values()
+    assert match.label == "shop"
+    assert match.cosine == pytest.approx(1.0, abs=1e-5)
+
+
+def test_labels_that_are_there_already_are_refused(classifier):
+    own = classifier.label_set[0]
+    with pytest.raises(LabelError, match="Two labels"):
+        classifier.with_labels([Label(own.name, "Something else.")])
+    with pytest.raises(LabelError, match="the same description"):
+        classifier.with_labels([Label("another", own.description.upper())])
+    with pytest.raises(LabelError, match="No description for: empty"):
+        classifier.with_labels([Label("empty", "")])
+
+
+def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tmp_path, capsys):
+    labels, documents = tmp_path / "labels.json", tmp_path / "documents.jsonl"
+    labels.write_text(json.dumps({"road": "Described anew.", SHOP.name: SHOP.description}), encoding="utf-8")
+    rows = [{"text": text, "labels": ["shop"]} for text in TEXTS]
+    documents.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert main(["evaluate", str(trained / "model"), str(documents), "--labels", str(labels), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {label["name"]: label["support"] for label in report["labels"]}["shop"] == 3
+    assert report["unseen"]["labels"] == ["shop"]
+    assert main(["classify", str(trained / "model"), str(documents), "--labels", str(labels), "--json"]) == 0
+    sentences = [item for line in capsys.readouterr().out.splitlines() for item in json.loads(line)["sentences"]]
+    assert {item["match"]["label"] for item in sentences if item["zero_shot"]} <= {"shop"}
