@@ -45,7 +45,7 @@ def answered(
     turn = contextlib.nullcontext() if turn is None else turn
     texts, done = iter(texts), 0
     while rows := list(itertools.islice(texts, chunk)):
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+        order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))  # memory that is freed fits what follows
         results: dict[int, Result] = {}
         for start in range(0, len(order), batch_size):
             if cancelled is not None and cancelled():
