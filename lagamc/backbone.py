@@ -146,8 +146,15 @@ class Backbone(nn.Module):
         name = self.config.matcher
         if name == "trained":
             return self.encoder
-        embedder = SentenceEmbedder.load(self._encoder_source() if name == "frozen" else name)
-        return embedder.to(self.device).eval().requires_grad_(False)
+        return self.starting_encoder if name == "frozen" else self._frozen(name)
+
+    @cached_property
+    def starting_encoder(self) -> SentenceEmbedder:
+        """The sentence encoder as it was before training."""
+        return self._frozen(self._encoder_source())
+
+    def _frozen(self, source: str | None) -> SentenceEmbedder:
+        return SentenceEmbedder.load(source).to(self.device).eval().requires_grad_(False)
 
     def _encoder_source(self) -> str | None:
         """Where the encoder's weights came from before training; None is the built-in one."""

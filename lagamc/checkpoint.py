@@ -21,6 +21,7 @@ from lagamc.labels import LabelSet
 
 if TYPE_CHECKING:
     from lagamc.backbone import Backbone
+    from lagamc.zero_shot import ZeroShotScore
 
 __all__ = [
     "Manifest",
@@ -33,7 +34,7 @@ __all__ = [
     "write_run_folder",
 ]
 
-FORMAT = 3
+FORMAT = 4
 _PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "numpy", "safetensors")
 
 
@@ -46,6 +47,7 @@ class Manifest:
     config: dict[str, Any]
     threshold: float
     rule: dict[str, float]  # of lagamc.decision
+    zero_shot: dict[str, float]  # of lagamc.zero_shot
     max_new_tokens: int
     dev: dict[str, float]
     test: dict[str, float] | None
@@ -122,7 +124,8 @@ def write_run_folder(
 
 def write_model_folder(
     folder: Path, *, backbone: Backbone, labels: LabelSet, config: TrainingConfig, training_data_hash: str,
-    max_new_tokens: int, rule: DecisionRule, dev: dict[str, float], test: dict[str, float] | None,
+    max_new_tokens: int, rule: DecisionRule, zero_shot: ZeroShotScore, dev: dict[str, float],
+    test: dict[str, float] | None,
 ) -> None:  # fmt: skip
     """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
     from safetensors.torch import save_file
@@ -134,7 +137,8 @@ def write_model_folder(
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = Manifest(
             label_set_hash=labels.hash, training_data_hash=training_data_hash, config=config.to_dict(),
-            threshold=config.threshold, rule=rule.to_dict(), max_new_tokens=max_new_tokens, dev=dev, test=test,
+            threshold=config.threshold, rule=rule.to_dict(), zero_shot=zero_shot.to_dict(),
+            max_new_tokens=max_new_tokens, dev=dev, test=test,
             versions={name: importlib.metadata.version(name) for name in _PACKAGES},
             created_at=datetime.now(UTC).isoformat(timespec="seconds"), files=files,
         )  # fmt: skip

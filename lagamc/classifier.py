@@ -24,8 +24,11 @@ from lagamc.loaded import sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
 from lagamc.streaming import CHUNK, Advance, Progress, answered
+from lagamc.zero_shot import ZeroShotScore, sigmoid
 
 __all__ = ["Classifier"]
+
+Row = NDArray[np.floating]
 
 
 class Classifier:
@@ -39,7 +42,9 @@ class Classifier:
         matching: exact, or approximate for very many labels.
         constrained: as `lagamc.generation.generate` has it.
         rule: which labels follow from what was written and from their probabilities.
-        embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here.
+        zero_shot: how probable the labels are that the model was not trained on.
+        embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here. Of
+            "trained", those of the labels that the model was trained on suffice.
     """
 
     REMEMBERED = 10_000  # sentences whose match is kept; a model writes the same ones again and again
@@ -47,7 +52,7 @@ class Classifier:
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
         matching: Matching = "exact", constrained: bool = False, rule: DecisionRule = WRITTEN_ONLY,
-        embeddings: Mapping[str, Tensor] | None = None,
+        zero_shot: ZeroShotScore | None = None, embeddings: Mapping[str, Tensor] | None = None,
     ) -> None:  # fmt: skip
         embeddings = embeddings or backbone.embed_descriptions(label_set.descriptions)
         self.backbone = backbone
@@ -57,8 +62,13 @@ class Classifier:
         self._max_new_tokens = max_new_tokens
         self._matching: Matching = matching
         self._constrained = constrained
-        self._descriptions = embeddings["trained"]  # (L, D)
-        self._compared = embeddings.get("matching", self._descriptions)  # (L, D')
+        self._zero_shot = zero_shot or ZeroShotScore()
+        self._compared = embeddings.get("matching", embeddings["trained"])  # (L, D')
+        learnt = len(backbone.trie)
+        self._descriptions = embeddings["trained"][:learnt]
+        self._added: Tensor | None = None  # of the labels after those, by the encoder as it was before training
+        if len(label_set) > learnt:
+            self._added = backbone.starting_encoder.encode(label_set.descriptions[learnt:])
         self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
         self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
         self._matches: dict[str, Match] = {}
@@ -82,6 +92,7 @@ class Classifier:
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
             matching=matching, constrained=constrained, rule=DecisionRule(**manifest.rule),
+            zero_shot=ZeroShotScore(**manifest.zero_shot),
             embeddings=load_file(model_folder / "descriptions.safetensors"),
         )  # fmt: skip
 
@@ -93,28 +104,29 @@ class Classifier:
     def with_labels(self, labels: Iterable[Label]) -> Classifier:
         """The same weights with labels that were added after training, each known by its description alone.
 
-        What the model writes stays as it was. An added label is given where the description term finds it more
-        probable than not, or where a sentence is nearest to its description.
+        What the model writes stays as it was. An added label is given where `lagamc.zero_shot` finds it more probable
+        than not, or where a sentence is nearest to its description.
 
         Raises:
             LabelError: no label, or one whose name or description is there already.
         """
         added = LabelSet(labels)
-        embeddings = self.backbone.embed_descriptions(added.descriptions)
+        compared = self.backbone.matching_encoder.encode(added.descriptions)
         return Classifier(
             self.backbone, LabelSet([*self.label_set, *added]), max_new_tokens=self._max_new_tokens,
             threshold=self.threshold, matching=self._matching, constrained=self._constrained, rule=self.rule,
-            embeddings={
-                "trained": torch.cat([self._descriptions, embeddings["trained"]]),
-                "matching": torch.cat([self._compared, embeddings.get("matching", embeddings["trained"])]),
-            },
+            zero_shot=self._zero_shot,
+            embeddings={"trained": self._descriptions, "matching": torch.cat([self._compared, compared])},
         )  # fmt: skip
 
     @property
     def sizes(self) -> dict[int, int]:
         """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
+        others = [self.backbone.matching_encoder]
+        if self._added is not None:
+            others.append(self.backbone.starting_encoder)
         return {
-            **sizes(self.backbone), **sizes(self.backbone.matching_encoder),
+            **sizes(self.backbone), **dict(item for other in others for item in sizes(other).items()),
             **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
         }  # fmt: skip
 
@@ -157,29 +169,40 @@ class Classifier:
             constrained=self._constrained,
         )  # fmt: skip
         matches = self._matched(sentence.text for document in written for sentence in document.sentences)
+        log_odds = np.stack([document.log_odds for document in written])  # (B, L) of the labels it was trained on
+        probabilities, cosines = sigmoid(log_odds), self.backbone.scorer.cosines(torch.from_numpy(log_odds)).numpy()
+        if self._added is not None:
+            added = (self.backbone.starting_encoder.encode(texts) @ self._added.T).numpy()
+            probable = sigmoid(self._zero_shot.log_odds(added, probabilities))
+            probabilities = np.concatenate([probabilities, probable], axis=1)
+            cosines = np.concatenate([cosines, added], axis=1)
         return [
-            judged(text, self._evidence(document, matches), threshold, self.rule)
-            for text, document in zip(texts, written, strict=True)
+            judged(text, self._evidence(document, matches, *rows), threshold, self.rule)
+            for text, document, *rows in zip(texts, written, probabilities, cosines, strict=True)
         ]
 
-    def _evidence(self, document: Generated, matches: Mapping[str, Match]) -> Iterator[SentenceResult]:
-        """What was written, and then the labels that were not but are probable enough, the most probable first."""
-        probabilities, trained = _sigmoid(document.log_odds), len(self.backbone.trie)
+    def _evidence(
+        self, document: Generated, matches: Mapping[str, Match], probabilities: Row, cosines: Row
+    ) -> Iterator[SentenceResult]:
+        """What was written, and then the labels that were not but are probable enough, the most probable first.
+
+        Probabilities and cosines of the whole document with the descriptions are (L,).
+        """
+        learnt = len(self.backbone.trie)
         said = set()
         for sentence in document.sentences:
             match = matches[sentence.text]
             said.add(label := self.label_set.index(match.label))
             yield SentenceResult(
-                sentence.text, match, sentence.log_probability, False, float(probabilities[label]), label >= trained
+                sentence.text, match, sentence.log_probability, False, float(probabilities[label]), label >= learnt
             )
         enough = np.full(len(probabilities), self.rule.unwritten)
-        enough[trained:] = ZERO_SHOT
+        enough[learnt:] = ZERO_SHOT
         probable = np.flatnonzero(probabilities > enough)
         for label in sorted(set(probable.tolist()) - said, key=lambda label: -probabilities[label]):
-            cosine = float(self.backbone.scorer.cosines(torch.tensor(document.log_odds[label])))
-            match = Match(self.label_set.names[label], cosine, None, None, None)
+            match = Match(self.label_set.names[label], float(cosines[label]), None, None, None)
             yield SentenceResult(
-                self.label_set.descriptions[label], match, None, False, float(probabilities[label]), label >= trained
+                self.label_set.descriptions[label], match, None, False, float(probabilities[label]), label >= learnt
             )
 
     @property
@@ -214,8 +237,3 @@ class Classifier:
         if other:
             embeddings[other] = self.backbone.matching_encoder.encode([sentences[place] for place in other])
         return embeddings
-
-
-def _sigmoid(log_odds: NDArray[np.float32]) -> NDArray[np.float64]:
-    odds: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds.astype(np.float64)))
-    return odds

@@ -91,8 +91,7 @@ class EmbeddedBackbone(Backbone):
         self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         _, _, log_odds = super().recall(states, mask, texts, descriptions)
-        own = log_odds[:, : len(self._description_slots)]  # labels added after training change nothing that is written
-        top = own.topk(min(self.MEMORY_SLOTS, own.shape[1]), dim=1)  # (B, K)
+        top = log_odds.topk(min(self.MEMORY_SLOTS, log_odds.shape[1]), dim=1)  # (B, K)
         slots = descriptions[top.indices] * top.values.sigmoid().unsqueeze(-1)  # (B, K, D)
         slots = slots * descriptions.shape[1] ** 0.5  # as long as a token state
         seen = mask.new_ones(top.indices.shape)

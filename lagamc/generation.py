@@ -19,7 +19,7 @@ from torch import Tensor
 from lagamc.backbone import Backbone
 from lagamc.draft import ConstrainedDraft, Draft, Question
 
-__all__ = ["Generated", "GeneratedSentence", "generate"]
+__all__ = ["Generated", "GeneratedSentence", "generate", "label_log_odds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,7 @@ def generate(
     Args:
         backbone: the model, put into evaluation mode meanwhile.
         texts: documents.
-        descriptions: (L, D) embeddings of descriptions by the backbone's encoder: those of its label set, in its
-            order, and after them any that it is not to write but to be compared with.
+        descriptions: (L, D) embeddings of the label set's descriptions by the backbone's encoder.
         max_new_tokens: where a text that does not end is cut.
         batch_size: documents generated for at a time.
         constrained: whether the output is made of descriptions alone, each at most once.
@@ -83,6 +82,24 @@ def generate(
 
 
 @torch.inference_mode()
+def label_log_odds(
+    backbone: Backbone, texts: Sequence[str], descriptions: Tensor, *, batch_size: int = 32
+) -> NDArray[np.float32]:
+    """Log-odds (N, L) that N documents carry L labels by the description term; nothing is generated.
+
+    The backbone is to be in evaluation mode.
+    """
+    prompts, width = backbone.tokenize(texts), len(descriptions)
+    order = sorted(range(len(texts)), key=lambda index: len(prompts[index]))
+    found = np.zeros((len(texts), width), dtype=np.float32)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        _, _, odds = _read(backbone, [texts[row] for row in rows], [prompts[row] for row in rows], descriptions)
+        found[rows] = odds.float().cpu().numpy()
+    return found
+
+
+@torch.inference_mode()
 def _generate_batch(
     backbone: Backbone,
     texts: Sequence[str],
@@ -97,7 +114,7 @@ def _generate_batch(
     likely = log_odds.float().cpu().numpy()
     drafts = [
         kind(
-            backbone.trie, odds[: len(backbone.trie)], separator=backbone.separator_slot, end=backbone.end_slot,
+            backbone.trie, odds, separator=backbone.separator_slot, end=backbone.end_slot,
             max_slots=min(max_new_tokens, backbone.max_positions),
         )
         for odds in likely

@@ -17,6 +17,7 @@ from lagamc.errors import DatasetError, LabelError
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.trainer import Trainer
+from lagamc.zero_shot import calibrated
 
 __all__ = ["ordered_labels", "train_run"]
 
@@ -63,7 +64,8 @@ def train_run(
         ).metrics.summary()  # fmt: skip
     write_model_folder(
         folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-        max_new_tokens=trainer.max_new_tokens, rule=state.rule, dev=state.best, test=test,
+        max_new_tokens=trainer.max_new_tokens, rule=state.rule, zero_shot=calibrated(backbone.eval(), label_set, dev),
+        dev=state.best, test=test,
     )  # fmt: skip
     figures = {
         "dev": state.best, "test": test, "best_epoch": state.best_epoch,

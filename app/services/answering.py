@@ -189,7 +189,7 @@ class Answering:
         """Memory of the loaded models, in MB."""
         from lagamc.loaded import megabytes
 
-        return megabytes(self._warm.values())
+        return megabytes([*self._warm.values(), *(widened for _, widened in self._widened.values())])
 
     def with_model(self, source: Source, work: Callable[[Classifier], T]) -> T:
         """Let `work` have the trained classifier of a source to itself, without labels added since.

@@ -2,14 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
-import torch
 
 from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.errors import LabelError
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
+from lagamc.zero_shot import ZeroShotScore, fitted
 
 SHOP = Label("shop", "Somebody writes about a shop near here today.")
 TEXTS = ["a hole in the tarmac near the shop", "loud party", "please again today"]
@@ -29,21 +30,42 @@ def test_what_a_model_writes_does_not_change(classifier):
         assert [item.text for item in new.sentences if item.written] == [item.text for item in old.sentences
                                                                         if item.written]  # fmt: skip
         assert set(new.labels) - {"shop"} == set(old.labels)
-    assert megabytes([classifier, widened]) == pytest.approx(megabytes([classifier]), rel=0.01)
+    assert megabytes([classifier, widened]) == pytest.approx(megabytes([widened]), rel=0.01)
 
 
 @pytest.mark.parametrize(("offset", "given"), [(50.0, True), (-50.0, False)])
-def test_an_added_label_is_given_where_it_is_more_probable_than_not(classifier, offset, given):
+def test_an_added_label_is_given_where_it_is_more_probable_than_not(trained, offset, given):
     """By its own threshold, whatever the rule says of labels that the model could have written."""
+    manifest = json.loads((trained / "model" / "manifest.json").read_text())
+    assert manifest["zero_shot"].keys() == {"cosine", "explained", "offset"}
+    classifier = Classifier.load(trained / "model")
+    classifier._zero_shot = ZeroShotScore(1.0, 0.0, offset)
     widened = classifier.with_labels([SHOP])
-    with torch.no_grad():
-        classifier.backbone.scorer.offset.fill_(offset)
     [result] = widened.classify(TEXTS[:1])
     assert ("shop" in result.labels) == given
     found = [item for item in result.sentences if item.match.label == "shop"]
     assert [(item.text, item.zero_shot, item.written) for item in found] == [(SHOP.description, True, False)] * given
     assert not any(item.zero_shot for item in result.sentences if item.match.label != "shop")
     assert result.decide(result.threshold).labels == result.labels
+
+
+def test_the_score_is_fitted_as_if_each_label_had_been_added():
+    """Near descriptions speak for a label, what other labels explain against it; without evidence defaults stand."""
+    chooser = np.random.default_rng(5)
+    carried = chooser.random((400, 6)) < 0.2
+    cosines = 0.2 + 0.3 * carried + chooser.normal(0, 0.15, carried.shape)
+    probabilities = np.clip(carried + chooser.normal(0, 0.1, carried.shape), 0, 1)
+    alone = fitted(cosines, probabilities, carried)
+    assert alone.cosine > 5
+    single = np.zeros_like(carried)
+    single[np.arange(400), chooser.integers(0, 6, 400)] = True  # one label each: the others leave nothing to explain
+    told = fitted(0.2 + 0.3 * single + chooser.normal(0, 0.15, single.shape), single.astype(float), single)
+    assert told.explained < -2 < alone.explained
+    odds = told.log_odds(np.array([[0.5, 0.1], [0.5, 0.1]]), np.array([[0.0, 0.0], [1.0, 0.0]]))
+    assert odds[0, 0] > odds[0, 1]
+    assert odds[0, 0] > odds[1, 0]
+    for nothing in (np.zeros((3, 2), bool), np.ones((3, 2), bool)):
+        assert fitted(np.zeros((3, 2)), np.zeros((3, 2)), nothing) == ZeroShotScore()
 
 
 def test_a_sentence_nearest_to_an_added_description_is_of_that_label(classifier):

@@ -55,7 +55,7 @@ def complete(figures: dict[str, float] | None = None) -> None:
     labels.write(FOLDER / "model" / "labels.json")
     manifest = {
         "label_set_hash": labels.hash, "training_data_hash": "t", "config": {}, "threshold": 0.4,
-        "rule": {"written": 0.2, "unwritten": 0.5}, "max_new_tokens": 8,
+        "rule": {"written": 0.2, "unwritten": 0.5}, "zero_shot": {}, "max_new_tokens": 8,
         "dev": FIGURES if figures is None else figures, "test": None, "versions": {}, "created_at": "", "files": {},
         "format": FORMAT,
     }  # fmt: skip

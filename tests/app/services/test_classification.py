@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 
 import pytest
-import torch
 from small_collection import DESCRIPTIONS, Collection
 from tiny_models import build_tiny_embedded
 
@@ -21,6 +20,7 @@ from lagamc.labels import LabelSet
 from lagamc.loaded import megabytes
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from lagamc.untrained import UntrainedClassifier
+from lagamc.zero_shot import ZeroShotScore
 from storage import documents, predictions
 
 TEXT = "The loud noise of that bus again, please"
@@ -178,8 +178,8 @@ def test_a_label_added_after_training_is_given_by_its_description(trained):
     try:
         source = answering.source(trained.project_id)
         assert [(item.id, item.name) for item in source.added] == [(added, "dogs")]
-        with torch.no_grad():
-            answering.with_model(source, lambda model: model.backbone.scorer.offset.fill_(50.0))
+        answering._widened.clear()
+        answering.with_model(source, lambda model: setattr(model, "_zero_shot", ZeroShotScore(offset=50.0)))
         view = fresh.classification.classify_document(document.id)
         assert "dogs" in view.labels
         assert view.added == ("dogs",)
@@ -187,7 +187,7 @@ def test_a_label_added_after_training_is_given_by_its_description(trained):
         item = reviews.item(document.id)
         assert item.prediction.id == view.prediction_id > before.id
         assert [row.label for row in item.prediction.rows if row.zero_shot] == ["dogs"]
-        assert answering.megabytes == pytest.approx(megabytes([answering._classifier(source)]))
+        assert answering.megabytes == pytest.approx(megabytes([answering._with_added(source)]))
     finally:
         fresh.lifecycle.retire(added, "ann")
         fresh.close()
