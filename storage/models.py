@@ -264,8 +264,8 @@ class ModelVersion(SQLModel, table=True):
 
     @property
     def title(self) -> str:
-        """The name by which people know it, like "v3 · minilm"."""
-        return f"v{self.number} · {self.backbone}"
+        """The name by which people know it, like "v3 · minilm"; of a folder or a hub name the last part."""
+        return f"v{self.number} · {self.backbone.rstrip('/').rpartition('/')[2]}"
 
 
 class PinnedLabelSet(SQLModel, table=True):

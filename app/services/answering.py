@@ -110,7 +110,7 @@ class Answering:
                 learnt = tuple(entry["name"] for entry in version.labels)
                 return Source(
                     model_id=version.id,
-                    model_name=f"v{version.number} · {version.backbone}",
+                    model_name=version.title,
                     content=self._settings.data_folder / version.folder,
                     label_set_hash=version.label_set_hash,
                     label_ids=ids,

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from storage import labels, model_versions, projects, runs
+from storage import label_sets, labels, model_versions, projects, runs
 from storage.errors import StaleWrite
 from storage.models import ModelVersion, RunStatus, Split
 
@@ -129,6 +129,31 @@ def test_versions_are_numbered_per_project_and_one_is_active(database, project_i
         assert model_versions.active(session, project_id=other) is None
         assert model_versions.latest(session, project_id=project_id).number == 2
         assert model_versions.by_run(session, run_id=made[2].run_id).id == made[2].id
+
+
+@pytest.mark.parametrize(
+    ("backbone", "title"),
+    [("minilm", "v1 · minilm"), ("google/flan-t5-base", "v1 · flan-t5-base"), ("/models/t5 base/", "v1 · t5 base")],
+)
+def test_a_version_goes_by_number_and_backbone(backbone, title):
+    version = version_of(1, 1)
+    version.number, version.backbone = 1, backbone
+    assert version.title == title
+
+
+def test_labels_added_since_are_those_that_a_version_neither_learnt_nor_answers_with(database, project_id, add_labels):
+    """A label that a learnt one was merged into answers already; one without a description cannot answer."""
+    noise, _ = add_labels("noise", "bins")
+    with database.read() as session:
+        pinned = label_sets.entries(session, project_id=project_id)
+    _, survivor = add_labels("trees", "din")
+    with database.write() as session:
+        labels.add(session, project_id=project_id, name="undescribed")
+        labels.set_retired(session, label_id=noise, retired=True)
+        labels.get(session, label_id=noise).merged_into_id = survivor
+    with database.read() as session:
+        found = labels.added_since(session, project_id=project_id, pinned=pinned)
+        assert [(label.name, version.text) for label, version in found] == [("trees", "About trees.")]
 
 
 def test_changed_labels_are_reworded_added_or_retired_ones(database, project_id, add_labels):
