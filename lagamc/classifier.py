@@ -17,7 +17,7 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
-from lagamc.decision import WRITTEN_ONLY, ZERO_SHOT, DecisionRule, DocumentResult, SentenceResult, judged
+from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult, judged
 from lagamc.generation import Generated, generate
 from lagamc.labels import Label, LabelSet
 from lagamc.loaded import sizes
@@ -104,8 +104,8 @@ class Classifier:
     def with_labels(self, labels: Iterable[Label]) -> Classifier:
         """The same weights with labels that were added after training, each known by its description alone.
 
-        What the model writes stays as it was. An added label is given where `lagamc.zero_shot` finds it more probable
-        than not, or where a sentence is nearest to its description.
+        What the model writes stays as it was. An added label is given where `lagamc.zero_shot` finds it
+        probable enough, or where a sentence is nearest to its description.
 
         Raises:
             LabelError: no label, or one whose name or description is there already.
@@ -173,7 +173,7 @@ class Classifier:
         probabilities, cosines = sigmoid(log_odds), self.backbone.scorer.cosines(torch.from_numpy(log_odds)).numpy()
         if self._added is not None:
             added = (self.backbone.starting_encoder.encode(texts) @ self._added.T).numpy()
-            probable = sigmoid(self._zero_shot.log_odds(added, probabilities))
+            probable = sigmoid(self._zero_shot.log_odds(added, probabilities.max(axis=1, keepdims=True)))
             probabilities = np.concatenate([probabilities, probable], axis=1)
             cosines = np.concatenate([cosines, added], axis=1)
         return [
@@ -197,7 +197,7 @@ class Classifier:
                 sentence.text, match, sentence.log_probability, False, float(probabilities[label]), label >= learnt
             )
         enough = np.full(len(probabilities), self.rule.unwritten)
-        enough[learnt:] = ZERO_SHOT
+        enough[learnt:] = self.rule.added
         probable = np.flatnonzero(probabilities > enough)
         for label in sorted(set(probable.tolist()) - said, key=lambda label: -probabilities[label]):
             match = Match(self.label_set.names[label], float(cosines[label]), None, None, None)

@@ -14,7 +14,6 @@ __all__ = [
     "CANDIDATES",
     "WIDEST",
     "WRITTEN_ONLY",
-    "ZERO_SHOT",
     "DecisionRule",
     "DocumentResult",
     "SentenceResult",
@@ -32,19 +31,22 @@ class DecisionRule:
     Args:
         written: least probability of a label that was written; 0 takes them all.
         unwritten: a label that was not written needs more than this; 1 takes none.
+        added: a label that was added after training needs more than this (`lagamc.zero_shot`): it could not have been
+            written, so that it was not says nothing against it.
 
     Raises:
-        ConfigError: a value is no probability, or `unwritten` is the smaller one.
+        ConfigError: a value is no probability, or `unwritten` is smaller than `written`.
     """
 
     written: float = 0.0
     unwritten: float = 1.0
+    added: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.written <= self.unwritten <= 1.0:
+        if not (0.0 <= self.written <= self.unwritten <= 1.0 and 0.0 <= self.added <= 1.0):
             raise ConfigError(
-                "A decision rule is two probabilities, `written` at most `unwritten`; "
-                f"found {self.written!r} and {self.unwritten!r}."
+                "A decision rule is probabilities, `written` at most `unwritten`; "
+                f"found {self.written!r}, {self.unwritten!r}, and {self.added!r} for added labels."
             )
 
     def to_dict(self) -> dict[str, float]:
@@ -53,8 +55,6 @@ class DecisionRule:
 
 
 WRITTEN_ONLY = DecisionRule()  # the paper's: every sentence decides its label (section 5.4)
-
-ZERO_SHOT = 0.5  # probability above which a label that the model cannot write is given
 
 # Few and far apart: on 50 dev documents of CAVES a finer grid chose rules that lost a point of test micro-F1.
 CANDIDATES = (
@@ -118,7 +118,7 @@ def judged(
             return item.match.cosine < threshold
         if item.written:
             return item.match.cosine < threshold or item.probability < rule.written
-        return item.probability <= (ZERO_SHOT if item.zero_shot else rule.unwritten)
+        return item.probability <= (rule.added if item.zero_shot else rule.unwritten)
 
     answered = tuple(dataclasses.replace(item, abstained=abstained(item)) for item in sentences)
     labels = tuple(dict.fromkeys(item.match.label for item in answered if not item.abstained))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 import sys
 import time
@@ -62,9 +63,10 @@ def train_run(
             backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
             rule=state.rule, cancelled=cancelled,
         ).metrics.summary()  # fmt: skip
+    zero_shot, enough = calibrated(backbone.eval(), label_set, dev)
     write_model_folder(
         folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-        max_new_tokens=trainer.max_new_tokens, rule=state.rule, zero_shot=calibrated(backbone.eval(), label_set, dev),
+        max_new_tokens=trainer.max_new_tokens, rule=dataclasses.replace(state.rule, added=enough), zero_shot=zero_shot,
         dev=state.best, test=test,
     )  # fmt: skip
     figures = {

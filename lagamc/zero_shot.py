@@ -12,12 +12,13 @@ from lagamc.backbone import Backbone
 from lagamc.corpus import Corpus
 from lagamc.generation import label_log_odds
 from lagamc.labels import LabelSet
-from lagamc.metrics import Indicator, indicator
+from lagamc.metrics import Indicator, indicator, multilabel_metrics
 
 __all__ = ["ZeroShotScore", "calibrated", "fitted", "sigmoid"]
 
 Matrix = NDArray[np.floating[Any]]
 PAIRS = 500_000  # of a document and a label that a score is fitted to, at most
+THRESHOLDS = tuple(step / 50 for step in range(1, 36))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +26,49 @@ class ZeroShotScore:
     """Log-odds that a document carries an added label, from two things that do not ask for training documents of it.
 
     `cosine` weighs the cosine of document and description by the encoder as it was before training: fine-tuning on
-    some labels wears off what it knew of others. `explained` weighs the sum of the probabilities of the labels that
-    the model learnt: a document that they explain needs no other one. The defaults stand where dev tells nothing.
+    some labels wears off what it knew of others. `doubt` weighs how unsure the trained model is of the labels that it
+    learnt: the entropy in nats of the most probable one. The defaults stand where dev tells nothing.
     """
 
     cosine: float = 15.0
-    explained: float = -2.5
-    offset: float = -4.0
+    doubt: float = 3.0
+    offset: float = -6.0
 
-    def log_odds(self, cosines: Matrix, probabilities: Matrix) -> Matrix:
-        """Cosines (N, A) with added descriptions, probabilities (N, L) of learnt labels -> log-odds (N, A)."""
-        explained: Matrix = probabilities.sum(axis=1, keepdims=True)
-        return self.cosine * cosines + self.explained * explained + self.offset
+    def log_odds(self, cosines: Matrix, top: Matrix) -> Matrix:
+        """Cosines (N, A) with added descriptions, probability (N, 1) of the likeliest learnt label -> (N, A)."""
+        odds: Matrix = self.cosine * cosines + self.doubt * _entropy(top) + self.offset
+        return odds
 
     def to_dict(self) -> dict[str, float]:
         """JSON-able values."""
         return asdict(self)
 
 
-def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> ZeroShotScore:
-    """Fit the score as if each of L learnt labels in turn had been added; all arrays are (N, L)."""
+def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[ZeroShotScore, float]:
+    """Fit the score as if each of L learnt labels in turn had been added; all arrays are (N, L), L at least 2.
+
+    Returns:
+        The score, and the probability above which labels are given with the best macro-F1.
+    """
     from sklearn.linear_model import LogisticRegression
 
     if carried.all() or not carried.any():
-        return ZeroShotScore()
-    others = probabilities.sum(axis=1, keepdims=True) - probabilities
-    features = np.stack([cosines.ravel(), others.ravel()], axis=1)
+        return ZeroShotScore(), 0.5
+    every = np.arange(len(probabilities))
+    order = probabilities.argsort(axis=1)
+    others = np.repeat(probabilities[every, order[:, -1], None], probabilities.shape[1], axis=1)
+    others[every, order[:, -1]] = probabilities[every, order[:, -2]]  # of the most probable label the next one
+    features = np.stack([cosines.ravel(), _entropy(others).ravel()], axis=1)
     model = LogisticRegression(C=100.0, max_iter=1000).fit(features, carried.ravel())
-    [(cosine, explained)], [offset] = model.coef_.tolist(), model.intercept_.tolist()
-    return ZeroShotScore(cosine, explained, offset)
+    [(cosine, doubt)], [offset] = model.coef_.tolist(), model.intercept_.tolist()
+    score = ZeroShotScore(cosine, doubt, offset)
+    found, names = sigmoid(score.log_odds(cosines, others)), [str(label) for label in range(carried.shape[1])]
+    best = max(THRESHOLDS, key=lambda least: multilabel_metrics(carried, found > least, names).macro_f1)
+    return score, best
 
 
-def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> ZeroShotScore:
-    """The score fitted to documents that the model was not trained on; the backbone is to be in evaluation mode."""
+def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> tuple[ZeroShotScore, float]:
+    """`fitted` on documents that the model was not trained on; the backbone is to be in evaluation mode."""
     examples = list(corpus)[: max(1, PAIRS // len(label_set))]
     texts = [example.text for example in examples]
     encoder, descriptions = backbone.starting_encoder, label_set.descriptions
@@ -65,6 +76,12 @@ def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> ZeroS
     log_odds = label_log_odds(backbone, texts, backbone.encoder.encode(descriptions))
     carried = indicator([example.labels for example in examples], label_set)
     return fitted(cosines, sigmoid(log_odds), carried)
+
+
+def _entropy(probabilities: Matrix) -> Matrix:
+    inside = probabilities.clip(1e-6, 1 - 1e-6)
+    entropy: Matrix = -inside * np.log(inside) - (1 - inside) * np.log1p(-inside)
+    return entropy
 
 
 def sigmoid(log_odds: Matrix) -> NDArray[np.float64]:

@@ -179,7 +179,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:
     by_rule = rule_in_words(view.result.rule) if view.trained else ""
     return (
-        origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added),
+        origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added, view.result.rule),
         _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
         evidence(view.rows, view.threshold, colours, trained=view.trained),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from app.components import markup
-from lagamc.decision import ZERO_SHOT as GIVEN_FROM
 from lagamc.decision import DecisionRule
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def origin(model_name: str, *, trained: bool) -> str:
 
 def rule_in_words(rule: DecisionRule) -> str:
     """Say from which probability on a label is given; nothing where the sentences alone decide."""
-    if rule == DecisionRule():
+    if (rule.written, rule.unwritten) == (0.0, 1.0):
         return ""
     text = f"A label whose description was written is given from a probability of {rule.written:.2f} on"
     if rule.unwritten < 1:
@@ -53,13 +52,13 @@ def rule_in_words(rule: DecisionRule) -> str:
     return markup.note(f"{text}. Both were chosen on the dev documents.", "plain")
 
 
-def added_labels(names: Sequence[str]) -> str:
+def added_labels(names: Sequence[str], rule: DecisionRule) -> str:
     """Say which labels the model that answers was not trained on; nothing where it knows them all."""
     if not names:
         return ""
     return markup.note(
         f"Added since this version was trained, and known by description alone: {', '.join(names)}. Such a label is "
-        f"given above a probability of {GIVEN_FROM:.2f}. Train again to have its description written.",
+        f"given above a probability of {rule.added:.2f}. Train again to have its description written.",
         "plain",
     )
 

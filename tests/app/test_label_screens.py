@@ -20,6 +20,7 @@ from app.services.draft_jobs import BatchView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
+from lagamc.decision import DecisionRule
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
 
@@ -153,5 +154,6 @@ def test_a_label_that_was_added_after_training_is_marked():
     assert "never learnt to write: It is about dogs." in told
     assert "background:#1d6b57" in told
     assert "(untrained)" not in evidence([replace(row, zero_shot=False)], 0.4, {}, trained=True)
-    assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"))
-    assert added_labels(()) == ""
+    assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"), DecisionRule(added=0.3))
+    assert "above a probability of 0.30" in added_labels(("dogs",), DecisionRule(added=0.3))
+    assert added_labels((), DecisionRule()) == ""

@@ -39,8 +39,10 @@ def test_the_cosine_threshold_judges_sentences_that_were_written():
 
 def test_a_rule_that_is_none_is_refused():
     for written, unwritten in ((-0.1, 0.5), (0.6, 0.5), (0.2, 1.1)):
-        with pytest.raises(ConfigError, match="two probabilities"):
+        with pytest.raises(ConfigError, match="probabilities, `written` at most"):
             DecisionRule(written, unwritten)
+    with pytest.raises(ConfigError, match=r"1\.5 for added labels"):
+        DecisionRule(added=1.5)
 
 
 def report(documents):

@@ -37,7 +37,8 @@ def test_what_a_model_writes_does_not_change(classifier):
 def test_an_added_label_is_given_where_it_is_more_probable_than_not(trained, offset, given):
     """By its own threshold, whatever the rule says of labels that the model could have written."""
     manifest = json.loads((trained / "model" / "manifest.json").read_text())
-    assert manifest["zero_shot"].keys() == {"cosine", "explained", "offset"}
+    assert manifest["rule"].keys() == {"written", "unwritten", "added"}
+    assert manifest["zero_shot"].keys() == {"cosine", "doubt", "offset"}
     classifier = Classifier.load(trained / "model")
     classifier._zero_shot = ZeroShotScore(1.0, 0.0, offset)
     widened = classifier.with_labels([SHOP])
@@ -50,22 +51,23 @@ def test_an_added_label_is_given_where_it_is_more_probable_than_not(trained, off
 
 
 def test_the_score_is_fitted_as_if_each_label_had_been_added():
-    """Near descriptions speak for a label, what other labels explain against it; without evidence defaults stand."""
+    """Near descriptions and a model in doubt speak for a label; without evidence defaults stand."""
     chooser = np.random.default_rng(5)
-    carried = chooser.random((400, 6)) < 0.2
+    carried = np.zeros((600, 6), bool)
+    carried[np.arange(600), chooser.integers(0, 6, 600)] = True
     cosines = 0.2 + 0.3 * carried + chooser.normal(0, 0.15, carried.shape)
-    probabilities = np.clip(carried + chooser.normal(0, 0.1, carried.shape), 0, 1)
-    alone = fitted(cosines, probabilities, carried)
-    assert alone.cosine > 5
-    single = np.zeros_like(carried)
-    single[np.arange(400), chooser.integers(0, 6, 400)] = True  # one label each: the others leave nothing to explain
-    told = fitted(0.2 + 0.3 * single + chooser.normal(0, 0.15, single.shape), single.astype(float), single)
-    assert told.explained < -2 < alone.explained
-    odds = told.log_odds(np.array([[0.5, 0.1], [0.5, 0.1]]), np.array([[0.0, 0.0], [1.0, 0.0]]))
+    sure = np.where(carried, 0.99, 0.01)
+    score, enough = fitted(cosines, sure, carried)
+    assert score.cosine > 5
+    assert 0.2 < enough < 0.6
+    rare = carried & (np.arange(6) == 2)  # the others are in doubt where it lies
+    told, _ = fitted(cosines, np.where(rare[:, [2]], 0.5, 0.001 + 0.0 * cosines), rare)
+    assert told.doubt > 2
+    odds = told.log_odds(np.array([[0.5, 0.1], [0.5, 0.1]]), np.array([[0.5], [1.0]]))
     assert odds[0, 0] > odds[0, 1]
     assert odds[0, 0] > odds[1, 0]
     for nothing in (np.zeros((3, 2), bool), np.ones((3, 2), bool)):
-        assert fitted(np.zeros((3, 2)), np.zeros((3, 2)), nothing) == ZeroShotScore()
+        assert fitted(np.zeros((3, 2)), np.zeros((3, 2)), nothing) == (ZeroShotScore(), 0.5)
 
 
 def test_a_sentence_nearest_to_an_added_description_is_of_that_label(classifier):
