@@ -48,11 +48,11 @@ def test_input_is_never_read_more_than_a_chunk_ahead():
 
 
 def test_texts_of_like_length_share_a_batch():
-    """Within a chunk, no batch holds a text longer than one of the next batch."""
+    """Within a chunk the longest come first: no batch holds a text shorter than one of the next batch."""
     batches = []
     list(answered(Source(40), lambda batch: batches.append(batch) or batch, batch_size=8, chunk=40))
     lengths = [[len(text) for text in batch] for batch in batches]
-    assert all(max(one) <= min(other) for one, other in itertools.pairwise(lengths))
+    assert all(min(one) >= max(other) for one, other in itertools.pairwise(lengths))
 
 
 def test_progress_counts_up_to_all():
