@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,9 @@ from lagamc.config import TrainingConfig
 from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult, judged
 from lagamc.generation import Generated, generate
 from lagamc.labels import Label, LabelSet
-from lagamc.loaded import sizes
+from lagamc.loaded import LoadedClassifier, sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.precision import chosen_device
-from lagamc.streaming import CHUNK, Advance, Progress, answered
 from lagamc.zero_shot import ZeroShotScore, sigmoid
 
 __all__ = ["Classifier"]
@@ -31,7 +29,7 @@ __all__ = ["Classifier"]
 Row = NDArray[np.floating]
 
 
-class Classifier:
+class Classifier(LoadedClassifier):
     """A trained model with its label set. It is not to be used by two threads at a time.
 
     Args:
@@ -129,39 +127,6 @@ class Classifier:
             **sizes(self.backbone), **dict(item for other in others for item in sizes(other).items()),
             **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
         }  # fmt: skip
-
-    def classify(
-        self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
-        progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
-    ) -> list[DocumentResult]:  # fmt: skip
-        """Classify documents, in order.
-
-        Raises:
-            ConfigError: the threshold is no cosine.
-            Cancelled: `cancelled` returned true.
-        """
-        stream = self.stream(
-            texts, threshold=threshold, batch_size=batch_size, chunk=max(CHUNK, len(texts)), cancelled=cancelled,
-            progress=None if progress is None else lambda done: progress(done, len(texts)),
-        )  # fmt: skip
-        return list(stream)
-
-    def stream(
-        self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
-        progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
-        turn: contextlib.AbstractContextManager[object] | None = None,
-    ) -> Iterator[DocumentResult]:  # fmt: skip
-        """Classify any number of documents, in order, in memory for a chunk of them; see `answered`.
-
-        Raises:
-            ConfigError: the threshold is no cosine.
-            Cancelled: `cancelled` returned true, while the iterator was advanced.
-        """
-        decided = self.threshold if threshold is None else check_threshold(threshold)
-        return answered(
-            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
-            progress=progress, cancelled=cancelled, turn=turn,
-        )  # fmt: skip
 
     def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
         written = generate(

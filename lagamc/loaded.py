@@ -1,27 +1,71 @@
-"""What models take in memory."""
+"""What trained and untrained classifiers have in common, and what they take in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from torch import nn
 
+from lagamc.decision import DocumentResult
+from lagamc.labels import LabelSet
+from lagamc.matcher import check_threshold
 from lagamc.prepacked import PrepackedLinear
+from lagamc.streaming import CHUNK, Advance, Progress, answered
 
-__all__ = ["Loaded", "megabytes", "sizes"]
+__all__ = ["LoadedClassifier", "megabytes", "sizes"]
 
 
-class Loaded(Protocol):
-    """Anything that knows its size."""
+class LoadedClassifier(ABC):
+    """Answers documents in memory. It is not to be used by two threads at a time."""
+
+    label_set: LabelSet
+    threshold: float  # the cosine below which a sentence is abstained, unless a call says otherwise
 
     @property
+    @abstractmethod
     def sizes(self) -> dict[int, int]:
-        """Bytes of everything that takes memory, by where it lies."""
-        ...
+        """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
+
+    @abstractmethod
+    def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]: ...
+
+    def classify(
+        self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
+        progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> list[DocumentResult]:  # fmt: skip
+        """Classify documents, in order.
+
+        Raises:
+            ConfigError: the threshold is no cosine.
+            Cancelled: `cancelled` returned true.
+        """
+        stream = self.stream(
+            texts, threshold=threshold, batch_size=batch_size, chunk=max(CHUNK, len(texts)), cancelled=cancelled,
+            progress=None if progress is None else lambda done: progress(done, len(texts)),
+        )  # fmt: skip
+        return list(stream)
+
+    def stream(
+        self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
+        progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
+        turn: contextlib.AbstractContextManager[object] | None = None,
+    ) -> Iterator[DocumentResult]:  # fmt: skip
+        """Classify any number of documents, in order, in memory for a chunk of them; see `answered`.
+
+        Raises:
+            ConfigError: the threshold is no cosine.
+            Cancelled: `cancelled` returned true, while the iterator was advanced.
+        """
+        decided = self.threshold if threshold is None else check_threshold(threshold)
+        return answered(
+            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
+            progress=progress, cancelled=cancelled, turn=turn,
+        )  # fmt: skip
 
 
-def megabytes(classifiers: Iterable[Loaded]) -> float:
+def megabytes(classifiers: Iterable[LoadedClassifier]) -> float:
     """Memory of loaded classifiers in MB; what several of them share counts once."""
     taken: dict[int, int] = {}
     for classifier in classifiers:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,15 +10,14 @@ from torch import Tensor
 from lagamc.decision import DocumentResult, SentenceResult, judged
 from lagamc.encoder import SentenceEncoder
 from lagamc.labels import LabelSet
-from lagamc.loaded import sizes
-from lagamc.matcher import Match, check_threshold
+from lagamc.loaded import LoadedClassifier, sizes
+from lagamc.matcher import Match
 from lagamc.precision import chosen_device
-from lagamc.streaming import CHUNK, Advance, answered
 
 __all__ = ["UntrainedClassifier"]
 
 
-class UntrainedClassifier:
+class UntrainedClassifier(LoadedClassifier):
     """Before anything is trained: the frozen encoder compares the document with every description.
 
     Each sentence of a result is a stored description, nearest first, and its match says how near the
@@ -48,26 +46,6 @@ class UntrainedClassifier:
     def sizes(self) -> dict[int, int]:
         """Bytes of everything that takes memory by where it lies: weights and the descriptions' embeddings."""
         return {**sizes(self.encoder), self.embeddings.data_ptr(): self.embeddings.nbytes}
-
-    def classify(self, texts: Sequence[str], *, threshold: float | None = None) -> list[DocumentResult]:
-        """Classify documents, in order; labels are the descriptions above the threshold.
-
-        Raises:
-            ConfigError: the threshold is no cosine.
-        """
-        return list(self.stream(texts, threshold=threshold))
-
-    def stream(
-        self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
-        progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
-        turn: contextlib.AbstractContextManager[object] | None = None,
-    ) -> Iterator[DocumentResult]:  # fmt: skip
-        """Classify any number of documents as `Classifier.stream` does. Raises ConfigError and Cancelled."""
-        decided = self.threshold if threshold is None else check_threshold(threshold)
-        return answered(
-            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
-            progress=progress, cancelled=cancelled, turn=turn,
-        )  # fmt: skip
 
     def _answer(self, texts: Sequence[str], threshold: float) -> list[DocumentResult]:
         cosines = (self.encoder.encode(texts) @ self.embeddings.T).clamp(-1, 1)  # (N, L)

@@ -176,9 +176,7 @@ def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping
     A label differs when its description reads otherwise, or when it was added, retired or merged since. A name
     is no part of what a model learns, so a rename alone is no change.
     """
-    version_ids = [entry["description_version_id"] for entry in pinned]
-    query = select(DescriptionVersion.label_id, DescriptionVersion.text)
-    then = dict(session.exec(query.where(col(DescriptionVersion.id).in_(version_ids))).all())
+    then = _pinned_texts(session, pinned)
     changes = []
     for label, current in described(session, project_id=project_id):
         if label.id not in then:
@@ -197,11 +195,25 @@ def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping
 def added_since(
     session: Session, *, project_id: int, pinned: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Label, DescriptionVersion]]:
-    """Return the described labels in use that a model version did not learn and that stand for none it did."""
+    """Return the described labels in use that a model version did not learn and that stand for none it did.
+
+    A label that took over a wording that the version learnt for another one is left out: nothing tells them apart.
+    """
     learnt = {entry["label_id"] for entry in pinned}
     learnt |= {label.id for label in standing(session, label_ids=learnt).values()}
-    found = described(session, project_id=project_id)
-    return [(label, version) for label, version in found if version is not None and label.id not in learnt]
+    taken = {text.casefold() for text in _pinned_texts(session, pinned).values()}
+    return [
+        (label, version)
+        for label, version in described(session, project_id=project_id)
+        if version is not None and label.id not in learnt and version.text.casefold() not in taken
+    ]
+
+
+def _pinned_texts(session: Session, pinned: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Return {label id: the description that a model version learnt}."""
+    version_ids = [entry["description_version_id"] for entry in pinned]
+    query = select(DescriptionVersion.label_id, DescriptionVersion.text)
+    return dict(session.exec(query.where(col(DescriptionVersion.id).in_(version_ids))).all())
 
 
 def standing(session: Session, *, label_ids: Iterable[int]) -> dict[int, Label]:

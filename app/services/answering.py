@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lagamc.classifier import Classifier
     from lagamc.decision import DocumentResult
-    from lagamc.untrained import UntrainedClassifier
+    from lagamc.loaded import LoadedClassifier
     from storage.models import ModelVersion
 
 __all__ = ["UNTRAINED", "AddedLabel", "Answer", "Answering", "Source"]
@@ -95,7 +95,7 @@ class Answering:
         self._settings = settings
         self._labels = label_service
         self._lock = threading.Lock()
-        self._warm: OrderedDict[Key, Classifier | UntrainedClassifier] = OrderedDict()
+        self._warm: OrderedDict[Key, LoadedClassifier] = OrderedDict()
         self._widened: dict[Key, tuple[tuple[AddedLabel, ...], Classifier]] = {}  # warm ones with labels added since
         self._busy: Counter[Key] = Counter()  # streams that go on, by classifier
         self._counting = threading.RLock()  # of those; a forgotten stream may end in any thread, at any point
@@ -199,19 +199,17 @@ class Answering:
         with self._lock:
             return work(cast("Classifier", self._classifier(source)))
 
-    def _with_added(self, source: Source) -> Classifier | UntrainedClassifier:
+    def _with_added(self, source: Source) -> LoadedClassifier:
         """The classifier of a source; its model also knows the descriptions of labels that were added since."""
         classifier, key = self._classifier(source), _key(source)
-        known = {description.casefold() for description in classifier.label_set.descriptions}
-        added = tuple(item for item in source.added if item.label.description.casefold() not in known)
-        if not added:
+        if not source.added:
             return classifier
-        if key not in self._widened or self._widened[key][0] != added:
-            widened = cast("Classifier", classifier).with_labels(item.label for item in added)
-            self._widened[key] = added, widened
+        if key not in self._widened or self._widened[key][0] != source.added:
+            widened = cast("Classifier", classifier).with_labels(item.label for item in source.added)
+            self._widened[key] = source.added, widened
         return self._widened[key][1]
 
-    def _classifier(self, source: Source) -> Classifier | UntrainedClassifier:
+    def _classifier(self, source: Source) -> LoadedClassifier:
         key = _key(source)
         if key not in self._warm:
             self._make_room(_file_megabytes(source.content), keep=key)
@@ -229,7 +227,7 @@ class Answering:
                 del self._warm[key]
                 self._widened.pop(key, None)
 
-    def _loaded(self, source: Source) -> Classifier | UntrainedClassifier:
+    def _loaded(self, source: Source) -> LoadedClassifier:
         from lagamc.classifier import Classifier
         from lagamc.untrained import UntrainedClassifier
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from chat_server import KEY
 from databases import fresh_database
-from small_collection import Collection
+from small_collection import DESCRIPTIONS, Collection
+from tiny_models import build_tiny_embedded
 
 from app.container import build
 from app.services.labels import LabelService
@@ -61,3 +62,17 @@ def untrained(tmp_path, httpserver):
 @pytest.fixture
 def chat(httpserver):
     return ChatSettings(model="m", base_url=httpserver.url_for("/v1"), key=KEY, retries=0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project with a tiny model as version 1."""
+    folder = tmp_path_factory.mktemp("trained")
+    backbone = build_tiny_embedded(folder / "encoder", DESCRIPTIONS.values())
+    collection = Collection(folder / "data")
+    collection.add_documents()
+    config = {"backbone": str(backbone), "epochs": 4, "batch_size": 4, "learning_rate": 2e-3}
+    run = collection.finish(collection.training.start(collection.project_id, config, "ann"))
+    assert run.status == "completed", run.error
+    yield collection
+    collection.close()
