@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings(
             host=options.host, port=options.port, data_folder=options.data_folder, device=options.device,
-            model_megabytes=options.model_memory,
+            gpus=options.gpus, model_megabytes=options.model_memory,
         )  # fmt: skip
         serve(settings, demo=options.demo)
     except (AppError, LagamcError, StorageError, OSError) as error:
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data-folder", type=Path, default=Path("data"), metavar="FOLDER",
         help="database, runs, models and results (default: %(default)s)")  # fmt: skip
     add("--device", default="auto", help="where models train and answer: auto, cpu, cuda (default: %(default)s)")
+    add("--gpus", type=int, default=1, metavar="N", help="GPUs that one run trains on (default: %(default)s)")
     add("--model-memory", type=int, default=2048, metavar="MB",
         help="loaded models together; those used longest ago make room (default: %(default)s)")  # fmt: skip
     add("--demo", action="store_true", help="load the demo where there is no project yet (default: no)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.jobs.launcher import Launcher, LocalLauncher
+from app.jobs.launcher import Launcher, LocalLauncher, training_command
 from app.jobs.supervisor import Supervisor
 from app.services.classification import ClassificationService
 from app.services.corrections import CorrectionService
@@ -80,7 +80,7 @@ def build(settings: Settings, *, launcher: Launcher | None = None) -> Services:
     settings.runs_folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
-    supervisor = Supervisor(database, settings, launcher or LocalLauncher())
+    supervisor = Supervisor(database, settings, launcher or LocalLauncher(training_command(settings.gpus)))
     labels = LabelService(database)
     classification = ClassificationService(database, settings, labels)
     measuring = Measuring(database, classification.answering)

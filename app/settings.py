@@ -21,13 +21,14 @@ class Settings:
     model's name and the contact that Wikipedia asks for; people can type others for their session.
 
     Raises:
-        AppError: the port or the memory is out of range, or the data folder is a file.
+        AppError: the port, the memory or the number of GPUs is out of range, or the data folder is a file.
     """
 
     data_folder: Path
     host: str = "127.0.0.1"
     port: int = 7860
     device: str = "auto"
+    gpus: int = 1  # that one training run uses together
     database_url: str = field(default_factory=lambda: os.environ.get("DATABASE_URL", ""))
     model_megabytes: int = 2048  # loaded models; the one in use stays, however large
     wikipedia_url: str = field(default_factory=lambda: os.environ.get("LAGAMC_WIKIPEDIA_URL", WIKIPEDIA_URL))
@@ -38,6 +39,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.port < 65536:
             raise AppError(f"The port must lie between 1 and 65535, got {self.port}.")
+        if self.gpus < 1:
+            raise AppError(f"Training needs at least 1 GPU or CPU process, got {self.gpus}. Leave --gpus out.")
         if self.model_megabytes <= 0:
             raise AppError(f"The memory for loaded models must be at least 1 MB, got {self.model_megabytes}.")
         folder = self.data_folder.expanduser().resolve()

@@ -57,25 +57,28 @@ def train_run(
     trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
     state = trainer.fit()
 
-    test = None
-    if asked is not None:
-        test = evaluate(
-            backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
-            rule=state.rule, cancelled=cancelled,
-        ).metrics.summary()  # fmt: skip
-    zero_shot, enough = calibrated(backbone.eval(), label_set, dev)
-    write_model_folder(
-        folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-        max_new_tokens=trainer.max_new_tokens, rule=dataclasses.replace(state.rule, added=enough), zero_shot=zero_shot,
-        dev=state.best, test=test,
-    )  # fmt: skip
-    figures = {
-        "dev": state.best, "test": test, "best_epoch": state.best_epoch,
-        "seconds": round(time.monotonic() - began, 2), "peak_memory_mb": peak_memory_mb(), "model": "model",
-    }  # fmt: skip
-    for callback in callbacks:
-        callback.on_event("completed", figures)
-    return read_manifest(folder / "model")
+    def finished() -> Manifest:
+        test = None
+        if asked is not None:
+            test = evaluate(
+                backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
+                rule=state.rule, cancelled=cancelled,
+            ).metrics.summary()  # fmt: skip
+        zero_shot, enough = calibrated(backbone.eval(), label_set, dev)
+        write_model_folder(
+            folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
+            max_new_tokens=trainer.max_new_tokens, rule=dataclasses.replace(state.rule, added=enough),
+            zero_shot=zero_shot, dev=state.best, test=test,
+        )  # fmt: skip
+        figures = {
+            "dev": state.best, "test": test, "best_epoch": state.best_epoch,
+            "seconds": round(time.monotonic() - began, 2), "peak_memory_mb": peak_memory_mb(), "model": "model",
+        }  # fmt: skip
+        for callback in callbacks:
+            callback.on_event("completed", figures)
+        return read_manifest(folder / "model")
+
+    return trainer.workers.from_first(finished)
 
 
 def _corpus(path: Path, label_set: LabelSet) -> Corpus:

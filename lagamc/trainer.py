@@ -29,6 +29,7 @@ from lagamc.labels import LabelSet
 from lagamc.losses import HybridLoss, description_loss
 from lagamc.precision import chosen_device, chosen_precision, reproducible
 from lagamc.soft_tokens import soft_tokens
+from lagamc.workers import Workers
 
 __all__ = ["Trainer", "TrainingState"]
 
@@ -66,8 +67,10 @@ class Trainer:
             raise TrainingError(f"Training needs documents in train and dev; found {len(train)} and {len(dev)}.")
         if len(label_set) < 2:
             raise TrainingError("Training needs at least 2 labels; found 1. Add another label with a description.")
-        torch.manual_seed(config.seed)
-        self.device = chosen_device(config.device)
+        device = chosen_device(config.device)
+        self.workers = Workers(cpu=device.type == "cpu")
+        torch.manual_seed(config.seed + self.workers.index)
+        self.device = self.workers.device or device
         self.precision = chosen_precision(config.precision, self.device)
         self.backbone = backbone.to(self.device)
         self.config, self.label_set, self.dev = config, label_set, dev
@@ -79,6 +82,7 @@ class Trainer:
         self.batches = Batches(
             backbone, [*train, *described], label_set, batch_size=config.batch_size, seed=config.seed
         )
+        self._parts = config.accumulation_steps * self.workers.count  # that a batch is computed in
         self.total_steps = self.epochs * len(self.batches)
         self.max_new_tokens = backbone.longest_target(1 + max(len(example.labels) for example in train))
         self.optimizer = torch.optim.AdamW(self._parameter_groups(), weight_decay=config.weight_decay, fused=True)
@@ -109,7 +113,7 @@ class Trainer:
             for position, batch in enumerate(batches):
                 if position < done:
                     continue
-                if self._cancelled():
+                if self.workers.any(self._cancelled):
                     raise Cancelled(f"Training was cancelled after step {self.state.step} of {self.total_steps}.")
                 with reproducible(self.device):
                     figures = self.training_step(batch.to(self.device))
@@ -127,10 +131,13 @@ class Trainer:
         return self.state.step // len(self.batches) - self.state.best_epoch >= self.config.patience
 
     def training_step(self, batch: Batch) -> dict[str, float]:
-        """One optimiser step on one batch, in parts where memory asks for it; gives the loss and its terms."""
+        """One optimiser step on one batch, in parts where memory or several GPUs ask for it.
+
+        Gives the loss and its terms.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         figures: Counter[str] = Counter()
-        for part in batch.parts(self.config.accumulation_steps):
+        for part in self.workers.share(list(batch.parts(self._parts))):
             share = len(part.texts) / len(batch.texts)
             with self._autocast():
                 loss, terms = self.loss(part)
@@ -141,12 +148,12 @@ class Trainer:
                 )
             (loss * share).backward()  # type: ignore[no-untyped-call]
             figures.update({name: value.item() * share for name, value in {"loss": loss, **terms}.items()})
+        self.workers.add_up(self._learners().values())
         nn.utils.clip_grad_norm_(self.backbone.parameters(), self.config.max_gradient_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * self._rate(self.state.step)
         self.optimizer.step()
-        rate = self.optimizer.param_groups[0]["lr"]
-        return {**figures, "learning_rate": rate}
+        return {**self.workers.totals(figures), "learning_rate": self.optimizer.param_groups[0]["lr"]}
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss that is minimised, (), and its parts by name."""
@@ -157,7 +164,7 @@ class Trainer:
         states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
         logits = backbone.write(states, mask, batch.decoder_ids)  # (B, U, V)
 
-        sentences = math.ceil(self.config.cosine_sentences / self.config.accumulation_steps)
+        sentences = math.ceil(self.config.cosine_sentences / self._parts)
         chosen = torch.randperm(len(batch.sentence_labels), device=self.device)[:sentences]
         rows, places = batch.sentence_rows[chosen, None], batch.sentence_positions[chosen]  # (S, 1), (S, W)
         slots = soft_tokens(logits[rows, places], backbone.bridge, self.config.soft_tokens)  # (S, W, D)
@@ -189,13 +196,7 @@ class Trainer:
         return {name: values.to(self.device) for name, values in features.items()}
 
     def _evaluate(self, epoch: int) -> None:
-        by_probability = self.config.decision == "probability"
-        report = evaluate(
-            self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
-            threshold=self.config.threshold, rule=WIDEST if by_probability else WRITTEN_ONLY, cancelled=self._cancelled,
-        )  # fmt: skip
-        rule = chosen_rule(report, self.config.metric) if by_probability else WRITTEN_ONLY
-        figures = decided(report, rule).metrics.summary()
+        figures, rule = self.workers.from_first(self._measured)
         best = not self.state.best or figures[self.config.metric] > self.state.best[self.config.metric]
         if best:
             self.state.best_epoch, self.state.best, self.state.rule = epoch, figures, rule
@@ -204,6 +205,16 @@ class Trainer:
             "evaluation", step=self.state.step, epoch=epoch, best=best,
             micro_f1=figures["micro_f1"], macro_f1=figures["macro_f1"],
         )  # fmt: skip
+
+    def _measured(self) -> tuple[dict[str, float], DecisionRule]:
+        """Dev figures as the model stands, by the rule that dev likes best, and that rule."""
+        by_probability = self.config.decision == "probability"
+        report = evaluate(
+            self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
+            threshold=self.config.threshold, rule=WIDEST if by_probability else WRITTEN_ONLY, cancelled=self._cancelled,
+        )  # fmt: skip
+        rule = chosen_rule(report, self.config.metric) if by_probability else WRITTEN_ONLY
+        return decided(report, rule).metrics.summary(), rule
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         rate = self.config.learning_rate
@@ -252,6 +263,8 @@ class Trainer:
         self._notify_all(kind, {**figures, "elapsed": round(self.state.elapsed, 2), "remaining": round(remaining, 2)})
 
     def _notify_all(self, kind: str, figures: dict[str, Any]) -> None:
+        if not self.workers.is_first:
+            return
         for callback in self._callbacks:
             callback.on_event(kind, figures)
 
@@ -272,6 +285,9 @@ class Trainer:
 
     def _save_checkpoint(self) -> None:
         """Everything needed to go on as if nothing had happened, random state included."""
+        self._saved = time.monotonic()
+        if not self.workers.is_first:
+            return
         moments = {
             f"{name}/{key}": value.detach().cpu().reshape(value.shape).clone()
             for name, parameter in self._learners().items()
@@ -284,7 +300,6 @@ class Trainer:
             if self._best_weights:
                 save_file(self._best_weights, draft / "best.safetensors")
             (draft / "state.json").write_text(json.dumps(asdict(self.state)), encoding="utf-8")
-        self._saved = time.monotonic()
         self._notify("checkpoint", step=self.state.step)
 
     def _random_states(self) -> dict[str, Tensor]:
@@ -303,8 +318,11 @@ class Trainer:
             if (folder / "best.safetensors").exists():
                 self._best_weights = load_file(folder / "best.safetensors")
             random = load_file(folder / "random.safetensors")
-            torch.set_rng_state(random["cpu"])
-            if self.device.type == "cuda" and "cuda" in random:  # absent where the run began on a CPU
+            if self.workers.is_first:
+                torch.set_rng_state(random["cpu"])
+            if (
+                self.workers.is_first and self.device.type == "cuda" and "cuda" in random
+            ):  # absent where the run began on a CPU
                 torch.cuda.set_rng_state(random["cuda"], self.device)
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import psutil
 
-__all__ = ["Child", "Launcher", "LocalChild", "LocalLauncher"]
+__all__ = ["Child", "Launcher", "LocalChild", "LocalLauncher", "training_command"]
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,10 +56,16 @@ class Launcher(Protocol):
         ...
 
 
-class LocalLauncher:
-    """Runs `python -m lagamc train FOLDER` in a process session of its own, output to `log.txt`."""
+def training_command(gpus: int = 1) -> tuple[str, ...]:
+    """What trains a run folder: one process, or through accelerate one for each of several GPUs."""
+    together = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(gpus)) if gpus > 1 else ()
+    return (sys.executable, *together, "-m", "lagamc", "train")
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-m", "lagamc", "train")) -> None:
+
+class LocalLauncher:
+    """Runs a command on a run folder in a process session of its own, output to `log.txt`."""
+
+    def __init__(self, command: Sequence[str] = training_command()) -> None:
         self._command = tuple(command)
 
     def start(self, folder: Path) -> Child:
@@ -118,7 +124,11 @@ class LocalChild:
                 self._process.terminate()
 
     def kill(self) -> None:
-        """Send SIGKILL to the whole session."""
+        """Send SIGKILL to the whole session, and to children that have one of their own, as those of accelerate do."""
         if self.is_alive():
-            with suppress(ProcessLookupError):
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                started = self._process.children(recursive=True)
                 os.killpg(self.pid, signal.SIGKILL)
+                for process in started:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()

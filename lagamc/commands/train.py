@@ -27,20 +27,22 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from lagamc.callbacks import CancelRequest, EventLog, ProgressBar
     from lagamc.run import train_run
+    from lagamc.workers import is_first_worker
 
     folder: Path = options.folder
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder. Give a run folder with config.json, labels.json and documents.")
     events = EventLog(folder / "events.jsonl")
-    callbacks: list[Any] = [events]
-    if sys.stderr.isatty():
+    callbacks: list[Any] = [events] if is_first_worker() else []
+    if callbacks and sys.stderr.isatty():
         callbacks.append(ProgressBar())
     cancel = CancelRequest(folder / "cancel")
     try:
         with cancel.listening():
             manifest = train_run(folder, callbacks=callbacks, cancelled=cancel)
     except Cancelled as stop:
-        events.on_event("cancelled", {"message": str(stop)})
+        for callback in callbacks:
+            callback.on_event("cancelled", {"message": str(stop)})
         raise
     except Exception as error:
         known = isinstance(error, LagamcError)
@@ -52,7 +54,8 @@ def run(options: argparse.Namespace) -> None:
         if known:
             raise
         raise LagamcError(f"{message} (the traceback stands above)") from error
-    _print_result(options, {"model": str(folder / "model"), "dev": manifest.dev, "test": manifest.test})
+    if callbacks:
+        _print_result(options, {"model": str(folder / "model"), "dev": manifest.dev, "test": manifest.test})
 
 
 def _print_result(options: argparse.Namespace, figures: dict[str, Any]) -> None:

@@ -44,6 +44,11 @@ def test_memory_for_models_must_be_some(tmp_path):
         Settings(data_folder=tmp_path, model_megabytes=0)
 
 
+def test_training_needs_a_gpu_or_the_processor(tmp_path):
+    with pytest.raises(AppError, match=r"at least 1 .*got 0\. Leave --gpus out"):
+        Settings(data_folder=tmp_path, gpus=0)
+
+
 def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
     """The file stays as it is."""
     path = tmp_path / "notes"

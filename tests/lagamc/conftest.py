@@ -79,7 +79,8 @@ def make_run(tmp_path, tiny, corpora, label_set):
     """Write a run folder; settings are those of TrainingConfig."""
 
     def make(name="run", *, family="embedded", **settings):
-        config = TrainingConfig(backbone=str(tiny[family]), **{"epochs": 2, "learning_rate": 2e-3, **settings})
+        chosen = {"backbone": str(tiny[family]), "epochs": 2, "learning_rate": 2e-3, **settings}
+        config = TrainingConfig(**chosen)
         write_run_folder(tmp_path / name, config=config, labels=label_set, **corpora)
         return tmp_path / name
 

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
-from app.jobs.launcher import LocalLauncher
+from app.jobs.launcher import LocalLauncher, training_command
 
 SLEEPER = "import sys, time; print('hello', sys.argv[-1], flush=True); time.sleep(60)"
 
@@ -76,3 +77,23 @@ def test_the_default_command_is_the_library_itself(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="stop here"):
         LocalLauncher().start(tmp_path)
     assert commands == [[sys.executable, "-m", "lagamc", "train", str(tmp_path.resolve())]]
+
+
+def test_children_in_sessions_of_their_own_are_killed_too(tmp_path):
+    """One a GPU is started by accelerate."""
+    parent = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    child = LocalLauncher((sys.executable, "-c", parent)).start(tmp_path)
+    wait_for(lambda: (tmp_path / "log.txt").read_text().strip())
+    grandchild = psutil.Process(int((tmp_path / "log.txt").read_text()))
+    child.kill()
+    wait_for(lambda: not child.is_alive())
+    wait_for(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_several_gpus_are_asked_for_through_accelerate():
+    assert training_command()[1:] == ("-m", "lagamc", "train")
+    assert training_command(4)[-6:] == ("--multi_gpu", "--num_processes", "4", "-m", "lagamc", "train")
