@@ -77,7 +77,8 @@ class Backbone(nn.Module):
         self.register_buffer("_bridge", None, persistent=False)
         self._freeze_word_embeddings()
         if config.gradient_checkpointing:
-            generator.gradient_checkpointing_enable({"use_reentrant": False})
+            for model in (generator, encoder.transformer):
+                model.gradient_checkpointing_enable({"use_reentrant": False})
 
     @property
     @abstractmethod

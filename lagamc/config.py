@@ -108,7 +108,7 @@ class TrainingConfig:
     family: Literal["auto", "embedded", "seq2seq", "causal"] = "auto"  # auto: backbone_family(backbone)
     epochs: int | None = None  # None: recommended_epochs(number of training documents)
     learning_rate: float = 1e-4
-    new_layer_rate: float = 5.0  # times learning_rate, for layers that start untrained (embedded family)
+    new_layer_rate: float = 5.0  # times learning_rate, for what starts untrained: new layers, LoRA adapters
     batch_size: int = 16
     warmup_fraction: float = 0.1
     weight_decay: float = 0.01

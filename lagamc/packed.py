@@ -6,11 +6,13 @@ go through them as one run. Attention, which does know rows, is computed on a pa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 __all__ = ["Packing", "attend", "decode", "encode", "heads", "memory"]
 
@@ -88,12 +90,22 @@ def encode(transformer: Any, mask: Tensor, *, ids: Tensor | None = None, embeds:
         inputs_embeds=None if embeds is None else rows.pack(embeds),
         position_ids=rows.positions.unsqueeze(0),
     )
-    everyone = rows.mask[:, None, None]
     for layer in transformer.encoder.layer:
-        key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
-        hidden = attend(layer.attention, hidden, rows, key, value, mask=everyone)
-        hidden = layer.feed_forward_chunk(hidden)
+        hidden = _through(layer, _encoder_layer, hidden, rows)
     return rows.unpack(hidden)
+
+
+def _encoder_layer(layer: Any, hidden: Tensor, rows: Packing) -> Tensor:  # (1, N, H) -> (1, N, H)
+    key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
+    hidden = attend(layer.attention, hidden, rows, key, value, mask=rows.mask[:, None, None])
+    return layer.feed_forward_chunk(hidden)  # type: ignore[no-any-return]
+
+
+def _through(layer: Any, compute: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """What a layer computes. With gradient checkpointing it is computed anew for the gradient, not kept until then."""
+    if layer.gradient_checkpointing and layer.training and torch.is_grad_enabled():
+        return checkpoint(compute, layer, *inputs, use_reentrant=False)  # type: ignore[no-any-return]
+    return compute(layer, *inputs)
 
 
 def decode(decoder: Any, mask: Tensor, ids: Tensor, states: Tensor, states_mask: Tensor) -> Tensor:
@@ -110,11 +122,17 @@ def decode(decoder: Any, mask: Tensor, ids: Tensor, states: Tensor, states_mask:
     hidden = decoder.bert.embeddings(input_ids=rows.pack(ids), position_ids=rows.positions.unsqueeze(0))
     everyone = states_mask.bool()[:, None, None]
     for layer, crossed in zip(decoder.bert.encoder.layer, memory(decoder, states), strict=True):
-        key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
-        hidden = attend(layer.attention, hidden, rows, key, value, mask=None)
-        hidden = attend(layer.crossattention, hidden, rows, *crossed, mask=everyone)
-        hidden = layer.feed_forward_chunk(hidden)
+        hidden = _through(layer, _decoder_layer, hidden, rows, crossed, everyone)
     return rows.unpack(decoder.cls(hidden))
+
+
+def _decoder_layer(
+    layer: Any, hidden: Tensor, rows: Packing, crossed: tuple[Tensor, Tensor], seen: Tensor
+) -> Tensor:  # (1, N, H) -> (1, N, H)
+    key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
+    hidden = attend(layer.attention, hidden, rows, key, value, mask=None)
+    hidden = attend(layer.crossattention, hidden, rows, *crossed, mask=seen)
+    return layer.feed_forward_chunk(hidden)  # type: ignore[no-any-return]
 
 
 def memory(decoder: Any, states: Tensor) -> list[tuple[Tensor, Tensor]]:

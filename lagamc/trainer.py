@@ -6,8 +6,8 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ class Trainer:
 
         Raises:
             Cancelled: on request; the last checkpoint stays.
-            TrainingError: the loss is no longer a number.
+            TrainingError: the loss is no longer a number, or a GPU's memory ran out.
         """
         if (recovered(self._checkpoint_folder) / "state.json").exists():
             self._resume()
@@ -139,14 +139,15 @@ class Trainer:
         figures: Counter[str] = Counter()
         for part in self.workers.share(list(batch.parts(self._parts))):
             share = len(part.texts) / len(batch.texts)
-            with self._autocast():
+            with self._autocast(), self._enough_memory():
                 loss, terms = self.loss(part)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss is {loss.item()} at step {self.state.step + 1}. Lower the learning rate "
                     f"(now {self.config.learning_rate:g}) and start again."
                 )
-            (loss * share).backward()  # type: ignore[no-untyped-call]
+            with self._enough_memory():
+                (loss * share).backward()  # type: ignore[no-untyped-call]
             figures.update({name: value.item() * share for name, value in {"loss": loss, **terms}.items()})
         self.workers.add_up(self._learners().values())
         nn.utils.clip_grad_norm_(self.backbone.parameters(), self.config.max_gradient_norm)
@@ -154,6 +155,18 @@ class Trainer:
             group["lr"] = group["peak"] * self._rate(self.state.step)
         self.optimizer.step()
         return {**self.workers.totals(figures), "learning_rate": self.optimizer.param_groups[0]["lr"]}
+
+    @contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        """Raise TrainingError, with what to do, where the GPU's memory runs out meanwhile."""
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"The memory of {self.device} ran out at step {self.state.step + 1}. Double accumulation_steps (now "
+                f"{self.config.accumulation_steps}), set gradient_checkpointing, or lower max_document_tokens (now "
+                f"{self.config.max_document_tokens})."
+            ) from error
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss that is minimised, (), and its parts by name."""

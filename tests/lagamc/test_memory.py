@@ -1,11 +1,15 @@
 """What saves memory changes no step: batches in parts, activations computed twice."""
 
+import sys
+from collections import Counter
+
 import pytest
 import torch
 
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
+from lagamc.errors import TrainingError
 from lagamc.losses import IGNORED
 from lagamc.trainer import Trainer
 
@@ -65,11 +69,33 @@ def test_gradient_checkpointing_changes_no_gradient(tiny, label_set, corpora, tm
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_gradient_checkpointing_is_on_where_it_is_asked_for(tiny, label_set, family):
-    """In the layers of the generator, and nowhere by default."""
-    for asked in (True, False):
-        config = TrainingConfig(backbone=str(tiny[family]), gradient_checkpointing=asked)
-        backbone = build_backbone(config, label_set)
-        layers = [m for m in backbone.generator.modules() if hasattr(m, "gradient_checkpointing")]
-        assert layers
-        assert all(m.gradient_checkpointing == asked for m in layers)
+def test_checkpointed_layers_compute_twice(tiny, label_set, corpora, tmp_path, monkeypatch, family):  # noqa: PLR0917
+    """Those of the generator and of the sentence encoder, once more for the gradient; none by default."""
+    calls, built = Counter(), build_backbone
+
+    def counted(config, labels):
+        backbone = built(config, labels)
+        for model in ("generator", "encoder"):
+            for name, module in getattr(backbone, model).named_modules():
+                if name.endswith((".q", ".q_proj", "attention.self.query")):
+                    module.register_forward_hook(lambda *_, place=(model, name): calls.update([place]))
+        return backbone
+
+    monkeypatch.setattr(sys.modules[__name__], "build_backbone", counted)
+    step(tiny, family, label_set, corpora, tmp_path, training=True)
+    once = Counter(calls)
+    calls.clear()
+    step(tiny, family, label_set, corpora, tmp_path, training=True, gradient_checkpointing=True)
+    assert {model for model, _ in once} == {"generator", "encoder"}
+    assert calls == {place: 2 * count for place, count in once.items()}
+
+
+def test_running_out_of_memory_says_what_to_do(tiny, label_set, corpora, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "loss", full)
+    with pytest.raises(
+        TrainingError, match=r"ran out at step 1\. Double accumulation_steps \(now 1\), set gradient_ch"
+    ):
+        step(tiny, "embedded", label_set, corpora, tmp_path, training=True)
