@@ -99,6 +99,12 @@ class DocumentResult:
     threshold: float
     rule: DecisionRule = WRITTEN_ONLY
 
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """Those of the labels that were added after training."""
+        added = {item.match.label for item in self.sentences if item.zero_shot}
+        return tuple(name for name in self.labels if name in added)
+
     def decide(self, threshold: float, rule: DecisionRule | None = None) -> DocumentResult:
         """Decide again at another threshold, or by another rule that decides no more labels; nothing is generated.
 

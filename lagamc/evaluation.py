@@ -24,11 +24,11 @@ from lagamc.backbone import Backbone
 from lagamc.bootstrap import Interval, bootstrap_intervals
 from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus
-from lagamc.decision import CANDIDATES, WRITTEN_ONLY, DecisionRule, DocumentResult
+from lagamc.decision import CANDIDATES, WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult
 from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import DatasetError
 from lagamc.labels import LabelSet
-from lagamc.matcher import Matcher
+from lagamc.matcher import Match, Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 
@@ -162,6 +162,8 @@ def sweep(report: Report) -> tuple[ThresholdRow, ...]:
 def rematched(report: Report, encoder: str | None) -> Report:
     """The report with the written sentences matched anew by a frozen sentence encoder (Table 7); nothing is generated.
 
+    A sentence that gets another label is decided by its cosine alone: its probability was that of the old label.
+
     Args:
         report: of any model.
         encoder: a sentence-transformers folder or hub name; None is the built-in one.
@@ -181,10 +183,14 @@ def rematched(report: Report, encoder: str | None) -> Report:
             dataclasses.replace(
                 result,
                 sentences=tuple(
-                    dataclasses.replace(item, match=by_text[item.text]) if item.written else item
-                    for item in result.sentences
+                    _matched_anew(item, by_text[item.text]) if item.written else item for item in result.sentences
                 ),
             ).decide(result.threshold)
             for result in report.results
         ],
     )
+
+
+def _matched_anew(item: SentenceResult, match: Match) -> SentenceResult:
+    probability = item.probability if match.label == item.match.label else None
+    return dataclasses.replace(item, match=match, probability=probability)

@@ -9,7 +9,7 @@ import torch
 from lagamc.backbone import Backbone
 from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus
-from lagamc.errors import DatasetError
+from lagamc.errors import DatasetError, LabelError
 from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 from lagamc.streaming import Progress
@@ -27,7 +27,7 @@ def teacher_forced(classifier: Classifier, corpus: Corpus, *, progress: Progress
 
     Raises:
         DatasetError: the corpus is empty.
-        LabelError: it carries a label that the model does not know.
+        LabelError: it carries a label that the model does not know, or labels were added after training.
     """
     predicted = teacher_forced_predictions(classifier, corpus, progress=progress)
     actual = indicator([example.labels for example in corpus], classifier.label_set)
@@ -43,10 +43,15 @@ def teacher_forced_predictions(
 
     Raises:
         DatasetError: the corpus is empty.
-        LabelError: it carries a label that the model does not know.
+        LabelError: it carries a label that the model does not know, or labels were added after training.
     """
     if not corpus:
         raise DatasetError("There is no document to evaluate on.")
+    if added := classifier.zero_shot:
+        raise LabelError(
+            f"Teacher forcing needs targets, and this model cannot write labels added after training: "
+            f"{', '.join(added)}. Leave them out."
+        )
     backbone, label_set = classifier.backbone, classifier.label_set
     targets = [
         backbone.target_slots(sorted(map(label_set.index, set(example.labels))))[: backbone.max_positions]

@@ -98,9 +98,13 @@ class _Lines:
 
     def line(self, row: Row, result: DocumentResult) -> str:
         if not self._json:
-            return f"{' '.join(_identifier(row).split())}\t{'; '.join(result.labels) or '-'}"
-        evidence = [dataclasses.asdict(sentence) for sentence in result.sentences]
-        return json.dumps({"id": _identifier(row), "labels": result.labels, "sentences": evidence}, ensure_ascii=False)
+            marked = (f"{name} (untrained)" if name in result.untrained else name for name in result.labels)
+            return f"{' '.join(_identifier(row).split())}\t{'; '.join(marked) or '-'}"
+        content = {
+            "id": _identifier(row), "labels": result.labels, "untrained": result.untrained,
+            "sentences": [dataclasses.asdict(sentence) for sentence in result.sentences],
+        }  # fmt: skip
+        return json.dumps(content, ensure_ascii=False)
 
     def same(self, line: str, row: Row) -> bool:
         """Whether a line that was written earlier is of this row."""

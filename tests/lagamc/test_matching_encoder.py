@@ -1,5 +1,7 @@
 """Sentences are matched by the encoder that the configuration names; generation is the trained one's business."""
 
+import dataclasses
+
 import pytest
 import torch
 from tiny_models import build_tiny_embedded
@@ -9,6 +11,7 @@ from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
+from lagamc.evaluation import evaluate_classifier, rematched
 from lagamc.run import train_run
 
 TEXTS = ["a hole in the road", "loud drum please"]
@@ -69,3 +72,24 @@ def test_a_model_keeps_its_matcher(make_run, tiny):
     classifier = Classifier.load(folder / "model")
     expected = SentenceEncoder.load(tiny["embedded"]).eval().encode(TEXTS)
     torch.testing.assert_close(classifier.backbone.matching_encoder.encode(TEXTS), expected)
+
+
+def test_a_sentence_matched_anew_to_another_label_is_decided_by_its_cosine(trained, corpora, tiny):
+    """The probability that it had is that of the label it was matched to before."""
+    report = evaluate_classifier(Classifier.load(trained / "model"), corpora["test"])
+    names = report.label_set.names
+    following = dict(zip(names, [*names[1:], names[0]], strict=True))
+
+    def matched_wrongly(item):
+        return dataclasses.replace(item, match=dataclasses.replace(item.match, label=following[item.match.label]))
+
+    wrong = [
+        dataclasses.replace(result, sentences=tuple(map(matched_wrongly, result.sentences)))
+        for result in report.results
+    ]
+    for before, kept in ((report, True), (dataclasses.replace(report, results=tuple(wrong)), False)):
+        anew = rematched(before, str(tiny["embedded"]))
+        written = [item for result in anew.results for item in result.sentences if item.written]
+        own = [item for item in written if item.text in report.label_set.descriptions]
+        assert own
+        assert {item.probability is not None for item in own} == {kept}

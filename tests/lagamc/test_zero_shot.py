@@ -7,9 +7,11 @@ import pytest
 
 from lagamc.classifier import Classifier
 from lagamc.cli import main
+from lagamc.corpus import Corpus, Example
 from lagamc.errors import LabelError
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
+from lagamc.teacher_forcing import teacher_forced
 from lagamc.zero_shot import ZeroShotScore, fitted
 
 SHOP = Label("shop", "Somebody writes about a shop near here today.")
@@ -48,6 +50,7 @@ def test_an_added_label_is_given_where_it_is_more_probable_than_not(trained, off
     assert [(item.text, item.zero_shot, item.written) for item in found] == [(SHOP.description, True, False)] * given
     assert not any(item.zero_shot for item in result.sentences if item.match.label != "shop")
     assert result.decide(result.threshold).labels == result.labels
+    assert result.untrained == ("shop",) * given
 
 
 def test_the_score_is_fitted_as_if_each_label_had_been_added():
@@ -98,3 +101,23 @@ def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tm
     assert main(["classify", str(trained / "model"), str(documents), "--labels", str(labels), "--json"]) == 0
     sentences = [item for line in capsys.readouterr().out.splitlines() for item in json.loads(line)["sentences"]]
     assert {item["match"]["label"] for item in sentences if item["zero_shot"]} <= {"shop"}
+
+
+def test_an_added_label_is_marked_in_what_the_command_line_prints(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(ZeroShotScore, "log_odds", lambda self, cosines, top: np.full_like(cosines, 9.0))
+    labels, documents = tmp_path / "labels.json", tmp_path / "documents.jsonl"
+    labels.write_text(json.dumps({SHOP.name: SHOP.description}), encoding="utf-8")
+    documents.write_text(json.dumps({"id": "a", "text": TEXTS[0]}), encoding="utf-8")
+    asked = ["classify", str(trained / "model"), str(documents), "--labels", str(labels)]
+    assert main([*asked, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["untrained"] == ["shop"]
+    assert "shop" in row["labels"]
+    assert main(asked) == 0
+    assert "shop (untrained)" in capsys.readouterr().out
+
+
+def test_teacher_forcing_refuses_labels_that_cannot_be_written(classifier):
+    corpus = Corpus([Example("a", TEXTS[0], ("shop",))])
+    with pytest.raises(LabelError, match=r"added after training: shop\. Leave them out"):
+        teacher_forced(classifier.with_labels([SHOP]), corpus)
