@@ -11,8 +11,9 @@ import numpy as np
 from lagamc.bootstrap import Interval, bootstrap_intervals, paired_differences
 from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus, Example
+from lagamc.decision import WRITTEN_ONLY
 from lagamc.duplicates import find_duplicates
-from lagamc.evaluation import Report, evaluate_classifier
+from lagamc.evaluation import Report, decided, evaluate_classifier
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 from lagamc.teacher_forcing import teacher_forced
@@ -66,6 +67,7 @@ class Honesty:
     documents: int
     free_running: Figures
     intervals: dict[str, Interval]
+    sentences_alone: Figures  # free-running, each written sentence decides its label: what teacher_forced compares with
     teacher_forced: Figures
     shuffled: Figures  # free-running, every text given to another document
     teacher_forced_shuffled: Figures
@@ -79,7 +81,12 @@ class Honesty:
 
     @property
     def falls_to_chance(self) -> bool:
-        """Whether micro-F1 on shuffled texts is at most what answers reach that know nothing of the text."""
+        """Whether micro-F1 on shuffled texts is at most what answers reach that know nothing of the text.
+
+        A classifier is given texts alone, so this holds unless something around it leaks: an `evaluate` that passed the
+        labels on, or one that kept documents in an order that tells them. What a model takes from the target shows in
+        `teacher_forced_shuffled`.
+        """
         ceiling = max(self.chance.permuted_range["micro_f1"].high, self.chance.constant["micro_f1"])
         return self.shuffled["micro_f1"] <= ceiling
 
@@ -111,6 +118,7 @@ def honesty_report(
         documents=len(test),
         free_running=report.metrics.summary(),
         intervals=bootstrap_intervals(report.actual, report.predicted, samples=samples, seed=seed),
+        sentences_alone=decided(report, WRITTEN_ONLY).metrics.summary(),
         teacher_forced=teacher_forced(classifier, test, progress=progress).summary(),
         shuffled=blind.metrics.summary(),
         teacher_forced_shuffled=teacher_forced(classifier, shuffled, progress=progress).summary(),

@@ -80,6 +80,7 @@ def _as_text(report: Honesty) -> Iterator[str]:
     low_high = report.intervals["micro_f1"], report.intervals["macro_f1"]
     yield _row("free-running (the figure that counts)", report.free_running)
     yield f"{'  95% interval over documents':<42} " + "  ".join(f"[{i.low:.3f}, {i.high:.3f}]" for i in low_high)
+    yield _row("  its written sentences alone", report.sentences_alone)
     yield _row("teacher-forced (reads the true target)", report.teacher_forced)
     yield _row("texts shuffled, free-running", report.shuffled)
     yield _row("texts shuffled, teacher-forced", report.teacher_forced_shuffled)

@@ -8,6 +8,8 @@ import pytest
 from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.corpus import Corpus, Example
+from lagamc.decision import WRITTEN_ONLY
+from lagamc.evaluation import evaluate_classifier
 from lagamc.honesty import honesty_report
 from lagamc.metrics import indicator
 
@@ -35,6 +37,14 @@ def test_teacher_forcing_survives_shuffled_texts(report):
     assert report.teacher_forced_shuffled["micro_f1"] > report.shuffled["micro_f1"]
 
 
+def test_sentences_alone_are_what_teacher_forcing_compares_with(trained, corpora):
+    """The figures of a model whose sentences each decide their label."""
+    classifier = Classifier.load(trained / "model")
+    found = honesty_report(classifier, train=corpora["train"], test=corpora["test"], samples=20)
+    classifier.rule = WRITTEN_ONLY
+    assert found.sentences_alone == evaluate_classifier(classifier, corpora["test"]).metrics.summary()
+
+
 def test_duplicates_are_counted_and_left_out(report):
     assert (report.duplicates.exact, report.duplicates.near) == (1, 1)
     assert {similarity for *_, similarity in report.duplicates.examples} > {1.0}
@@ -51,7 +61,7 @@ def test_peers_are_compared_on_the_same_resamples(report):
 def test_the_command_reads_a_run_folder(trained, capsys, tmp_path):
     assert main(["honesty", str(trained), "--peers", "tfidf-svm", "--resamples", "20"]) == 0
     text = capsys.readouterr().out
-    for part in ("free-running (the figure that counts)", "reads the true target", "texts shuffled", "chance:",
+    for part in ("free-running (the figure that counts)", "sentences alone", "true target", "texts shuffled", "chance:",
                  "falls to chance", "word for word", "peer: TF-IDF + linear SVM"):  # fmt: skip
         assert part in text
     assert main(["honesty", str(trained), "--peers", "", "--resamples", "20", "--json"]) == 0
