@@ -162,10 +162,11 @@ class Trainer:
         try:
             yield
         except torch.OutOfMemoryError as error:
+            config = self.config
             raise TrainingError(
-                f"The memory of {self.device} ran out at step {self.state.step + 1}. Double accumulation_steps (now "
-                f"{self.config.accumulation_steps}), set gradient_checkpointing, or lower max_document_tokens (now "
-                f"{self.config.max_document_tokens})."
+                f"The memory of {self.device} ran out at step {self.state.step + 1}. Compute a batch in twice as many "
+                f"parts (accumulation_steps, now {config.accumulation_steps}), compute activations twice "
+                f"(gradient_checkpointing), or lower max_document_tokens (now {config.max_document_tokens})."
             ) from error
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -23,6 +23,9 @@ OWN_BACKBONE = "A folder on the server, or a hub name."
 COUNTED_LATER = "How many parameters it trains shows once the run has started."
 METRICS = [("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("sample-F1", "sample_f1")]
 
+SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
+OF_LARGE_MODELS = ("lora_rank", "lora_alpha", "lora_dropout", "accumulation_steps", "gradient_checkpointing")
+
 
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Train screen."""
@@ -78,7 +81,7 @@ def _about(services: Services, backbone: str, rank: int | None) -> str:
     return markup.note(text, "plain") + markup.note(runs.trained(count) if count else COUNTED_LATER, "plain")
 
 
-def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Column]:
+def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], gr.HTML, gr.Column]:
     default = TrainingConfig()
     with gr.Column(elem_classes="lg-panel"):
         backbone = gr.Dropdown(
@@ -123,48 +126,56 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number], gr.HTML, gr.Co
                 min_width=130,
                 elem_id="metric",
             )
-    with gr.Column(visible=False) as lora, gr.Row():
-        rank = gr.Number(
-            default.lora_rank,
-            label="LoRA rank",
-            info="More learns more, in more memory.",
-            precision=0,
-            min_width=130,
-        )
-        alpha = gr.Number(
-            default.lora_alpha,
-            label="LoRA alpha",
-            info="Strength of what is learnt.",
-            precision=0,
-            min_width=130,
-        )
-        dropout = gr.Number(
-            default.lora_dropout,
-            label="LoRA dropout",
-            info="Guards against overfitting.",
-            step=0.01,
-            min_width=130,
-        )
-    return [backbone, epochs, rate, batch, metric, rank, alpha, dropout], backbone_help, lora
+    with gr.Column(visible=False) as lora:
+        with gr.Row():
+            rank = gr.Number(
+                default.lora_rank,
+                label="LoRA rank",
+                info="More learns more, in more memory.",
+                precision=0,
+                min_width=130,
+            )
+            alpha = gr.Number(
+                default.lora_alpha,
+                label="LoRA alpha",
+                info="Strength of what is learnt.",
+                precision=0,
+                min_width=130,
+            )
+            dropout = gr.Number(
+                default.lora_dropout,
+                label="LoRA dropout",
+                info="Guards against overfitting.",
+                step=0.01,
+                min_width=130,
+            )
+        with gr.Row():
+            parts = gr.Number(
+                default.accumulation_steps,
+                label="Parts a batch",
+                info="More need less memory, for the same step.",
+                precision=0,
+                minimum=1,
+                min_width=130,
+            )
+            twice = gr.Checkbox(
+                default.gradient_checkpointing,
+                label="Compute activations twice",
+                info="Far less memory, a third more time.",
+                min_width=130,
+            )
+    return [backbone, epochs, rate, batch, metric, rank, alpha, dropout, parts, twice], backbone_help, lora
 
 
-def _config(
-    backbone: str | None,
-    epochs: int | None,
-    rate: float | None,
-    batch: int | None,
-    metric: str,
-    rank: int | None,
-    alpha: int | None,
-    dropout: float | None,
-) -> dict[str, Any]:
-    backbone = (backbone or "").strip()
-    if not backbone:
+def _config(*values: Any) -> dict[str, Any]:
+    """The settings of a run as `_settings` lays them out, without those that were left empty."""
+    found = dict(zip((*SETTINGS, *OF_LARGE_MODELS), values, strict=True))
+    found["backbone"] = (found["backbone"] or "").strip()
+    if not found["backbone"]:
         raise AppError("Choose a backbone first.")
-    values = {"backbone": backbone, "epochs": epochs, "learning_rate": rate, "batch_size": batch, "metric": metric}
-    if backbone_uses_lora(backbone):
-        values |= {"lora_rank": rank, "lora_alpha": alpha, "lora_dropout": dropout}
-    return {name: value for name, value in values.items() if value is not None}
+    if not backbone_uses_lora(found["backbone"]):
+        found = {name: found[name] for name in SETTINGS}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _material(found: TrainingPreview) -> str:
