@@ -64,8 +64,8 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         except ConfigError as error:
             return markup.note(error, "plain")
         calls = [settings.worst(group.prompt) for group in groups]
-        cost = sum(cost or 0.0 for _, cost in calls) if settings.priced else None
-        return markup.note(at_most(len(calls), sum(tokens for tokens, _ in calls), cost), "plain")
+        cost = sum(call.cost or 0.0 for call in calls) if settings.priced else None
+        return markup.note(at_most(len(calls), sum(call.tokens for call in calls), cost), "plain")
 
     def description(project_id: int, key: int) -> str:
         label = next((one for one in services.labels.list(require_project(project_id)) if one.id == key), None)

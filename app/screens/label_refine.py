@@ -45,6 +45,7 @@ class ChatConnection:
         key: str,
         temperature: float,
         drafts: float,
+        longest: float,
         price_in: str,
         price_out: str,
     ) -> tuple[ChatSettings, int]:
@@ -54,6 +55,7 @@ class ChatConnection:
             base_url=url.strip(),
             key=key.strip() or (key_from_environment() if url.strip() == self.own_url else ""),
             temperature=temperature,
+            max_tokens=int(longest or 0),
             price_in=_price(price_in),
             price_out=_price(price_out),
         )
@@ -80,6 +82,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=110)
         drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
                            elem_id="chat-drafts")  # fmt: skip
+        # without a minimum: the 9 of a 900 that is being typed is no error yet
+        longest = gr.Number(label="Longest answer, tokens", value=200, precision=0, min_width=110,
+                            elem_id="chat-longest")  # fmt: skip
         # texts, because a number that nobody typed would show and mean 0
         price_in = gr.Textbox("", label="Price, million tokens in", placeholder="unknown", min_width=120,
                               max_length=20, elem_id="price-in")  # fmt: skip
@@ -99,7 +104,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
                          min_width=260, elem_id="prompt-send")  # fmt: skip
     told = gr.HTML(elem_id="refine-told")
     connection = ChatConnection(
-        [url, model, key, temperature, drafts, price_in, price_out], unit, services.settings.chat_url
+        [url, model, key, temperature, drafts, longest, price_in, price_out], unit, services.settings.chat_url
     )
 
     def begin(label_id: int | None, word: str, current: str) -> tuple[Any, ...]:
@@ -133,8 +138,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
             settings, wanted = connection.read(*fields)
         except ConfigError as error:
             return markup.note(error, "plain")
-        tokens, cost = settings.worst(text)
-        return markup.note(at_most(wanted, wanted * tokens, None if cost is None else wanted * cost), "plain")
+        worst = settings.worst(text)
+        cost = None if worst.cost is None else wanted * worst.cost
+        return markup.note(at_most(wanted, wanted * worst.tokens, cost), "plain")
 
     def ask(label_id: int | None, text: str, author: str, count: int, *fields: Any) -> tuple[Any, ...]:
         if label_id is None:
@@ -175,7 +181,8 @@ def at_most(drafts: int, tokens: int, cost: float | None) -> str:
 
 def spent(budget: Budget, settings: ChatSettings) -> str:
     """What was spent, in words."""
-    return f"{budget.tokens:,} tokens, " + (f"cost {budget.cost:.5f}" if settings.priced else "cost unknown")
+    most = "at most " if budget.estimated else ""
+    return f"{most}{budget.tokens:,} tokens, " + (f"cost {budget.cost:.5f}" if settings.priced else "cost unknown")
 
 
 def _price(typed: str) -> float | None:

@@ -103,11 +103,10 @@ class DraftJobs:
         """What `refine` may take, from the lengths of descriptions and documents; nothing is sent."""
         ids = [label.id for label in self._labels.list(project_id)]
         calls = [settings.worst(self._drafts.rough_prompt(label_id, unit=unit)) for label_id in ids]
-        costs = [cost for _, cost in calls if cost is not None]
         return BatchEstimate(
             labels=len(ids),
-            tokens=drafts_wanted * sum(tokens for tokens, _ in calls),
-            cost=drafts_wanted * sum(costs) if settings.priced else None,
+            tokens=drafts_wanted * sum(call.tokens for call in calls),
+            cost=drafts_wanted * sum(call.cost or 0.0 for call in calls) if settings.priced else None,
         )
 
     def seed(self, project_id: int, author: str, *, contact: str, language: str, only: Sequence[int] = ()) -> BatchView:

@@ -33,8 +33,8 @@ def read(monkeypatch):
     monkeypatch.setenv("LAGAMC_CHAT_KEY", "sk-environment")
     connection = ChatConnection([], None, OWN)
 
-    def call(url=OWN, key="", price_in="", price_out=""):
-        return connection.read(url, "small", key, 0.7, 2.0, price_in, price_out)[0]
+    def call(url=OWN, key="", longest=200.0, price_in="", price_out=""):
+        return connection.read(url, "small", key, 0.7, 2.0, longest, price_in, price_out)[0]
 
     return call
 
@@ -64,6 +64,16 @@ def test_an_unknown_cost_is_never_told_as_0(read):
     )
     assert label_refine.spent(budget, read()) == "100 tokens, cost unknown"
     assert label_refine.spent(budget, read(price_in="0", price_out="0")) == "100 tokens, cost 0.00000"
+    uncounted = Budget(tokens=100, estimated=True)
+    assert label_refine.spent(uncounted, read()) == "at most 100 tokens, cost unknown"
+
+
+def test_the_longest_answer_is_what_was_typed(read):
+    """It is part of the estimate."""
+    assert read(longest=900.0).max_tokens == 900
+    assert read(longest=900.0).worst("prompt").tokens == read().worst("prompt").tokens + 700
+    with pytest.raises(ConfigError, match="16 to 32,768"):
+        read(longest=None)
 
 
 def test_a_wording_from_corrections_says_who_made_it():
