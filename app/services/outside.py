@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.errors import AppError
 from app.settings import Settings
@@ -11,6 +13,9 @@ from lagamc.descriptions.chat import ChatModel, ChatSettings, key_from_environme
 from lagamc.descriptions.wikipedia import WikipediaProvider
 from storage import projects
 from storage.engine import Database
+
+if TYPE_CHECKING:
+    from lagamc.descriptions.wikipedia_client import Answers
 
 __all__ = ["Outside", "OutsideNotice"]
 
@@ -33,6 +38,7 @@ class Outside:
         self._settings = settings
         self._lock = threading.Lock()
         self._wikipedia: dict[tuple[str, str], WikipediaProvider] = {}
+        self._answers: Answers = OrderedDict()
 
     def notice(self, project_id: int) -> OutsideNotice:
         """What would be sent, and to whom."""
@@ -47,7 +53,7 @@ class Outside:
         )
 
     def wikipedia(self, project_id: int, *, contact: str, language: str) -> WikipediaProvider:
-        """The provider of one language; its answers are kept until the app ends.
+        """The provider of one language; answers are kept for everybody until the app ends.
 
         Raises:
             AppError: the project forbids it.
@@ -59,7 +65,9 @@ class Outside:
         key = contact.strip(), language.strip().lower()
         with self._lock:
             if key not in self._wikipedia:
-                client = WikipediaClient(contact=key[0], language=key[1], url=self._settings.wikipedia_url)
+                client = WikipediaClient(
+                    contact=key[0], language=key[1], url=self._settings.wikipedia_url, answers=self._answers
+                )
                 self._wikipedia[key] = WikipediaProvider(client)
             return self._wikipedia[key]
 

@@ -77,7 +77,7 @@ def reworded(description: str, terms: Collection[str], kind: Kind) -> str:
     listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     body = description.strip()
     body += "" if body.endswith((".", "!", "?")) or not body else "."
-    added = f"This includes {listed}." if kind == "missed" else f"Messages about {listed} alone do not belong here."
+    added = f"This includes {listed}." if kind == "missed" else f"Texts about {listed} alone do not belong here."
     return f"{body} {added}".strip()
 
 

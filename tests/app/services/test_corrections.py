@@ -59,7 +59,7 @@ def test_corrections_are_counted_and_become_a_draft(service, database, project_i
     assert (missed.kind, missed.size, missed.terms) == ("missed", 3, ("barks", "dog"))
     assert missed.proposal == "About bins. This includes barks and dog."
     (rejected,) = service.clusters(label_ids["noise"])
-    assert rejected.proposal == "About noise. Messages about barks and dog alone do not belong here."
+    assert rejected.proposal == "About noise. Texts about barks and dog alone do not belong here."
     opened = service.open_draft(label_ids["bins"], missed, "ben")
     assert service.open_draft(label_ids["bins"], missed, "eve") == opened  # a second click makes no second draft
     with database.read() as session:
