@@ -17,7 +17,12 @@ from storage.engine import Database
 if TYPE_CHECKING:
     from lagamc.descriptions.wikipedia_client import Answers
 
-__all__ = ["Outside", "OutsideNotice"]
+__all__ = ["CHAT_NOTICE", "Outside", "OutsideNotice"]
+
+CHAT_NOTICE = (
+    "When you press Send, the prompt goes to the address of the chat model as you see it: the label, its description, "
+    "the description of the project, and the examples, which are documents of yours."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,7 @@ class Outside:
         return OutsideNotice(
             allowed=self._allowed(project_id),
             wikipedia=f"The words you search for and your contact go to {self._settings.wikipedia_url}.",
-            chat=(
-                "The prompt below goes to the address of the chat model, as you see it: the label, its description, "
-                "the description of the project, and the examples, which are documents of yours."
-            ),
+            chat=CHAT_NOTICE,
             key_known=bool(key_from_environment()),
         )
 

@@ -16,7 +16,7 @@ from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
 from app.services.classification import SentenceRow
-from app.services.draft_jobs import BatchView
+from app.services.draft_jobs import BatchEstimate, BatchRow, BatchView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
@@ -111,14 +111,58 @@ def panel():
 
 def test_a_batch_that_runs_is_found_again(panel):
     """After a reload, or with another project between: its status, its Cancel and the timer come back."""
-    views = {1: BatchView("seed", "running", 1, 4, 0, 0.0, ())}
+    views = {1: BatchView("seed", "running", (1, 2, 3, 4), (BatchRow(1, "noise", 1, None),))}
     opened = panel(label_batch.build, draft_jobs=SimpleNamespace(view=views.get))
     told = opened(1)
     assert "1 of 4 labels" in told["batch-status"]
-    assert (told["batch-cancel"].visible, told["batch-retry"].visible, told["Timer"].active) == (True, False, True)
+    assert (told["batch-cancel"].visible, told["batch-rest"].visible, told["Timer"].active) == (True, False, True)
     for project_id in (0, 2):
         told = opened(project_id)
         assert (told["batch-status"], told["batch-cancel"].visible, told["Timer"].active) == ("", False, False)
+
+
+def test_the_rest_of_a_batch_is_what_has_no_draft():
+    """Failed or never reached; the button says how many, and tokens that nobody counted are told as the most."""
+    rows = BatchRow(1, "noise", 1, None), BatchRow(2, "bins", 0, "busy")
+    view = BatchView("refine", "stopped", (1, 2, 3, 4), rows, tokens=1200, estimated=True)
+    status, rest, *_ = label_batch._live(view)
+    assert (rest.value, rest.visible) == ("Do the rest (3)", True)
+    assert "2 of 4 labels · at most 1,200 tokens" in status
+    assert not label_batch._live(replace(view, status="running"))[1].visible
+
+
+def test_the_prompts_of_the_rest_are_sent_after_an_estimate_with_the_first_of_them(monkeypatch):
+    """Not at once by the button that asks for the rest."""
+    asked = []
+
+    def estimate(project_id, *, only, **options):
+        asked.append(only)
+        return BatchEstimate(2, 700, None, "Label: <bins>")
+
+    jobs = SimpleNamespace(left=lambda project_id: ("refine", (2, 3)), estimate=estimate)
+    with gr.Blocks() as page:
+        bar, unit = project_bar(), gr.Textbox()
+        connection = ChatConnection([], unit, OWN)
+        monkeypatch.setattr(ChatConnection, "read", lambda self, *fields: (None, 1))
+        label_batch.build(SimpleNamespace(draft_jobs=jobs), bar, connection, [unit, unit], gr.State(0))
+    [go_on] = [fn for fn in page.fns.values() if fn.fn.__name__ == "go_on"]
+    *_, question, estimate, only = go_on.fn(1, "ann", 0, "", "en", "Text")
+    assert (question.visible, only, asked) == (True, (2, 3), [(2, 3)])
+    assert "Estimate for 2 drafts: at most 700 tokens" in estimate
+    assert "<details><summary>The first prompt, exactly as it will be sent" in estimate
+    assert "Label: &lt;bins&gt;" in estimate
+
+
+def test_a_person_reads_what_is_sent_to_whom_before_anything_is_typed():
+    """Above the address of the chat model, and above the batch."""
+    services = SimpleNamespace(settings=SimpleNamespace(chat_url=OWN, chat_model="m"))
+    with gr.Blocks() as page:
+        editor = SimpleNamespace(label_id=gr.State(None), description=gr.Textbox())
+        label_refine.build(services, project_bar(), editor, gr.State(0))
+    ids = [block.elem_id for block in page.blocks.values()]
+    assert ids.index("chat-notice") < ids.index("chat-url")
+    assert "names of the labels go to Wikipedia" in label_batch.HELP
+    assert "two of your documents goes to the chat model" in label_batch.HELP
 
 
 def test_a_preparation_that_runs_is_found_again(panel):
