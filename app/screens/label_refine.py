@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["ChatConnection", "at_most", "build", "spent"]
 
 NO_LABEL = "Select a label in the table first."
+KEPT = (
+    "You changed the prompt, so it stays as it is, without that example. 'Build the prompt' writes it anew with the "
+    "examples chosen, and your changes go."
+)
 EXCERPT = 110
 
 
@@ -66,6 +70,7 @@ class ChatConnection:
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> ChatConnection:
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
+    built = gr.State("")  # the prompt as it was written here; what differs from it a person changed
     gr.HTML(markup.note(CHAT_NOTICE, "plain"), elem_id="chat-notice")
     # every text has a value: another panel reads these before anybody opens this one, and would get None
     with gr.Row(elem_classes="lg-bottom"):
@@ -109,29 +114,33 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         [url, model, key, temperature, drafts, longest, price_in, price_out], unit, services.settings.chat_url
     )
 
-    def begin(label_id: int | None, word: str, current: str) -> tuple[Any, ...]:
-        """Offer examples, the two best ones chosen, and write the prompt."""
-        if label_id is None:
-            raise AppError(NO_LABEL)
-        found = services.drafts.examples(label_id)
-        choices = [(_excerpt(example.text), example.document_id) for example in found]
-        picked = [example.document_id for example in found[:2]]
-        return (
-            found,
-            gr.Dropdown(choices=choices, value=picked[0] if picked else None),
-            gr.Dropdown(choices=choices, value=picked[1] if len(picked) > 1 else None),
-            *rewrite(label_id, word, current, found, picked[0] if picked else None, picked[1] if picked[1:] else None),
-        )
-
-    def rewrite(
+    def begin(
         label_id: int | None, word: str, current: str, found: list[Any], one: int | None, two: int | None
     ) -> tuple[Any, ...]:
+        """Offer examples, the two best ones chosen, or keep those that a person chose, and write the prompt."""
         if label_id is None:
             raise AppError(NO_LABEL)
+        if not found:
+            found = services.drafts.examples(label_id)
+            one, two = (*(example.document_id for example in found[:2]), None, None)[:2]
+        choices = [(_excerpt(example.text), example.document_id) for example in found]
+        picked = gr.Dropdown(choices=choices, value=one), gr.Dropdown(choices=choices, value=two)
+        return found, *picked, *written_with(label_id, word, current, found, one, two)
+
+    def written_with(label_id: int, word: str, current: str, found: list[Any], *chosen: int | None) -> tuple[Any, ...]:
         by_id = {example.document_id: example for example in found}
-        examples = [by_id[chosen] for chosen in (one, two) if chosen in by_id]
+        examples = [by_id[key] for key in chosen if key in by_id]
         text = services.drafts.prompt(label_id, examples=examples, unit=word, description=current)
-        return gr.Textbox(value=text, visible=True), gr.Button(visible=True), ""
+        return gr.Textbox(value=text, visible=True), gr.Button(visible=True), "", text
+
+    def rewrite(label_id: int | None, *values: Any) -> tuple[Any, ...]:
+        """Put a chosen example in, unless a person changed the prompt."""
+        *values, text, before = values
+        if label_id is None:
+            raise AppError(NO_LABEL)
+        if text != before:
+            return gr.skip(), gr.skip(), markup.note(KEPT, "warning"), gr.skip()
+        return written_with(label_id, *values)
 
     def estimated(text: str, *fields: Any) -> str:
         if not text.strip():
@@ -156,11 +165,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         remark = markup.note(told, "done" if outcome.drafts else "plain")
         return remark + markup.note(outcome.error or "", "error"), count + bool(outcome.drafts)
 
-    written = [prompt, send, told]
-    chosen = [editor.label_id, unit, editor.description]
+    written = [prompt, send, told, built]
+    chosen = [editor.label_id, unit, editor.description, offered, first, second]
     on(write.click, begin, chosen, [offered, first, second, *written], show_progress_on=told)
     for box in (first, second):
-        on(box.input, rewrite, [*chosen, offered, first, second], written, show_progress="hidden")
+        on(box.input, rewrite, [*chosen, prompt, built], written, show_progress="hidden")
     on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
     for box in (prompt, *connection.fields):
@@ -172,7 +181,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
 
 def _reset() -> tuple[Any, ...]:
     empty = gr.Dropdown(choices=[], value=None)
-    return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), ""
+    return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
 
 
 def at_most(drafts: int, tokens: int, cost: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cluster", "Kind", "clustered", "distinctive_terms", "reworded"]
+__all__ = ["MOST_CLUSTERS", "Cluster", "Kind", "clustered", "distinctive_terms", "reworded"]
 
 Kind = Literal["rejected", "missed"]
 FEWEST_A_CLUSTER = 4  # documents; below twice as many there is one cluster

@@ -11,16 +11,19 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import label_batch, label_collisions, label_refine, label_versions, label_what_if
+from app.screens import corrections, label_batch, label_collisions, label_refine, label_versions, label_what_if
 from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
 from app.services.classification import SentenceRow
+from app.services.corrections import ClusterView
 from app.services.draft_jobs import BatchEstimate, BatchRow, BatchView
+from app.services.drafts import ExampleView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
 from lagamc.decision import DecisionRule
+from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
 
@@ -153,12 +156,63 @@ def test_the_prompts_of_the_rest_are_sent_after_an_estimate_with_the_first_of_th
     assert "Label: &lt;bins&gt;" in estimate
 
 
-def test_a_person_reads_what_is_sent_to_whom_before_anything_is_typed():
-    """Above the address of the chat model, and above the batch."""
-    services = SimpleNamespace(settings=SimpleNamespace(chat_url=OWN, chat_model="m"))
+@pytest.fixture
+def refining():
+    """The page of the chat model's drafts, and its handlers by name; three documents carry the label."""
+    examples = [ExampleView(key, f"d{key}", f"text {key}", ("noise",)) for key in (1, 2, 3)]
+    drafts = SimpleNamespace(
+        examples=lambda label_id: examples,
+        prompt=lambda label_id, examples, **_: " ".join(example.text for example in examples),
+    )
+    services = SimpleNamespace(settings=SimpleNamespace(chat_url=OWN, chat_model="m"), drafts=drafts)
     with gr.Blocks() as page:
         editor = SimpleNamespace(label_id=gr.State(None), description=gr.Textbox())
         label_refine.build(services, project_bar(), editor, gr.State(0))
+    return page, {fn.fn.__name__: fn.fn for fn in page.fns.values()}
+
+
+def test_an_example_chosen_later_overwrites_no_changes(refining):
+    """The prompt stays, which is said; building it anew takes the example that was chosen."""
+    _, handlers = refining
+    found, first, second, prompt, *_, built = handlers["begin"](1, "Text", "", [], None, None)
+    assert (first.value, second.value, prompt.value) == (1, 2, "text 1 text 2")
+    chosen = (1, "Text", "", found, 3, 2)
+    assert handlers["rewrite"](*chosen, built, built)[0].value == "text 3 text 2"
+    kept, _, told, _ = handlers["rewrite"](*chosen, "mine", built)
+    assert kept == gr.skip()
+    assert "You changed the prompt, so it stays as it is" in told
+    assert handlers["begin"](*chosen)[3].value == "text 3 text 2"
+
+
+def test_the_prompts_of_corrections_are_sent_as_they_were_changed(monkeypatch):
+    """The estimate counts the changed text; boxes without a group are hidden and not sent."""
+    groups = [ClusterView("missed", 3, (), (), f"prompt {number}", None) for number in range(2)]
+    sent = []
+
+    def ask(key, clusters, *, settings, budget):
+        sent.extend(cluster.prompt for cluster in clusters)
+        return clusters, None
+
+    services = SimpleNamespace(
+        corrections=SimpleNamespace(clusters=lambda key: groups, ask=ask),
+        labels=SimpleNamespace(list=lambda project_id: [SimpleNamespace(id=1, description="About noise.")]),
+    )
+    monkeypatch.setattr(ChatConnection, "read", lambda self, *fields: (ChatSettings(model="m"), 1))
+    with gr.Blocks() as page:
+        connection = ChatConnection([], None, OWN)
+        corrections.build(services, project_bar(), connection, gr.State(None), gr.State(0))
+    handlers = {fn.fn.__name__: fn.fn for fn in page.fns.values()}
+    boxes = handlers["show"](1, SimpleNamespace(key=1))[-corrections.PROMPTS :]
+    assert [box.value for box in boxes if box.visible] == ["prompt 0", "prompt 1"]
+    values = ["x" * 3000, "prompt 1", *[""] * (corrections.PROMPTS - 2)]
+    assert "at most 1,418 tokens" in handlers["estimated"](tuple(groups), *values)
+    handlers["reword"](1, 1, tuple(groups), *values)
+    assert sent == values[:2]
+
+
+def test_a_person_reads_what_is_sent_to_whom_before_anything_is_typed(refining):
+    """Above the address of the chat model, and above the batch."""
+    page, _ = refining
     ids = [block.elem_id for block in page.blocks.values()]
     assert ids.index("chat-notice") < ids.index("chat-url")
     assert "names of the labels go to Wikipedia" in label_batch.HELP

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,6 +135,15 @@ def test_a_project_that_forbids_it_asks_no_chat_model(
         service.ask(label_ids["bins"], shown, settings=chat, budget=Budget())
     assert httpserver.log == []
     assert shown[0].proposal == "About bins. This includes barks and dog."
+
+
+def test_a_blank_prompt_is_not_sent(service, *, label_ids, review, httpserver, chat):
+    """Nor is any of the others."""
+    review("a dog barks", "bins")
+    shown = service.clusters(label_ids["bins"])
+    with pytest.raises(AppError, match="A prompt is blank"):
+        service.ask(label_ids["bins"], [*shown, replace(shown[0], prompt=" ")], settings=chat, budget=Budget())
+    assert httpserver.log == []
 
 
 def test_the_prompt_says_what_went_wrong_and_shows_the_documents():
