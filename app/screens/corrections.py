@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from app.components.events import INFERENCE, on
 from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 from app.screens.label_refine import at_most, spent
+from lagamc.descriptions.corrections import MOST_CLUSTERS
 from lagamc.descriptions.diff import word_diff
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
@@ -32,9 +34,10 @@ CHOOSE = "Choose a label above to see what its corrections have in common."
 SAID = {"missed": "the model missed it", "rejected": "the model was wrong to give it"}
 SENT = (
     "The wordings are by terms until you ask a chat model, the one typed under Drafts, 'Refine with a chat model'. "
-    "Then the prompts go to its address as you see them here: the label, its description, that of the project, the "
-    "terms, and typical documents of yours."
+    "Then the prompts go to its address as you see them here, with your changes: the label, its description, that of "
+    "the project, the terms, and typical documents of yours."
 )
+PROMPTS = 2 * MOST_CLUSTERS  # as many groups as there can be of both kinds
 
 
 def build(services: Services, bar: ProjectBar, connection: ChatConnection, chosen: gr.State, changed: gr.State) -> None:
@@ -44,7 +47,9 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
     overview = markup.clickable("corrected-labels")
     clusters = markup.clickable("correction-clusters")
     with gr.Column(visible=False) as question:
-        sending = gr.HTML(elem_id="correction-prompts")
+        gr.HTML(markup.note(SENT, "plain"))
+        with gr.Accordion("The prompts, exactly as they will be sent", open=False, elem_id="correction-prompts"):
+            prompts = [gr.Textbox("", lines=8, max_lines=20, visible=False) for _ in range(PROMPTS)]
         estimate = gr.HTML(elem_id="correction-estimate")
         with gr.Row():
             ask = gr.Button("Ask the chat model", size="sm", scale=0, min_width=180, elem_id="correction-ask")
@@ -56,16 +61,16 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         table = markup.table(("Label", "Missed", "Wrongly given"), body, empty=NO_CORRECTIONS, numeric=(1, 2))
         return table, None, (), markup.note(CHOOSE, "plain") if rows else "", gr.Column(visible=False), ""
 
-    def estimated(groups: tuple[ClusterView, ...], *fields: Any) -> str:
+    def estimated(groups: tuple[ClusterView, ...], *values: Any) -> str:
         if not groups:
             return ""
         try:
-            settings, _ = connection.read(*fields)
+            settings, _ = connection.read(*values[PROMPTS:])
         except ConfigError as error:
             return markup.note(error, "plain")
-        calls = [settings.worst(group.prompt) for group in groups]
-        cost = sum(cost or 0.0 for _, cost in calls) if settings.priced else None
-        return markup.note(at_most(len(calls), sum(tokens for tokens, _ in calls), cost), "plain")
+        calls = [settings.worst(text) for text in values[: len(groups)]]
+        cost = sum(call.cost or 0.0 for call in calls) if settings.priced else None
+        return markup.note(at_most(len(calls), sum(call.tokens for call in calls), cost), "plain")
 
     def description(project_id: int, key: int) -> str:
         label = next((one for one in services.labels.list(require_project(project_id)) if one.id == key), None)
@@ -77,14 +82,17 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         key = int(event.key)
         present = description(project_id, key)
         groups = services.corrections.clusters(key)
-        return key, tuple(groups), _table(groups, present), gr.Column(visible=bool(groups)), _prompts(groups), ""
+        shown = gr.Column(visible=bool(groups))
+        return key, tuple(groups), _table(groups, present), shown, "", *_prompts(groups)
 
-    def reword(project_id: int, key: int | None, groups: tuple[ClusterView, ...], *fields: Any) -> tuple[Any, ...]:
+    def reword(project_id: int, key: int | None, groups: tuple[ClusterView, ...], *values: Any) -> tuple[Any, ...]:
+        """With the prompts as they stand in their boxes."""
         if key is None:
             raise AppError("Choose a label first.")
-        settings, _ = connection.read(*fields)
+        settings, _ = connection.read(*values[PROMPTS:])
         present, budget = description(project_id, key), Budget()
-        found, error = services.corrections.ask(key, groups, settings=settings, budget=budget)
+        sent = [replace(group, prompt=text) for group, text in zip(groups, values, strict=False)]
+        found, error = services.corrections.ask(key, sent, settings=settings, budget=budget)
         remark = markup.note(spent(budget, settings), "done") if budget.tokens else ""
         return key, tuple(found), _table(found, present), remark + markup.note(error or "", "error")
 
@@ -96,18 +104,20 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         return key, count + 1
 
     follow(bar, "labels", refresh, [bar.project], [overview, label, found, clusters, question, told])
-    on(overview.select, show, bar.project, [label, found, clusters, question, sending, told], **INFERENCE)
-    for event in (found.change, *(box.change for box in connection.fields)):
-        on(event, estimated, [found, *connection.fields], estimate, show_progress="hidden", trigger_mode="always_last")
-    on(ask.click, reword, [bar.project, label, found, *connection.fields], [label, found, clusters, told],
-       show_progress_on=told)  # fmt: skip
+    on(overview.select, show, bar.project, [label, found, clusters, question, told, *prompts], **INFERENCE)
+    asked = [found, *prompts, *connection.fields]
+    for event in (found.change, *(box.change for box in (*prompts, *connection.fields))):
+        on(event, estimated, asked, estimate, show_progress="hidden", trigger_mode="always_last")
+    on(ask.click, reword, [bar.project, label, *asked], [label, found, clusters, told], show_progress_on=told)
     on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])
 
 
-def _prompts(groups: Sequence[ClusterView]) -> str:
-    sent = Markup("").join(Markup('<pre class="lg-pre">{}</pre>').format(group.prompt) for group in groups)
-    fold = Markup("<details><summary>The prompts, exactly as they will be sent</summary>{}</details>").format(sent)
-    return markup.note(SENT, "plain") + str(fold)
+def _prompts(groups: Sequence[ClusterView]) -> list[gr.Textbox]:
+    """The boxes of the prompts, one a group; the others are hidden."""
+    shown = [
+        gr.Textbox(value=group.prompt, label=f"{group.size}: {SAID[group.kind]}", visible=True) for group in groups
+    ]
+    return shown + [gr.Textbox(value="", visible=False)] * (PROMPTS - len(groups))
 
 
 def _table(groups: Sequence[ClusterView], description: str) -> str:

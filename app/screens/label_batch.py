@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.components import markup
 from app.components.events import on
@@ -25,7 +26,12 @@ __all__ = ["build"]
 POLL_SECONDS = 1.0
 HELP = (
     "Works through all labels, one after the other, with the contact and the connection typed above; every draft is "
-    "kept at once. To the chat model each label's prompt is sent with its two best examples, after an estimate."
+    "kept at once. The names of the labels go to Wikipedia, or a prompt a label with two of your documents goes to "
+    "the chat model, after an estimate."
+)
+EXAMPLE = Markup(
+    "<details><summary>The first prompt, exactly as it will be sent; the others are made alike</summary>"
+    '<pre class="lg-pre">{}</pre></details>'
 )
 
 
@@ -40,9 +46,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
         seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=190, scale=0, elem_id="batch-seed")
         assemble = gr.Button("Scaffold all from the data", size="sm", min_width=190, scale=0, elem_id="batch-scaffold")
         ask = gr.Button("Refine all", size="sm", min_width=120, scale=0, elem_id="batch-ask")
-        retry = gr.Button(
-            "Try the failed ones again", size="sm", min_width=190, visible=False, scale=0, elem_id="batch-retry"
-        )
+        rest = gr.Button("Do the rest", size="sm", min_width=120, visible=False, scale=0, elem_id="batch-rest")
         cancel = gr.Button("Cancel", size="sm", min_width=80, visible=False, scale=0, elem_id="batch-cancel")
     with gr.Column(visible=False) as question:
         estimate = gr.HTML(elem_id="batch-estimate")
@@ -51,7 +55,8 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
                               elem_id="batch-start")  # fmt: skip
     status = gr.HTML(elem_id="batch-status")
     timer = gr.Timer(POLL_SECONDS, active=False)
-    live = [status, retry, cancel, timer, made]
+    live = [status, rest, cancel, timer, made]
+    only = gr.State(())  # the labels asked about, none for all
 
     def view_of(project_id: int) -> BatchView | None:
         return services.draft_jobs.view(project_id) if project_id else None
@@ -63,17 +68,17 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
         view = view_of(project_id)
         return *_live(view), count if _running(view) else count + 1
 
-    def estimated(project_id: int, unit: str, *fields: Any) -> tuple[Any, ...]:
+    def estimated(project_id: int, unit: str, *fields: Any, only: tuple[int, ...] = ()) -> tuple[Any, ...]:
         settings, wanted = connection.read(*fields)
         found = services.draft_jobs.estimate(
-            require_project(project_id), settings=settings, drafts_wanted=wanted, unit=unit
+            require_project(project_id), settings=settings, drafts_wanted=wanted, unit=unit, only=only
         )
-        said = at_most(wanted * found.labels, found.tokens, found.cost)
-        return gr.Column(visible=True), markup.note(said, "plain")
+        said = markup.note(at_most(wanted * found.labels, found.tokens, found.cost), "plain")
+        return gr.Column(visible=True), said + str(EXAMPLE.format(found.prompt)), only
 
     def begin(
-        project_id: int, author: str, count: int, unit: str, cap: float | None, cost: float | None, *fields: Any,
-        only: Sequence[int] = (),
+        project_id: int, author: str, count: int, only: tuple[int, ...], unit: str, cap: float | None,
+        cost: float | None, *fields: Any,
     ) -> tuple[Any, ...]:  # fmt: skip
         settings, wanted = connection.read(*fields)
         services.draft_jobs.refine(
@@ -99,28 +104,33 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
         services.draft_jobs.scaffold(require_project(project_id), author_name(author), only=only)
         return poll(project_id, count)
 
-    def again(project_id: int, author: str, count: int, contact: str, language: str, *refining: Any) -> tuple[Any, ...]:
-        """With the name and the connection of who asks for it, not of who began."""
-        kind, only = services.draft_jobs.failed(require_project(project_id))
+    def go_on(
+        project_id: int, author: str, count: int, contact: str, language: str, unit: str, *fields: Any
+    ) -> tuple[Any, ...]:
+        """With the name and the connection of who asks for it, not of who began; prompts only after an estimate."""
+        kind, left = services.draft_jobs.left(require_project(project_id))
         if kind == "refine":
-            return begin(project_id, author, count, *refining, only=only)
+            return *(gr.skip() for _ in live), *estimated(project_id, unit, *fields, only=left)
         if kind == "seed":
-            return seed_all(project_id, author, count, contact, language, only=only)
-        return assemble_all(project_id, author, count, only=only)
+            begun = seed_all(project_id, author, count, contact, language, only=left)
+        else:
+            begun = assemble_all(project_id, author, count, only=left)
+        return *begun, gr.skip(), gr.skip(), gr.skip()
 
     def stop(project_id: int, count: int) -> tuple[Any, ...]:
         services.draft_jobs.cancel(project_id)
         return poll(project_id, count)
 
     who = [bar.project, bar.author, made]
-    refining = [connection.unit, tokens, money, *connection.fields]
+    asking = [connection.unit, *connection.fields]
+    asked_about = [question, estimate, only]
     on(seed.click, seed_all, [*who, *asked], live, show_progress_on=status)
     on(assemble.click, assemble_all, who, live, show_progress_on=status)
-    on(ask.click, estimated, [bar.project, connection.unit, *connection.fields], [question, estimate],
-       show_progress_on=status)  # fmt: skip
+    on(ask.click, estimated, [bar.project, *asking], asked_about, show_progress_on=status)
     on(start.click, lambda: gr.Column(visible=False), None, question, show_progress="hidden")
-    on(start.click, begin, [*who, *refining], live, show_progress_on=status)
-    on(retry.click, again, [*who, *asked, *refining], live, show_progress_on=status)
+    on(start.click, begin, [*who, only, connection.unit, tokens, money, *connection.fields], live,
+       show_progress_on=status)  # fmt: skip
+    on(rest.click, go_on, [*who, *asked, *asking], [*live, *asked_about], show_progress_on=status)
     on(cancel.click, stop, [bar.project, made], live)
     on(timer.tick, poll, [bar.project, made], live, queue=False, show_progress="hidden")
     on(bar.project.change, opened, bar.project, [*live[:-1], question], show_progress="hidden")
@@ -133,9 +143,10 @@ def _running(view: BatchView | None) -> bool:
 def _live(view: BatchView | None) -> tuple[Any, ...]:
     """Status, both buttons and the timer."""
     running = _running(view)
+    left = 0 if view is None or running else len(view.left)
     return (
         _status(view),
-        gr.Button(visible=view is not None and not running and bool(view.failed)),
+        gr.Button(f"Do the rest ({left:,})", visible=left > 0),
         gr.Button(visible=running),
         gr.Timer(active=running),
     )
@@ -144,8 +155,9 @@ def _live(view: BatchView | None) -> tuple[Any, ...]:
 def _status(view: BatchView | None) -> str:
     if view is None:
         return ""
-    share = view.done / view.total if view.total else 1.0
-    spent = f"{view.tokens:,} tokens" + (f", cost {view.cost:.5f}" if view.cost else "")
-    text = markup.progress_bar(share, f"{view.status} · {view.done:,} of {view.total:,} labels · {spent}")
+    done, total = len(view.rows), len(view.wanted)
+    most = "at most " if view.estimated else ""
+    spent = f"{most}{view.tokens:,} tokens" + (f", cost {view.cost:.5f}" if view.cost else "")
+    text = markup.progress_bar(done / total, f"{view.status} · {done:,} of {total:,} labels · {spent}")
     rows = (markup.Row([row.label, row.drafts, row.error or ""]) for row in view.rows)
     return text + markup.table(("Label", "Drafts", "What went wrong"), rows, empty="", numeric=(1,))

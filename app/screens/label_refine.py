@@ -12,6 +12,7 @@ from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name
 from app.errors import AppError
+from app.services.outside import CHAT_NOTICE
 from lagamc.descriptions.chat import ChatSettings, key_from_environment
 from lagamc.descriptions.refine import MAX_DRAFTS, Budget
 from lagamc.errors import ConfigError
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["ChatConnection", "at_most", "build", "spent"]
 
 NO_LABEL = "Select a label in the table first."
+KEPT = (
+    "You changed the prompt, so it stays as it is, without that example. 'Build the prompt' writes it anew with the "
+    "examples chosen, and your changes go."
+)
 EXCERPT = 110
 
 
@@ -45,6 +50,7 @@ class ChatConnection:
         key: str,
         temperature: float,
         drafts: float,
+        longest: float,
         price_in: str,
         price_out: str,
     ) -> tuple[ChatSettings, int]:
@@ -54,6 +60,7 @@ class ChatConnection:
             base_url=url.strip(),
             key=key.strip() or (key_from_environment() if url.strip() == self.own_url else ""),
             temperature=temperature,
+            max_tokens=int(longest or 0),
             price_in=_price(price_in),
             price_out=_price(price_out),
         )
@@ -63,6 +70,8 @@ class ChatConnection:
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> ChatConnection:
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
+    built = gr.State("")  # the prompt as it was written here; what differs from it a person changed
+    gr.HTML(markup.note(CHAT_NOTICE, "plain"), elem_id="chat-notice")
     # every text has a value: another panel reads these before anybody opens this one, and would get None
     with gr.Row(elem_classes="lg-bottom"):
         url = gr.Textbox(label="Address (OpenAI-compatible)", value=services.settings.chat_url, min_width=220,
@@ -80,6 +89,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=110)
         drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
                            elem_id="chat-drafts")  # fmt: skip
+        # without a minimum: the 9 of a 900 that is being typed is no error yet
+        longest = gr.Number(label="Longest answer, tokens", value=200, precision=0, min_width=110,
+                            elem_id="chat-longest")  # fmt: skip
         # texts, because a number that nobody typed would show and mean 0
         price_in = gr.Textbox("", label="Price, million tokens in", placeholder="unknown", min_width=120,
                               max_length=20, elem_id="price-in")  # fmt: skip
@@ -99,32 +111,36 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
                          min_width=260, elem_id="prompt-send")  # fmt: skip
     told = gr.HTML(elem_id="refine-told")
     connection = ChatConnection(
-        [url, model, key, temperature, drafts, price_in, price_out], unit, services.settings.chat_url
+        [url, model, key, temperature, drafts, longest, price_in, price_out], unit, services.settings.chat_url
     )
 
-    def begin(label_id: int | None, word: str, current: str) -> tuple[Any, ...]:
-        """Offer examples, the two best ones chosen, and write the prompt."""
-        if label_id is None:
-            raise AppError(NO_LABEL)
-        found = services.drafts.examples(label_id)
-        choices = [(_excerpt(example.text), example.document_id) for example in found]
-        picked = [example.document_id for example in found[:2]]
-        return (
-            found,
-            gr.Dropdown(choices=choices, value=picked[0] if picked else None),
-            gr.Dropdown(choices=choices, value=picked[1] if len(picked) > 1 else None),
-            *rewrite(label_id, word, current, found, picked[0] if picked else None, picked[1] if picked[1:] else None),
-        )
-
-    def rewrite(
+    def begin(
         label_id: int | None, word: str, current: str, found: list[Any], one: int | None, two: int | None
     ) -> tuple[Any, ...]:
+        """Offer examples, the two best ones chosen, or keep those that a person chose, and write the prompt."""
         if label_id is None:
             raise AppError(NO_LABEL)
+        if not found:
+            found = services.drafts.examples(label_id)
+            one, two = (*(example.document_id for example in found[:2]), None, None)[:2]
+        choices = [(_excerpt(example.text), example.document_id) for example in found]
+        picked = gr.Dropdown(choices=choices, value=one), gr.Dropdown(choices=choices, value=two)
+        return found, *picked, *written_with(label_id, word, current, found, one, two)
+
+    def written_with(label_id: int, word: str, current: str, found: list[Any], *chosen: int | None) -> tuple[Any, ...]:
         by_id = {example.document_id: example for example in found}
-        examples = [by_id[chosen] for chosen in (one, two) if chosen in by_id]
+        examples = [by_id[key] for key in chosen if key in by_id]
         text = services.drafts.prompt(label_id, examples=examples, unit=word, description=current)
-        return gr.Textbox(value=text, visible=True), gr.Button(visible=True), ""
+        return gr.Textbox(value=text, visible=True), gr.Button(visible=True), "", text
+
+    def rewrite(label_id: int | None, *values: Any) -> tuple[Any, ...]:
+        """Put a chosen example in, unless a person changed the prompt."""
+        *values, text, before = values
+        if label_id is None:
+            raise AppError(NO_LABEL)
+        if text != before:
+            return gr.skip(), gr.skip(), markup.note(KEPT, "warning"), gr.skip()
+        return written_with(label_id, *values)
 
     def estimated(text: str, *fields: Any) -> str:
         if not text.strip():
@@ -133,8 +149,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
             settings, wanted = connection.read(*fields)
         except ConfigError as error:
             return markup.note(error, "plain")
-        tokens, cost = settings.worst(text)
-        return markup.note(at_most(wanted, wanted * tokens, None if cost is None else wanted * cost), "plain")
+        worst = settings.worst(text)
+        cost = None if worst.cost is None else wanted * worst.cost
+        return markup.note(at_most(wanted, wanted * worst.tokens, cost), "plain")
 
     def ask(label_id: int | None, text: str, author: str, count: int, *fields: Any) -> tuple[Any, ...]:
         if label_id is None:
@@ -148,11 +165,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         remark = markup.note(told, "done" if outcome.drafts else "plain")
         return remark + markup.note(outcome.error or "", "error"), count + bool(outcome.drafts)
 
-    written = [prompt, send, told]
-    chosen = [editor.label_id, unit, editor.description]
+    written = [prompt, send, told, built]
+    chosen = [editor.label_id, unit, editor.description, offered, first, second]
     on(write.click, begin, chosen, [offered, first, second, *written], show_progress_on=told)
     for box in (first, second):
-        on(box.input, rewrite, [*chosen, offered, first, second], written, show_progress="hidden")
+        on(box.input, rewrite, [*chosen, prompt, built], written, show_progress="hidden")
     on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
     for box in (prompt, *connection.fields):
@@ -164,7 +181,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
 
 def _reset() -> tuple[Any, ...]:
     empty = gr.Dropdown(choices=[], value=None)
-    return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), ""
+    return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
 
 
 def at_most(drafts: int, tokens: int, cost: float | None) -> str:
@@ -175,7 +192,8 @@ def at_most(drafts: int, tokens: int, cost: float | None) -> str:
 
 def spent(budget: Budget, settings: ChatSettings) -> str:
     """What was spent, in words."""
-    return f"{budget.tokens:,} tokens, " + (f"cost {budget.cost:.5f}" if settings.priced else "cost unknown")
+    most = "at most " if budget.estimated else ""
+    return f"{most}{budget.tokens:,} tokens, " + (f"cost {budget.cost:.5f}" if settings.priced else "cost unknown")
 
 
 def _price(typed: str) -> float | None:

@@ -125,14 +125,16 @@ class CorrectionService:
     def ask(
         self, label_id: int, clusters: Sequence[ClusterView], *, settings: ChatSettings, budget: Budget
     ) -> tuple[list[ClusterView], str | None]:
-        """Ask a chat model for a wording of each cluster, and return the clusters with it; nothing is stored.
+        """Ask a chat model with each cluster's prompt, and return the clusters with its wordings; nothing is stored.
 
         The first question that fails is the last; its message comes with the clusters, which keep the wording
         they had from there on.
 
         Raises:
-            AppError: the project forbids it.
+            AppError: the project forbids it, or a prompt is blank; nothing was sent.
         """
+        if not all(cluster.prompt.strip() for cluster in clusters):
+            raise AppError("A prompt is blank. Write one, or choose the label again to get it back.")
         with self._database.read() as session:
             label = labels.get(session, label_id=label_id)
         model = self._outside.chat(label.project_id, settings)

@@ -39,29 +39,34 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """How far a batch is, and what it spent; `cost` is 0 where the prices are not known."""
+    """How far a batch over the `wanted` labels is, and what it spent.
+
+    `cost` is 0 where the prices are not known; `estimated` where the server left calls uncounted.
+    """
 
     kind: Kind
     status: Literal["running", "completed", "cancelled", "stopped"]
-    done: int
-    total: int
-    tokens: int
-    cost: float
-    rows: tuple[BatchRow, ...]
+    wanted: tuple[int, ...]
+    rows: tuple[BatchRow, ...] = ()
+    tokens: int = 0
+    cost: float = 0.0
+    estimated: bool = False
 
     @property
-    def failed(self) -> tuple[int, ...]:
-        """Labels to be tried again."""
-        return tuple(row.label_id for row in self.rows if row.error)
+    def left(self) -> tuple[int, ...]:
+        """Wanted labels without a draft, failed or never reached."""
+        drafted = {row.label_id for row in self.rows if row.drafts}
+        return tuple(label_id for label_id in self.wanted if label_id not in drafted)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEstimate:
-    """What refining all labels may take at most; `cost` is None where the prices are not known."""
+    """What refining labels may take at most, and the first prompt; `cost` is None where the prices are not known."""
 
     labels: int
     tokens: int
     cost: float | None
+    prompt: str
 
 
 class DraftJobs:
@@ -91,7 +96,7 @@ class DraftJobs:
         """
 
         def work(label_id: int, _name: str, left: Budget) -> tuple[int, str | None]:
-            prompt = self._drafts.prompt(label_id, examples=self._drafts.examples(label_id)[:EXAMPLES_SHOWN], unit=unit)
+            prompt = self._prompt(label_id, unit)
             outcome = self._drafts.refine(
                 label_id, prompt, author, settings=settings, drafts_wanted=drafts_wanted, budget=left
             )
@@ -99,15 +104,21 @@ class DraftJobs:
 
         return self._start(project_id, "refine", work, budget, only)
 
-    def estimate(self, project_id: int, *, settings: ChatSettings, drafts_wanted: int, unit: str) -> BatchEstimate:
-        """What `refine` may take, from the lengths of descriptions and documents; nothing is sent."""
-        ids = [label.id for label in self._labels.list(project_id)]
-        calls = [settings.worst(self._drafts.rough_prompt(label_id, unit=unit)) for label_id in ids]
-        costs = [cost for _, cost in calls if cost is not None]
+    def estimate(
+        self, project_id: int, *, settings: ChatSettings, drafts_wanted: int, unit: str, only: Sequence[int] = ()
+    ) -> BatchEstimate:
+        """What `refine` may take, from the lengths of descriptions and documents; nothing is sent.
+
+        Raises:
+            AppError: there is no label.
+        """
+        ids = [label_id for label_id, _ in self._wanted(project_id, only)]
+        calls = [settings.worst(self._drafts.longest_prompt(label_id, unit=unit)) for label_id in ids]
         return BatchEstimate(
             labels=len(ids),
-            tokens=drafts_wanted * sum(tokens for tokens, _ in calls),
-            cost=drafts_wanted * sum(costs) if settings.priced else None,
+            tokens=drafts_wanted * sum(call.tokens for call in calls),
+            cost=drafts_wanted * sum(call.cost or 0.0 for call in calls) if settings.priced else None,
+            prompt=self._prompt(ids[0], unit),
         )
 
     def seed(self, project_id: int, author: str, *, contact: str, language: str, only: Sequence[int] = ()) -> BatchView:
@@ -135,12 +146,12 @@ class DraftJobs:
 
         return self._start(project_id, "scaffold", work, Budget(), only)
 
-    def failed(self, project_id: int) -> tuple[Kind, tuple[int, ...]]:
-        """What the last batch did, and the labels that it failed at. Raises AppError when none failed."""
+    def left(self, project_id: int) -> tuple[Kind, tuple[int, ...]]:
+        """What the last batch did, and the labels that it made no draft for. Raises AppError when there are none."""
         view = self._views.get(project_id)
-        if view is None or not view.failed:
-            raise AppError("No label failed in the last batch.")
-        return view.kind, view.failed
+        if view is None or not view.left:
+            raise AppError("The last batch left no label without a draft.")
+        return view.kind, view.left
 
     def view(self, project_id: int) -> BatchView | None:
         """The last batch of a project, or None."""
@@ -157,12 +168,19 @@ class DraftJobs:
     def _start(self, project_id: int, kind: Kind, work: Work, budget: Budget, only: Sequence[int]) -> BatchView:
         if (view := self._views.get(project_id)) is not None and view.status == "running":
             raise AppError("A batch is running for this project. Wait for its end, or cancel it.")
+        wanted = self._wanted(project_id, only)
+        self._views[project_id] = BatchView(kind, "running", tuple(label_id for label_id, _ in wanted))
+        self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))
+        return self._views[project_id]
+
+    def _wanted(self, project_id: int, only: Sequence[int]) -> list[tuple[int, str]]:
         wanted = [(label.id, label.name) for label in self._labels.list(project_id) if not only or label.id in only]
         if not wanted:
             raise AppError("There is no label to draft for. Add one first.")
-        self._views[project_id] = BatchView(kind, "running", 0, len(wanted), 0, 0.0, ())
-        self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))
-        return self._views[project_id]
+        return wanted
+
+    def _prompt(self, label_id: int, unit: str) -> str:
+        return self._drafts.prompt(label_id, examples=self._drafts.examples(label_id)[:EXAMPLES_SHOWN], unit=unit)
 
     def _run(self, project_id: int, wanted: Sequence[tuple[int, str]], work: Work, budget: Budget) -> None:
         rows: list[BatchRow] = []
@@ -187,5 +205,9 @@ class DraftJobs:
 
     def _update(self, project_id: int, budget: Budget, rows: Sequence[BatchRow]) -> None:
         self._views[project_id] = replace(
-            self._views[project_id], done=len(rows), tokens=budget.tokens, cost=budget.cost, rows=tuple(rows)
+            self._views[project_id],
+            rows=tuple(rows),
+            tokens=budget.tokens,
+            cost=budget.cost,
+            estimated=budget.estimated,
         )

@@ -19,7 +19,7 @@ from app.services.terms import Terms, label_documents
 from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.diff import Change, word_diff
 from lagamc.descriptions.examples import pick_examples
-from lagamc.descriptions.prompt import Example, refinement_prompt
+from lagamc.descriptions.prompt import MAX_EXAMPLE_CHARACTERS, Example, refinement_prompt
 from lagamc.descriptions.refine import Budget, Outcome, Request, refine
 from lagamc.descriptions.scaffold import assemble, candidate_sentences, typical_sentences
 from lagamc.descriptions.wikipedia import Article
@@ -199,11 +199,15 @@ class DraftService:
             unit=unit,
         )
 
-    def rough_prompt(self, label_id: int, *, unit: str) -> str:
-        """A prompt about as long as the one that will be sent, made without embedding any document."""
+    def longest_prompt(self, label_id: int, *, unit: str) -> str:
+        """A prompt at least as long as one with any two examples, made without embedding any document."""
         _, documents = self._carrying(self._project_of(label_id), label_id)
-        examples = [ExampleView(key, text, "", ()) for key, text, _ in documents[:2]]
-        return self.prompt(label_id, examples=examples, unit=unit)
+        texts = sorted((text for _, text, _ in documents), key=_length_in_prompt)[-2:]
+        with self._database.read() as session:
+            names = labels.names(session, label_ids={key for _, _, held in documents for key in held})
+        listings = [tuple(names[key] for key in held) for _, _, held in documents]
+        longest = max(listings, key=lambda listing: len(", ".join(listing).encode()), default=())
+        return self.prompt(label_id, examples=[ExampleView(0, "", text, longest) for text in texts], unit=unit)
 
     def refine(
         self, label_id: int, prompt: str, author: str, *, settings: ChatSettings, drafts_wanted: int, budget: Budget
@@ -236,6 +240,10 @@ class DraftService:
         found = label_documents(self._database, project_id, carrying=label_id)
         rows = sorted(zip(found.ids, found.texts, found.carried, strict=True), key=lambda row: len(row[2]))
         return name, rows[:TYPICAL_OF]
+
+
+def _length_in_prompt(text: str) -> int:
+    return len(" ".join(text.split())[:MAX_EXAMPLE_CHARACTERS].encode(errors="replace"))
 
 
 def _view(draft: DescriptionDraft, label: str, current: str) -> DraftView:

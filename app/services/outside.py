@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.errors import AppError
 from app.settings import Settings
@@ -12,7 +14,15 @@ from lagamc.descriptions.wikipedia import WikipediaProvider
 from storage import projects
 from storage.engine import Database
 
-__all__ = ["Outside", "OutsideNotice"]
+if TYPE_CHECKING:
+    from lagamc.descriptions.wikipedia_client import Answers
+
+__all__ = ["CHAT_NOTICE", "Outside", "OutsideNotice"]
+
+CHAT_NOTICE = (
+    "When you press Send, the prompt goes to the address of the chat model as you see it: the label, its description, "
+    "the description of the project, and the examples, which are documents of yours."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +43,19 @@ class Outside:
         self._settings = settings
         self._lock = threading.Lock()
         self._wikipedia: dict[tuple[str, str], WikipediaProvider] = {}
+        self._answers: Answers = OrderedDict()
 
     def notice(self, project_id: int) -> OutsideNotice:
         """What would be sent, and to whom."""
         return OutsideNotice(
             allowed=self._allowed(project_id),
             wikipedia=f"The words you search for and your contact go to {self._settings.wikipedia_url}.",
-            chat=(
-                "The prompt below goes to the address of the chat model, as you see it: the label, its description, "
-                "the description of the project, and the examples, which are documents of yours."
-            ),
+            chat=CHAT_NOTICE,
             key_known=bool(key_from_environment()),
         )
 
     def wikipedia(self, project_id: int, *, contact: str, language: str) -> WikipediaProvider:
-        """The provider of one language; its answers are kept until the app ends.
+        """The provider of one language; answers are kept for everybody until the app ends.
 
         Raises:
             AppError: the project forbids it.
@@ -59,7 +67,9 @@ class Outside:
         key = contact.strip(), language.strip().lower()
         with self._lock:
             if key not in self._wikipedia:
-                client = WikipediaClient(contact=key[0], language=key[1], url=self._settings.wikipedia_url)
+                client = WikipediaClient(
+                    contact=key[0], language=key[1], url=self._settings.wikipedia_url, answers=self._answers
+                )
                 self._wikipedia[key] = WikipediaProvider(client)
             return self._wikipedia[key]
 

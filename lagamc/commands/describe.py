@@ -57,6 +57,8 @@ def register(commands: Any) -> None:
     refine.add_argument("--dataset", required=True, metavar="TEXT", help="what the collection holds, in a sentence")
     refine.add_argument("--unit", default="Text", help="what a document is called (default: %(default)s)")
     refine.add_argument("--only", nargs="*", metavar="LABEL", help="these labels (default: all)")
+    refine.add_argument("--answer-tokens", type=int, default=200, metavar="N",
+        help="longest answer, in tokens (default: %(default)s)")  # fmt: skip
     refine.add_argument("--cap-tokens", type=int, metavar="N", help="stop before this many tokens")
     refine.add_argument("--dry-run", action="store_true", help="print the prompts and send nothing")
     refine.set_defaults(run=run_refine)
@@ -134,7 +136,12 @@ def run_refine(options: argparse.Namespace) -> None:
     from lagamc.descriptions.refine import Budget, refine_all
 
     label_set, corpus = LabelSet.read(options.labels), read_corpus(options.documents)
-    settings = ChatSettings(model=options.model, base_url=options.base_url, key=key_from_environment())
+    settings = ChatSettings(
+        model=options.model,
+        base_url=options.base_url,
+        key=key_from_environment(),
+        max_tokens=options.answer_tokens,
+    )
     requests = _requests(options, label_set, corpus)
     if options.dry_run:
         print("\n\n".join(request.prompt for request in requests))
@@ -147,7 +154,7 @@ def run_refine(options: argparse.Namespace) -> None:
         if outcome.error:
             failed += 1
             print(f"lagamc: {outcome.label}: {outcome.error}", file=sys.stderr)
-    print(f"lagamc: {budget.tokens:,} tokens spent", file=sys.stderr)
+    print(f"lagamc: {'at most ' if budget.estimated else ''}{budget.tokens:,} tokens spent", file=sys.stderr)
     if failed:
         raise LagamcError(f"{failed} of {len(requests)} labels got no draft; the reasons stand above.")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from json import JSONDecodeError
@@ -12,18 +12,44 @@ from urllib.parse import urlsplit
 
 from lagamc.errors import ConfigError, ProviderError
 
-__all__ = ["OPENAI_URL", "ChatModel", "ChatSettings", "Reply", "key_from_environment"]
+__all__ = ["OPENAI_URL", "ChatError", "ChatModel", "ChatSettings", "Reply", "Usage", "key_from_environment"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 KEY_VARIABLES = ("LAGAMC_CHAT_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")
 NO_KEY = "none"  # servers on one's own machine ask for no key, the client for a text
-_ROUGH = 3  # characters a token, an estimate on the safe side
+_ROUGH = 3  # bytes a token, an estimate on the safe side
+_LONGEST_ANSWER = 32_768
+_LONGEST_WAIT = 30.0  # seconds
+_LATE = {408, 504}  # errors of a server that may have answered, too late
 _TOLD = 300  # characters of a server's own message that are shown
 
 
 def key_from_environment(environment: Mapping[str, str] = os.environ) -> str:
     """The key that the environment holds, or nothing."""
     return next((environment[name] for name in KEY_VARIABLES if environment.get(name)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call took; `estimated` where the server did not count and the most that it may have taken stands here."""
+
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    estimated: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Both ways together."""
+        return self.tokens_in + self.tokens_out
+
+
+class ChatError(ProviderError):
+    """No answer, or none that can be used; `usage` is what it took all the same, None where nothing is billed."""
+
+    def __init__(self, message: str, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +82,8 @@ class ChatSettings:
             raise ConfigError("Name the chat model, like gpt-4o-mini, or as your server lists it.")
         if not 0.0 <= self.temperature <= 2.0:
             raise ConfigError(f"The temperature must lie between 0 and 2, got {self.temperature}.")
-        if not 16 <= self.max_tokens <= 4096:
-            raise ConfigError(f"An answer may have 16 to 4,096 tokens, got {self.max_tokens}.")
+        if not 16 <= self.max_tokens <= _LONGEST_ANSWER:
+            raise ConfigError(f"An answer may have 16 to {_LONGEST_ANSWER:,} tokens, got {self.max_tokens}.")
         if not self.key.isascii() or any(sign.isspace() for sign in self.key):
             raise ConfigError("The key holds a space or a sign that no key has. Paste it again.")
 
@@ -72,10 +98,10 @@ class ChatSettings:
             return None
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
 
-    def worst(self, prompt: str) -> tuple[int, float | None]:
-        """Tokens and cost that a call will not exceed, estimated from the length of its prompt."""
-        tokens_in = len(prompt) // _ROUGH + 8
-        return tokens_in + self.max_tokens, self.cost(tokens_in, self.max_tokens)
+    def worst(self, prompt: str) -> Usage:
+        """What a call will not exceed, estimated from the length of its prompt."""
+        tokens_in = len(prompt.encode(errors="replace")) // _ROUGH + 8
+        return Usage(tokens_in, self.max_tokens, self.cost(tokens_in, self.max_tokens), estimated=True)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -90,13 +116,12 @@ class ChatSettings:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came. `answered_by` is the model's own name for itself."""
+    """An answer as it came. `answered_by` is the model's own name for itself, `cut` whether the limit ended it."""
 
     text: str
     answered_by: str
-    tokens_in: int
-    tokens_out: int
-    cost: float | None
+    usage: Usage
+    cut: bool = False
 
 
 class ChatModel:
@@ -110,41 +135,47 @@ class ChatModel:
         """Send one prompt.
 
         Raises:
-            ProviderError: the server cannot be reached, is busy, refuses, or answers with nothing that can be used.
+            ChatError: the server cannot be reached, is busy, refuses, or answers with nothing that can be used.
         """
         import openai
 
-        settings = self.settings
+        settings, worst = self.settings, self.settings.worst(prompt)
         try:
             # A client a call: the key is held no longer than it is needed, and threads share no connection.
             with openai.OpenAI(
                 base_url=settings.base_url,
                 api_key=settings.key or NO_KEY,
                 timeout=settings.timeout,
-                max_retries=settings.retries,
+                max_retries=0,  # `_completed` asks again, but never what may have been billed
             ) as client:
                 completion = self._completed(client, prompt)
         except openai.APIStatusError as error:
-            raise ProviderError(self._refused(error.status_code, error.message)) from None
-        except openai.APITimeoutError:
-            raise ProviderError(
-                f"The chat model did not answer within {settings.timeout:.0f} seconds. Try again, or ask a smaller one."
+            late = error.status_code in _LATE
+            raise ChatError(self._refused(error.status_code, error.message), worst if late else None) from None
+        except openai.APITimeoutError as error:
+            raise ChatError(
+                f"The chat model did not answer within {settings.timeout:.0f} seconds. Try again, or ask a smaller "
+                "one.",
+                worst if _was_sent(error) else None,
             ) from None
-        except openai.APIConnectionError:
-            raise ProviderError(
-                f"No chat model can be reached at {settings.base_url}. Check the address, and whether the server runs."
+        except openai.APIConnectionError as error:
+            raise ChatError(
+                f"No chat model can be reached at {settings.base_url}. Check the address, and whether the server runs.",
+                worst if _was_sent(error) else None,
             ) from None
         except (openai.OpenAIError, JSONDecodeError, UnicodeDecodeError):
-            raise ProviderError(
+            raise ChatError(
                 f"The answer from {settings.base_url} is damaged: it is no JSON of a chat model. Check the address; "
-                "it often ends in /v1."
+                "it often ends in /v1.",
+                worst,
             ) from None
-        return self._read(completion)
+        return self._read(completion, self._usage(completion) or worst)
 
     def _completed(self, client: Any, prompt: str) -> Any:
-        """Ask, and once more for each parameter that the server wants under another name or not at all."""
+        """Ask, once more for each parameter that the server wants otherwise, and again while it is busy or failing."""
         import openai
 
+        tries = 0
         while True:
             wanted = {"max_tokens": self.settings.max_tokens, "temperature": self.settings.temperature}
             sent: dict[str, Any] = {}
@@ -160,28 +191,48 @@ class ChatModel:
                 if refused not in wanted or refused in self._renamed:
                     raise
                 self._renamed[refused] = "max_completion_tokens" if refused == "max_tokens" else None
+            except (openai.RateLimitError, openai.InternalServerError) as error:
+                wait = _wait(error.response.headers, tries)
+                if tries == self.settings.retries or wait > _LONGEST_WAIT or error.status_code in _LATE:
+                    raise
+                tries += 1
+                time.sleep(wait)
 
-    def _read(self, completion: Any) -> Reply:
+    def _usage(self, completion: Any) -> Usage | None:
+        """What the server counted, or None where it did not."""
+        try:
+            tokens_in, tokens_out = int(completion.usage.prompt_tokens), int(completion.usage.completion_tokens)
+        except (AttributeError, TypeError, ValueError):
+            return None
+        if min(tokens_in, tokens_out) < 0 or not tokens_in + tokens_out:
+            return None
+        return Usage(tokens_in, tokens_out, self.settings.cost(tokens_in, tokens_out))
+
+    def _read(self, completion: Any, usage: Usage) -> Reply:
         choices = getattr(completion, "choices", None)
         if not isinstance(choices, list) or not choices:
-            raise ProviderError(
+            raise ChatError(
                 f"The answer from {self.settings.base_url} holds no choice of a chat model. Check the address; it "
-                "often ends in /v1."
+                "often ends in /v1.",
+                usage,
             )
         message = getattr(choices[0], "message", None)
         if refusal := getattr(message, "refusal", None):
-            raise ProviderError(f"The chat model declined: {self._shown(str(refusal))} Change the prompt.")
+            raise ChatError(f"The chat model declined: {self._shown(str(refusal))} Change the prompt.", usage)
         if choices[0].finish_reason == "content_filter":
-            raise ProviderError("The chat model's content filter kept the answer back. Change the prompt or examples.")
-        text = getattr(message, "content", None)
+            raise ChatError(
+                "The chat model's content filter kept the answer back. Change the prompt or examples.", usage
+            )
+        text, cut = getattr(message, "content", None), choices[0].finish_reason == "length"
         if not isinstance(text, str) or not text.strip():
-            cut = " before it said anything: allow it more tokens" if choices[0].finish_reason == "length" else ""
-            raise ProviderError(f"The chat model's answer is empty{cut or '. Ask again, or change the prompt'}.")
-        tokens_in = tokens_out = 0
-        with contextlib.suppress(AttributeError, TypeError, ValueError):  # servers may leave the usage out
-            tokens_in, tokens_out = int(completion.usage.prompt_tokens), int(completion.usage.completion_tokens)
-        answered_by = str(getattr(completion, "model", "") or self.settings.model)
-        return Reply(text, answered_by, tokens_in, tokens_out, self.settings.cost(tokens_in, tokens_out))
+            raise ChatError(
+                f"The chat model's answer ended at its limit of {self.settings.max_tokens:,} tokens before it said "
+                "anything. Allow a longer one."
+                if cut
+                else "The chat model's answer is empty. Ask again, or change the prompt.",
+                usage,
+            )
+        return Reply(text, str(getattr(completion, "model", "") or self.settings.model), usage, cut)
 
     def _refused(self, status: int, told: str) -> str:
         if status in {401, 403}:
@@ -203,3 +254,18 @@ class ChatModel:
             told = told.replace(self.settings.key, "[key]")
         told = " ".join(told.split())
         return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
+
+
+def _was_sent(error: Exception) -> bool:
+    """Whether a connection stood, so that the prompt may have been answered and billed."""
+    # by name: openai is built on httpx or on httpx2, as its version wants
+    return type(error.__cause__).__name__ not in {"ConnectError", "ConnectTimeout"}
+
+
+def _wait(headers: Mapping[str, str], tries: int) -> float:
+    """Seconds before another try: as the server says, or longer each time."""
+    try:
+        told = float(headers.get("retry-after", ""))
+    except ValueError:
+        told = -1.0
+    return told if told >= 0 else 0.5 * 2.0**tries

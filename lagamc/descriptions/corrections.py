@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cluster", "Kind", "clustered", "distinctive_terms", "reworded"]
+__all__ = ["MOST_CLUSTERS", "Cluster", "Kind", "clustered", "distinctive_terms", "reworded"]
 
 Kind = Literal["rejected", "missed"]
 FEWEST_A_CLUSTER = 4  # documents; below twice as many there is one cluster
@@ -77,7 +77,7 @@ def reworded(description: str, terms: Collection[str], kind: Kind) -> str:
     listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     body = description.strip()
     body += "" if body.endswith((".", "!", "?")) or not body else "."
-    added = f"This includes {listed}." if kind == "missed" else f"Messages about {listed} alone do not belong here."
+    added = f"This includes {listed}." if kind == "missed" else f"Texts about {listed} alone do not belong here."
     return f"{body} {added}".strip()
 
 

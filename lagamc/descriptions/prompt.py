@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lagamc.descriptions.corrections import Kind
 from lagamc.errors import ConfigError
 
-__all__ = ["Example", "refinement_prompt", "rewording_prompt"]
+__all__ = ["MAX_EXAMPLE_CHARACTERS", "Example", "refinement_prompt", "rewording_prompt"]
 
 MAX_EXAMPLE_CHARACTERS = 1500
 OPEN, CLOSE = "\N{LEFT SINGLE QUOTATION MARK}", "\N{LEFT SINGLE QUOTATION MARK}"  # as printed in the paper

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from lagamc.descriptions.chat import ChatModel, ChatSettings, Reply
+from lagamc.descriptions.chat import ChatError, ChatModel, ChatSettings, Reply, Usage
 from lagamc.descriptions.cleaning import cleaned
+from lagamc.descriptions.sentences import split_sentences
 from lagamc.errors import ConfigError, ProviderError
 
 __all__ = ["MAX_DRAFTS", "Budget", "Outcome", "Refinement", "Request", "refine", "refine_all"]
@@ -34,15 +35,15 @@ class Refinement:
             "prompt": self.prompt,
             "answer": self.reply.text,
             "removed": list(self.notes),
-            "tokens_in": self.reply.tokens_in,
-            "tokens_out": self.reply.tokens_out,
-            "cost": self.reply.cost,
+            **asdict(self.reply.usage),
         }
 
 
 @dataclass(slots=True)
 class Budget:
     """What may be spent, and what has been: tokens always, money where the prices are known.
+
+    A call that the server did not count is charged with the most that it may have taken.
 
     Raises:
         ConfigError: a cap is not positive, or money is capped without prices.
@@ -52,6 +53,7 @@ class Budget:
     max_cost: float | None = None
     tokens: int = 0
     cost: float = 0.0
+    estimated: bool = False  # a call was not counted by the server
     exhausted: bool = False  # a call was refused
 
     def __post_init__(self) -> None:
@@ -66,7 +68,8 @@ class Budget:
             ConfigError: money is capped and the prices are not known.
             ProviderError: the call could go beyond a cap.
         """
-        tokens, cost = settings.worst(prompt)
+        worst = settings.worst(prompt)
+        tokens, cost = worst.tokens, worst.cost
         if self.max_cost is not None and cost is None:
             raise ConfigError("Money is capped, but the prices of the model are not given. Give both, or cap tokens.")
         if self.max_tokens is not None and self.tokens + tokens > self.max_tokens:
@@ -82,13 +85,11 @@ class Budget:
                 f"{cost:.4f}. Raise the cap to go on."
             )
 
-    def spend(self, settings: ChatSettings, prompt: str, reply: Reply) -> None:
-        """Note a call; where the server did not count, the estimate counts."""
-        tokens, cost = reply.tokens_in + reply.tokens_out, reply.cost
-        if not tokens:
-            tokens, cost = settings.worst(prompt)
-        self.tokens += tokens
-        self.cost += cost or 0.0
+    def spend(self, usage: Usage) -> None:
+        """Note a call, whether its answer is of use or not."""
+        self.tokens += usage.tokens
+        self.cost += usage.cost or 0.0
+        self.estimated = self.estimated or usage.estimated
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,27 @@ def refine_all(
 
 def _one(model: ChatModel, request: Request, budget: Budget) -> Refinement:
     budget.reserve(model.settings, request.prompt)
-    reply = model.ask(request.prompt)
-    budget.spend(model.settings, request.prompt, reply)
-    answer = cleaned(reply.text, label=request.label)
+    try:
+        reply = model.ask(request.prompt)
+    except ChatError as error:
+        if error.usage:
+            budget.spend(error.usage)
+        raise
+    budget.spend(reply.usage)
+    answer = cleaned(_without_half_sentence(reply.text) if reply.cut else reply.text, label=request.label)
+    if not answer.text and reply.cut:
+        limit = model.settings.max_tokens
+        raise ProviderError(
+            f"The chat model's answer ended at its limit of {limit:,} tokens before its first sentence did. Allow a "
+            "longer one."
+        )
     if not answer.text:
         raise ProviderError(f"The chat model's answer holds no sentence, only {', '.join(answer.notes) or 'markup'}.")
-    return Refinement(answer.text, answer.notes, request.prompt, reply, model.settings)
+    notes = (*answer.notes, "an unfinished sentence") if reply.cut else answer.notes
+    return Refinement(answer.text, notes, request.prompt, reply, model.settings)
+
+
+def _without_half_sentence(answer: str) -> str:
+    """An answer that was cut off, up to the end of its last whole sentence."""
+    paragraphs, gap, last = answer.rpartition("\n\n")
+    return f"{paragraphs}{gap}{' '.join(split_sentences(last)[:-1])}"

@@ -13,6 +13,8 @@ __all__ = ["ATTRIBUTION", "WIKIPEDIA_URL", "Article", "Client", "Seed", "Wikiped
 
 WIKIPEDIA_URL = "https://{language}.wikipedia.org/w/api.php"
 
+NOT_READ = "(not looked up; choose it to get its introduction)"
+
 ATTRIBUTION = "Text from Wikipedia, CC BY-SA 4.0"
 
 
@@ -89,12 +91,14 @@ class WikipediaProvider:
         return found
 
     def meanings(self, title: str, *, limit: int = 20) -> list[Article]:
-        """The articles among which an ambiguous one lets choose.
+        """The articles among which an ambiguous one lets choose; those after `limit` are listed by title alone.
 
         Raises:
             ProviderError: it leads to none, or Wikipedia cannot be asked.
         """
-        found = [page for page in self._articles(self._client.meanings(title)[:limit]) if not page.ambiguous]
+        titles = self._client.meanings(title)
+        found = [page for page in self._articles(titles[:limit]) if not page.ambiguous]
+        found += [Article(other, NOT_READ, ambiguous=False) for other in titles[limit:]]
         if not found:
             raise ProviderError(f"{title!r} leads to no article. Search for other words.")
         return found

@@ -15,12 +15,16 @@ import wikipediaapi
 from lagamc.descriptions.wikipedia import WIKIPEDIA_URL
 from lagamc.errors import ConfigError, ProviderError
 
-__all__ = ["WikipediaClient"]
+__all__ = ["Answers", "WikipediaClient"]
+
+Answers = OrderedDict[tuple[str, ...], dict[str, Any]]
+"""What was asked of which address, and the answer; the one used longest ago goes first."""
 
 MAX_TITLES = 20  # extracts that one request may ask for
 _LANGUAGE = re.compile(r"[a-z]{2,12}(?:-[a-z]{1,12}){0,2}")
 _LONGEST_WAIT = 30.0  # seconds that a request waits for its next attempt
 _CACHED = 512  # answers kept
+_ONE_AT_A_TIME = threading.Lock()  # of the process, whoever asks in whatever language
 
 
 class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
@@ -32,6 +36,7 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
         url: address of the API; `{language}` is put in.
         timeout: seconds.
         attempts: how often a request is tried when Wikipedia is busy or out of reach.
+        answers: those of other clients, to share; without it the client keeps its own.
         sleep: waits between attempts; a test may give its own.
 
     Raises:
@@ -46,6 +51,7 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
         url: str = WIKIPEDIA_URL,
         timeout: float = 10.0,
         attempts: int = 3,
+        answers: Answers | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         contact = " ".join(contact.split())
@@ -60,8 +66,7 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
         self._url = url.replace("{language}", language)
         self._attempts = attempts
         self._sleep = sleep
-        self._one_at_a_time = threading.Lock()
-        self._answers: OrderedDict[tuple[tuple[str, str], ...], dict[str, Any]] = OrderedDict()
+        self._answers: Answers = OrderedDict() if answers is None else answers
 
     def find(self, query: str, limit: int) -> list[str]:
         """Titles of the articles that Wikipedia's search finds, best first."""
@@ -108,8 +113,8 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
 
     def _query(self, parameters: dict[str, Any]) -> dict[str, Any]:
         sent = {"action": "query", "format": "json", **parameters}
-        key = tuple(sorted((name, str(value)) for name, value in sent.items()))
-        with self._one_at_a_time:
+        key = (self._url, *sorted(f"{name}={value}" for name, value in sent.items()))
+        with _ONE_AT_A_TIME:
             if key in self._answers:
                 self._answers.move_to_end(key)
                 return self._answers[key]

@@ -244,7 +244,7 @@ def test_a_project_that_sends_nothing_says_so(page: Page, httpserver: HTTPServer
 
 
 def test_a_chat_model_words_what_was_corrected(page: Page, tmp_path: Path, httpserver: HTTPServer) -> None:
-    """The prompts stand there with an estimate before they are sent; a click opens the answer as a draft."""
+    """The prompts stand there with an estimate, and are sent as changed; a click opens the answer as a draft."""
     page.get_by_role("tab", name="Review", exact=True).click()
     boxes = page.locator("#review-labels input[type=checkbox]")
     expect(boxes).to_have_count(10)
@@ -259,8 +259,11 @@ def test_a_chat_model_words_what_was_corrected(page: Page, tmp_path: Path, https
     groups = page.locator("#correction-clusters tbody tr")
     expect(groups).to_have_count(1)
     expect(page.locator("#correction-estimate")).to_contain_text("cost unknown")
-    page.locator("#correction-prompts summary").click()
-    prompt = page.locator("#correction-prompts pre").inner_text()
+    page.get_by_role("button", name="The prompts, exactly as they will be sent").click()
+    box = page.locator("#correction-prompts textarea:visible")
+    expect(box).to_have_count(1)
+    prompt = box.input_value() + "\nAnswer in one sentence."
+    box.fill(prompt)
     shot(page, tmp_path, "corrections")
     assert httpserver.log == []
     page.locator("#correction-ask").click()

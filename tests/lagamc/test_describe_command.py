@@ -65,7 +65,7 @@ def test_refine_sends_what_a_dry_run_shows(files, httpserver, monkeypatch, capsy
     labels, documents, encoder = files
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     call = ["describe", "refine", labels, documents, *encoder, "--model", "m", "--dataset", "Messages to a council."]
-    call += ["--base-url", httpserver.url_for("/v1"), "--only", "noise", "bins"]
+    call += ["--base-url", httpserver.url_for("/v1"), "--only", "noise", "bins", "--answer-tokens", "900"]
     assert main([*call, "--dry-run"]) == 0
     prompts = capsys.readouterr().out
     assert "Dataset: Messages to a council." in prompts
@@ -78,5 +78,7 @@ def test_refine_sends_what_a_dry_run_shows(files, httpserver, monkeypatch, capsy
     assert printed.out == "noise\tNoise that keeps people awake.\n"
     assert "1 of 2 labels got no draft" in printed.err
     assert "sk-secret" not in printed.err
-    sent = json.loads(httpserver.log[0][0].data)["messages"][0]["content"]
-    assert prompts.startswith(sent)
+    assert "lagamc: at most " in printed.err  # this server counts no tokens
+    sent = json.loads(httpserver.log[0][0].data)
+    assert prompts.startswith(sent["messages"][0]["content"])
+    assert sent["max_tokens"] == 900

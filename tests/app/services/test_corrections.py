@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_corrections_are_counted_and_become_a_draft(service, database, project_i
     assert (missed.kind, missed.size, missed.terms) == ("missed", 3, ("barks", "dog"))
     assert missed.proposal == "About bins. This includes barks and dog."
     (rejected,) = service.clusters(label_ids["noise"])
-    assert rejected.proposal == "About noise. Messages about barks and dog alone do not belong here."
+    assert rejected.proposal == "About noise. Texts about barks and dog alone do not belong here."
     opened = service.open_draft(label_ids["bins"], missed, "ben")
     assert service.open_draft(label_ids["bins"], missed, "eve") == opened  # a second click makes no second draft
     with database.read() as session:
@@ -134,6 +135,15 @@ def test_a_project_that_forbids_it_asks_no_chat_model(
         service.ask(label_ids["bins"], shown, settings=chat, budget=Budget())
     assert httpserver.log == []
     assert shown[0].proposal == "About bins. This includes barks and dog."
+
+
+def test_a_blank_prompt_is_not_sent(service, *, label_ids, review, httpserver, chat):
+    """Nor is any of the others."""
+    review("a dog barks", "bins")
+    shown = service.clusters(label_ids["bins"])
+    with pytest.raises(AppError, match="A prompt is blank"):
+        service.ask(label_ids["bins"], [*shown, replace(shown[0], prompt=" ")], settings=chat, budget=Budget())
+    assert httpserver.log == []
 
 
 def test_the_prompt_says_what_went_wrong_and_shows_the_documents():

@@ -15,7 +15,7 @@ from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.refine import Budget
 
 
-def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserver, chat):
+def test_a_batch_drafts_every_label_and_then_what_failed(untrained, httpserver, chat):
     path = "/v1/chat/completions"
     httpserver.expect_ordered_request(path).respond_with_json(completion("Draft one for it."))
     httpserver.expect_ordered_request(path).respond_with_data("", 500)
@@ -25,17 +25,17 @@ def test_a_batch_drafts_every_label_and_retries_what_failed(untrained, httpserve
     options = {"settings": chat, "drafts_wanted": 1, "unit": "Text", "budget": Budget()}
     jobs.refine(project, "ann", **options)
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
-    assert (view.status, view.done, view.tokens) == ("completed", 3, 200)
+    assert (view.status, len(view.rows), view.tokens) == ("completed", 3, 200)
     assert [bool(row.error) for row in view.rows] == [False, True, False]
-    kind, failed = jobs.failed(project)
+    kind, failed = jobs.left(project)
     assert (kind, failed) == ("refine", (untrained.label_ids["bins"],))
     jobs.refine(project, "ben", **options, only=failed)
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert [row.label for row in view.rows] == ["bins"]
     assert [draft.author for draft in untrained.services.drafts.list(failed[0])] == ["ben"]
     assert sum(untrained.services.drafts.open_counts(project).values()) == 3
-    with pytest.raises(AppError, match="No label failed"):
-        jobs.failed(project)
+    with pytest.raises(AppError, match="left no label without a draft"):
+        jobs.left(project)
     sent = [json.loads(request.data)["messages"][0]["content"] for request, _ in httpserver.log]
     assert sent[0].startswith("Label: noise")
 
@@ -63,17 +63,40 @@ def test_a_batch_costs_no_more_than_was_estimated(untrained, httpserver, chat):
     httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
     jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=one.tokens))
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
-    assert (view.status, view.done) == ("completed", 3)
+    assert (view.status, len(view.rows)) == ("completed", 3)
 
 
-def test_a_batch_stops_before_its_cap(untrained, httpserver, chat):
+def test_a_batch_stops_before_its_cap_and_the_rest_can_be_done(untrained, httpserver, chat):
+    """What it never reached is left as well as what failed; nothing is asked twice."""
     httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
-    jobs, project = untrained.services.draft_jobs, untrained.project_id
-    jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(max_tokens=500))
+    jobs, project, ids = untrained.services.draft_jobs, untrained.project_id, list(untrained.label_ids.values())
+    options = {"settings": chat, "drafts_wanted": 1, "unit": "Text"}
+    first = jobs.estimate(project, **options, only=ids[:1]).tokens
+    jobs.refine(project, "ann", **options, budget=Budget(max_tokens=first))
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert view.status == "stopped"
-    assert view.tokens <= 500
+    assert view.tokens <= first
     assert "Stopped before the cap" in view.rows[-1].error
+    assert [row.drafts for row in view.rows] == [1, 0]  # the estimate is no less than what one call reserves
+    assert jobs.left(project) == ("refine", tuple(ids[1:]))
+    jobs.refine(project, "ann", **options, budget=Budget(), only=view.left)
+    until(lambda: jobs.view(project).status != "running")
+    assert set(untrained.services.drafts.open_counts(project).values()) == {1}
+    assert len(httpserver.log) == 3
+
+
+def test_an_estimate_shows_the_first_prompt_that_will_be_sent(untrained, httpserver, chat):
+    """Of all labels, or of some."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("A draft for it."))
+    jobs, project, ids = untrained.services.draft_jobs, untrained.project_id, untrained.label_ids
+    options = {"settings": chat, "drafts_wanted": 1, "unit": "Message"}
+    some = jobs.estimate(project, **options, only=[ids["bins"]])
+    assert some.labels == 1
+    assert some.prompt.startswith("Label: bins")
+    shown = jobs.estimate(project, **options).prompt
+    jobs.refine(project, "ann", **options, budget=Budget())
+    until(lambda: jobs.view(project).status != "running")
+    assert json.loads(httpserver.log[0][0].data)["messages"][0]["content"] == shown
 
 
 def test_all_labels_are_seeded_but_what_means_several_things(untrained, httpserver):

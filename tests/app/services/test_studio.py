@@ -107,6 +107,16 @@ def test_a_scaffold_is_made_of_the_labels_documents(untrained):
         drafts.scaffold(untrained.services.labels.add(untrained.project_id, "trees", "About trees.", "ann"), "ann")
 
 
+def test_what_one_person_asked_wikipedia_is_not_asked_for_another(untrained, httpserver):
+    httpserver.expect_ordered_request("/w").respond_with_json({"query": {"search": [{"title": "Noise"}]}})
+    page = {"title": "Noise", "extract": "Noise is sound."}
+    httpserver.expect_ordered_request("/w").respond_with_json({"query": {"pages": {"1": page}}})
+    for contact in ("ada@example.org", "ben@example.org"):
+        found = untrained.services.drafts.search(untrained.project_id, "noise", contact=contact, language="en")
+        assert [article.title for article in found] == ["Noise"]
+    assert len(httpserver.log) == 2
+
+
 def test_a_seed_from_wikipedia_keeps_its_source(untrained, httpserver):
     page = {"title": "Noise", "extract": "Noise is sound. It is loud.", "lastrevid": 7, "fullurl": "https://x/Noise"}
     httpserver.expect_request("/w").respond_with_json({"query": {"search": [{"title": "Noise"}], "pages": {"1": page}}})

@@ -5,17 +5,13 @@ import logging
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from werkzeug import Response
 
 from lagamc.descriptions.chat import ChatModel, ChatSettings, key_from_environment
-from lagamc.descriptions.cleaning import cleaned
 from lagamc.descriptions.prompt import Example, refinement_prompt
 from lagamc.descriptions.refine import Budget, Request, refine, refine_all
 from lagamc.errors import ConfigError, ProviderError
 
-LEAD = "a lead-in or quotation marks"
 KEY = "sk-secret-0123456789"
 PAPER_PROMPT = """Label: Anger
 Initial Description: Anger, emotion that involves annoyance and rage.
@@ -124,7 +120,9 @@ def test_a_draft_keeps_what_it_was_made_from(answers, model):
         (completion(None, refusal="I cannot help with that."), "declined: I cannot help"),
         (completion("", finish="content_filter"), "content filter"),
         (completion(" \n"), "answer is empty"),
-        (completion("", finish="length"), "allow it more tokens"),
+        (completion("", finish="length"), "limit of 200 tokens before it said anything. Allow a longer one"),
+        (completion("Anger is anno", finish="length"), "limit of 200 tokens before its first sentence did"),
+        (completion("<think>So. Well.", finish="length"), "before its first sentence did"),
         (completion("***"), "no sentence"),
     ],
 )
@@ -198,6 +196,78 @@ def test_a_batch_goes_on_after_a_failed_label_and_stops_at_the_cap(httpserver, m
     assert len(httpserver.log) == 4
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        completion("", finish="length"),
+        completion(" \n"),
+        completion(None, refusal="No."),
+        completion("", finish="content_filter"),
+        completion("***"),
+    ],
+)
+def test_an_answer_of_no_use_is_charged(httpserver, model, body):
+    """The server bills it, so a cap ends a batch of refusals and empty answers as well."""
+    body["usage"] = {"prompt_tokens": 50, "completion_tokens": 450, "total_tokens": 500}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(body)
+    budget = Budget(max_tokens=1200)
+    outcomes = list(refine_all(model(), [Request(name, "prompt") for name in "abcdef"], budget=budget))
+    assert (len(httpserver.log), budget.tokens) == (2, 1000)
+    assert "Stopped before the cap" in outcomes[-1].error
+
+
+@pytest.mark.parametrize("usage", [False, {"prompt_tokens": None}, {"prompt_tokens": 0, "completion_tokens": 0}])
+def test_an_answer_that_nobody_counted_is_charged_with_the_most_it_may_have_taken(answers, model, usage):
+    """The estimate is kept with the draft as one, and no 0."""
+    body = completion(usage=False)
+    body |= {"usage": usage} if usage else {}
+    answers(body)
+    budget, chat = Budget(), model(price_in=1.0, price_out=1000.0)
+    (draft,) = refine(chat, Request("Anger", "prompt"), budget=budget).drafts
+    worst = chat.settings.worst("prompt")
+    kept = draft.provenance
+    assert (kept["tokens_in"], kept["tokens_out"], kept["estimated"]) == (worst.tokens_in, 200, True)
+    assert kept["cost"] == budget.cost == worst.cost > 0.2
+    assert (budget.tokens, budget.estimated) == (worst.tokens, True)
+
+
+def test_what_was_never_answered_whole_is_charged_once_and_not_asked_again(httpserver, model):
+    """A server may bill what came too late or damaged; what no server took or what it refused costs nothing."""
+    path = "/v1/chat/completions"
+    httpserver.expect_ordered_request(path).respond_with_handler(lambda request: time.sleep(0.5) or Response("{}"))
+    httpserver.expect_ordered_request(path).respond_with_data("", 504)
+    httpserver.expect_ordered_request(path).respond_with_data("{broken", content_type="application/json")
+    httpserver.expect_ordered_request(path).respond_with_data("", 401)
+    budget, worst = Budget(), ChatSettings(model="m").worst("prompt").tokens
+    for charged in (1, 2, 3, 3):
+        assert refine(model(timeout=0.2, retries=2), Request("a", "prompt"), budget=budget).error
+        assert budget.tokens == charged * worst
+    refine(model(base_url="http://127.0.0.1:9/v1"), Request("a", "prompt"), budget=budget)
+    assert (budget.tokens, len(httpserver.log)) == (3 * worst, 4)
+
+
+def test_the_estimate_counts_the_bytes_of_a_prompt():
+    """Three a token: signs of other scripts take more tokens than letters."""
+    settings = ChatSettings(model="m")
+    assert settings.worst("騒音" * 30).tokens_in == 68
+    assert settings.worst("no" * 30).tokens_in == 28
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("Anger is loud, e.g. shouting. It lasts, e.g. for ho", "Anger is loud, e.g. shouting."),
+        ("Anger is loud.\n\nLet me know whe", "Anger is loud."),
+        ("**Anger** is loud. It is not", "Anger is loud."),
+    ],
+)
+def test_an_answer_that_the_limit_ended_loses_its_half_sentence(answers, model, answer, text):
+    answers(completion(answer, finish="length"))
+    (draft,) = refine(model(), Request("Anger", "prompt")).drafts
+    assert draft.text == text
+    assert "an unfinished sentence" in draft.notes
+
+
 def test_a_cancelled_batch_keeps_what_is_done(answers, model):
     answers(completion(), completion())
     checks = iter([False, False, True])
@@ -225,7 +295,7 @@ def test_money_is_capped_only_where_prices_are_known(answers, model):
         ({"base_url": "https://host/v1?key=1"}, "Give the key on its own"),
         ({"model": " "}, "Name the chat model"),
         ({"temperature": 3}, "between 0 and 2"),
-        ({"max_tokens": 1}, "16 to 4,096"),
+        ({"max_tokens": 1}, "16 to 32,768"),
         ({"key": "sk a"}, "Paste it again"),
     ],
 )
@@ -239,33 +309,3 @@ def test_settings_check_themselves(values, message):
 def test_the_key_comes_from_the_environment():
     assert key_from_environment({"OPENAI_API_KEY": "a", "LAGAMC_CHAT_KEY": "b"}) == "b"
     assert key_from_environment({}) == ""
-
-
-@pytest.mark.parametrize(
-    ("answer", "text", "notes"),
-    [
-        ("Anger is annoyance.", "Anger is annoyance.", ()),
-        ('"Anger is annoyance."', "Anger is annoyance.", (LEAD,)),
-        ("**Label Description:** Anger is annoyance.", "Anger is annoyance.", ("markup", LEAD)),
-        ("### Anger\n\nAnger is *very* loud.", "Anger is very loud.", ("markup", LEAD)),
-        ("Sure! Here is a description:\n\nAnger is annoyance.\n\nLet me know!", "Anger is annoyance.",
-         (LEAD, "1 further paragraph")),
-        ("```\nAnger is annoyance.\n```", "Anger is annoyance.", ("markup",)),
-        ("<think>hm</think>Anger is annoyance.", "Anger is annoyance.", ("the model's reasoning",)),
-        ("<p>Anger &amp; rage.</p><p>More.</p>", "Anger & rage.", ("markup", "1 further paragraph")),
-        ("- Anger is annoyance.", "Anger is annoyance.", ("markup",)),
-        ("Anger: annoyance in tweets.", "annoyance in tweets.", (LEAD,)),
-        ("<think>never ends", "", ("the model's reasoning",)),
-    ],
-)  # fmt: skip
-def test_answers_become_one_plain_paragraph(answer, text, notes):
-    found = cleaned(answer, label="Anger")
-    assert (found.text, found.notes) == (text, notes)
-
-
-@given(st.text(max_size=300))
-def test_whatever_a_model_says_becomes_one_line(answer):
-    """No line break and no white space at the ends."""
-    text = cleaned(answer, label="Anger").text
-    assert text == text.strip()
-    assert "\n" not in text

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from werkzeug import Response
@@ -91,6 +93,16 @@ def test_the_meanings_of_an_ambiguous_page_can_be_chosen_from(served, wiki):
     assert [article.title for article in found] == ["Mercury (element)", "Mercury (planet)"]
 
 
+def test_meanings_beyond_those_looked_up_are_listed_by_title(served, wiki, monkeypatch):
+    """None is left out unsaid; one of them gives its introduction like any other."""
+    links = [*(f"Nowhere {number}" for number in range(19)), "Mercury (planet)", "Mercury (element)", "Mercury Bay"]
+    monkeypatch.setattr(wiki, "meanings", lambda title: links)
+    found = WikipediaProvider(wiki).meanings("Mercury")
+    assert [article.title for article in found] == ["Mercury (planet)", "Mercury (element)", "Mercury Bay"]
+    assert ["not looked up" in article.first_sentence for article in found] == [False, True, True]
+    assert WikipediaProvider(wiki).seed(found[1].title, budget=9, count_tokens=words).revision == 1234567
+
+
 def test_a_seed_keeps_whole_sentences_and_its_source(served, wiki):
     seed = WikipediaProvider(wiki).seed("Mercury (element)", budget=15, count_tokens=words)
     assert seed.text == "Mercury is a chemical element, e.g. in thermometers. It is liquid at room temperature."
@@ -128,6 +140,30 @@ def test_the_same_question_is_asked_once(served, wiki):
     WikipediaProvider(wiki).search("mercury")
     assert len(served.log) == 2
     assert "ada@example.org" in served.log[0][0].headers["User-Agent"]
+
+
+def test_clients_ask_one_after_the_other_and_share_answers(monkeypatch):
+    """Whoever calls, and in whatever language; another language has answers of its own."""
+    running, most = [], []
+
+    def slow(client, url, parameters):
+        running.append(url)
+        most.append(len(running))
+        time.sleep(0.05)
+        running.remove(url)
+        return {"query": {"search": [{"title": url[-2:]}]}}
+
+    monkeypatch.setattr(WikipediaClient, "_do_get", slow)
+    answers = OrderedDict()
+    clients = [
+        WikipediaClient(contact=contact, language=language, url="http://wiki/{language}", answers=answers)
+        for contact in ("ada@example.org", "ben@example.org")
+        for language in ("en", "de")
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda client: client.find("mercury", 5), clients))
+    assert found == [["en"], ["de"]] * 2
+    assert most == [1, 1]
 
 
 def test_a_busy_wikipedia_is_waited_for_as_long_as_it_says(httpserver, wiki):
