@@ -29,8 +29,8 @@ class ChangeRow:
     """Figures of one label on dev, before and after, and documents that gain or lose it."""
 
     label: str
-    before: Figures
-    after: Figures
+    before: Figures | None
+    after: Figures | None
     gained: int
     lost: int
 
@@ -52,8 +52,9 @@ class AffectedRow:
 class WhatIfView:
     """The effect of one edit on all documents but the test ones.
 
-    Without a trained model there is nothing to match again, and only `nearest` is filled. F1 is on dev,
-    (before, after), None without annotated dev documents.
+    Only `nearest` is filled where there is nothing to match again: `trained` is false before the first training,
+    `added` true for a label that the model never learnt. F1 is on dev, (before, after), None without annotated
+    dev documents.
     """
 
     documents: int
@@ -66,6 +67,7 @@ class WhatIfView:
     nearest: tuple[AffectedRow, ...]
     model_name: str
     trained: bool
+    added: bool
     seconds: float
 
 
@@ -122,10 +124,11 @@ class WhatIfService:
             raise AppError("The documents are not prepared for a trial yet. Press 'Prepare', once a model.")
         edited = self._measuring.embed(measure, [text])[0]
         known = self._labels(project_id, label_id)
+        added = measure.source is not None and label_id in {item.id for item in measure.source.added}
         impact = None
-        if measure.model_id is not None:
+        if measure.model_id is not None and not added:
             impact = self._impact(project_id, stored, known, label_id or NEW, measure=measure, edited=edited)
-        return self._view(stored, known, impact, edited=edited, measure=measure, started=started)
+        return self._view(stored, known, impact, edited=edited, measure=measure, added=added, started=started)
 
     def confused(self, project_id: int, pairs: Sequence[tuple[int, int]]) -> list[tuple[str, ...]] | None:
         """For each (label id, rival id), the documents that carry the one and are matched to the other, by name.
@@ -138,7 +141,8 @@ class WhatIfService:
             return None
         known = self._labels(project_id, None)
         rows = self._measuring.embed(measure, known.texts[:-1])
-        held = matched_labels(stored.evidence, rows, threshold=measure.threshold)
+        given = self._given(stored, known.ids[:-1])
+        held = matched_labels(stored.evidence, rows, threshold=measure.threshold, given=given)
         with self._database.read() as session:
             carried = evidence.carried(session, project_id=project_id, splits=LOOKED_AT)
             annotated = [(place, key) for place, key in enumerate(stored.document_ids) if key in carried]
@@ -162,6 +166,17 @@ class WhatIfService:
             raise AppError("That label is not in use in the open project. Restore it, or reload the page.")
         return _Labels(ids, names, texts)
 
+    def _given(self, stored: Stored, label_ids: Sequence[int]) -> np.ndarray:
+        """(N, L), true where the model gives a document a label for which it wrote nothing."""
+        columns = {key: column for column, key in enumerate(label_ids)}
+        with self._database.read() as session:
+            now = labels.standing(session, label_ids={key for _, key in stored.unwritten})
+        given = np.zeros((len(stored.document_ids), len(label_ids)), dtype=np.bool_)
+        for place, key in stored.unwritten:
+            if (column := columns.get(now[key].id)) is not None:
+                given[place, column] = True
+        return given
+
     def _impact(
         self, project_id: int, stored: Stored, known: _Labels, label_id: int, *, measure: Measure, edited: np.ndarray
     ) -> Impact:
@@ -182,6 +197,7 @@ class WhatIfService:
             threshold=measure.threshold,
             truth=truth.reshape(len(dev), len(known.ids)),
             dev=np.array([places[key] for key in dev], dtype=np.intp),
+            given=self._given(stored, known.ids),
         )
 
     def _view(
@@ -192,6 +208,7 @@ class WhatIfService:
         *,
         edited: np.ndarray,
         measure: Measure,
+        added: bool,
         started: float,
     ) -> WhatIfView:
         cosines = np.clip(stored.documents @ edited, -1.0, 1.0) if len(stored.documents) else np.zeros(0)
@@ -231,6 +248,7 @@ class WhatIfService:
             ),
             nearest=tuple(AffectedRow(*shown(place), "", None, float(cosines[place]), (), ()) for place in near),
             model_name=measure.model_name,
-            trained=impact is not None,
+            trained=measure.model_id is not None,
+            added=added,
             seconds=time.perf_counter() - started,
         )

@@ -20,7 +20,9 @@ from app.services.draft_jobs import BatchView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
+from app.services.what_if import ChangeRow, WhatIfView
 from lagamc.decision import DecisionRule
+from lagamc.descriptions.impact import Figures
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
 
@@ -121,6 +123,28 @@ def test_a_preparation_that_runs_is_found_again(panel):
     for project_id in (0, 2):
         told = opened(project_id)
         assert (told["what-if-status"], told["Button"].visible, told["Timer"].active) == ("", False, False)
+
+
+def what_if_view(**known):
+    """The effect of an edit on 4 documents."""
+    facts = {"documents": 4, "gained": 1, "lost": 0, "micro_f1": None, "macro_f1": None, "affected": (), "nearest": ()}
+    more = {"changes": (), "model_name": "v1", "trained": True, "added": False, "seconds": 0.1}
+    return WhatIfView(**(facts | more | known))
+
+
+def test_figures_that_cannot_be_had_are_no_zeros():
+    """Without dev documents, or before a label was there, a dash stands for them."""
+    told = label_what_if._result(what_if_view(changes=(ChangeRow("noise", None, None, 1, 0),)), new=False)
+    assert "0.000" not in told
+    new = ChangeRow("dogs", None, Figures(0.5, 0.25, 0.333, 4), 1, 0)
+    assert "— → 0.333" in label_what_if._result(what_if_view(changes=(new,)), new=True)
+
+
+def test_of_a_label_added_since_training_only_nearness_is_told():
+    """And the panel says why."""
+    told = label_what_if._result(what_if_view(added=True), new=False)
+    assert "was added since v1 was trained" in told
+    assert "gain the label" not in told
 
 
 def test_a_deleted_row_of_a_split_is_named():
