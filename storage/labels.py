@@ -21,6 +21,7 @@ __all__ = [
     "current_version",
     "described",
     "get",
+    "made_from",
     "names",
     "parents",
     "rename",
@@ -161,6 +162,17 @@ def add_version(
     session.add(added)
     session.flush()
     return added
+
+
+def made_from(session: Session, *, project_id: int, text: str) -> DescriptionVersion | None:
+    """Return the newest wording of a project that reads so and says what it was made from."""
+    query = (
+        select(DescriptionVersion)
+        .join(Label, col(Label.id) == DescriptionVersion.label_id)
+        .where(Label.project_id == project_id, DescriptionVersion.text == text)
+        .order_by(col(DescriptionVersion.id).desc())
+    )
+    return next((version for version in session.exec(query) if version.provenance), None)
 
 
 class Change(NamedTuple):

@@ -11,7 +11,7 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import label_batch, label_collisions, label_refine, label_versions, label_what_if
+from app.screens import label_batch, label_collisions, label_exchange, label_refine, label_versions, label_what_if
 from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
@@ -22,6 +22,7 @@ from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
 from app.services.what_if import ChangeRow, WhatIfView
 from lagamc.decision import DecisionRule
+from lagamc.descriptions.exchange import LabelRecord, compare
 from lagamc.descriptions.impact import Figures
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
@@ -84,14 +85,16 @@ def panel():
         with gr.Blocks() as page:
             bar, unit = project_bar(), gr.Textbox()
             editor = SimpleNamespace(label_id=gr.State(None), description=gr.Textbox())
-            arguments = (
-                [editor] if build is label_what_if.build else [ChatConnection([], unit, OWN), [unit, unit], gr.State(0)]
-            )
-            build(SimpleNamespace(**services), bar, *arguments)
-        [opened] = [fn for fn in page.fns.values() if (bar.project._id, "change") in fn.targets]
+            arguments = {
+                label_what_if.build: [editor],
+                label_batch.build: [ChatConnection([], unit, OWN), [unit, unit], gr.State(0)],
+                label_exchange.build: [gr.State(0)],
+            }
+            build(SimpleNamespace(**services), bar, *arguments[build])
+        *_, opened = (fn for fn in page.fns.values() if (bar.project._id, "change") in fn.targets)
 
         def open_project(project_id):
-            told = opened.fn(project_id)
+            told = opened.fn(*[project_id][: len(opened.inputs)])
             return {
                 part.elem_id or type(part).__name__: value for part, value in zip(opened.outputs, told, strict=True)
             }
@@ -123,6 +126,26 @@ def test_a_preparation_that_runs_is_found_again(panel):
     for project_id in (0, 2):
         told = opened(project_id)
         assert (told["what-if-status"], told["Button"].visible, told["Timer"].active) == ("", False, False)
+
+
+def test_a_comparison_ends_with_its_project(panel):
+    """Nothing of it can be taken into the project that is opened next."""
+    told = panel(label_exchange.build)(2)
+    assert (told["State"], told["labels-comparison"], told["labels-file"]) == (None, "", None)
+    assert (told["labels-chosen"].value, told["labels-chosen"].visible) == ([], False)
+    assert (told["labels-take"].visible, told["labels-exported"].visible) == (False, False)
+
+
+def test_a_comparison_shows_every_attribute_before_and_after():
+    """Escaped, and nothing of an attribute that stays."""
+    before = LabelRecord("noise", "Loud.", group="Streets", digit="1", examples_positive=("a", "b"))
+    after = LabelRecord("noise", "Loud.", group="<i>Air</i>", digit="", examples_positive=("a",))
+    new = LabelRecord("dogs", "They bark.", colour="#1d6b57", guideline="")
+    told = label_exchange._comparison(compare([before], [after, new]))
+    assert "<b>group</b> Streets → &lt;i&gt;Air&lt;/i&gt;<br><b>digit</b> 1 → —" in told
+    assert "<b>examples positive</b> a | b → a<" in told
+    assert "<td><b>colour</b> — → #1d6b57</td>" in told
+    assert "<b>description</b>" not in told
 
 
 def what_if_view(**known):

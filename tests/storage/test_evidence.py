@@ -54,9 +54,7 @@ def test_the_newest_prediction_of_each_document_counts(database, project_id, mod
     assert [tuple(row) for row in said] == [(first, "one"), (first, "two"), (second, "new")]
 
 
-def test_descriptions_that_nobody_wrote_are_no_sentences(
-    database, project_id, model_id, add_documents, add_labels, say
-):
+def test_descriptions_nobody_wrote_are_no_sentences(database, project_id, *, model_id, add_documents, add_labels, say):
     """Their labels are told apart from what was written, of the newest prediction alone."""
     noise, bins = add_labels("noise", "bins")
     first, second = add_documents(Split.TRAIN, Split.DEV)
