@@ -24,6 +24,7 @@ __all__ = [
     "made_from",
     "names",
     "parents",
+    "pinned_texts",
     "rename",
     "set_retired",
     "standing",
@@ -188,7 +189,7 @@ def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping
     A label differs when its description reads otherwise, or when it was added, retired or merged since. A name
     is no part of what a model learns, so a rename alone is no change.
     """
-    then = _pinned_texts(session, pinned)
+    then = pinned_texts(session, pinned)
     changes = []
     for label, current in described(session, project_id=project_id):
         if label.id not in then:
@@ -213,7 +214,7 @@ def added_since(
     """
     learnt = {entry["label_id"] for entry in pinned}
     learnt |= {label.id for label in standing(session, label_ids=learnt).values()}
-    taken = {text.casefold() for text in _pinned_texts(session, pinned).values()}
+    taken = {text.casefold() for text in pinned_texts(session, pinned).values()}
     return [
         (label, version)
         for label, version in described(session, project_id=project_id)
@@ -221,7 +222,7 @@ def added_since(
     ]
 
 
-def _pinned_texts(session: Session, pinned: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+def pinned_texts(session: Session, pinned: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """Return {label id: the description that a model version learnt}."""
     version_ids = [entry["description_version_id"] for entry in pinned]
     query = select(DescriptionVersion.label_id, DescriptionVersion.text)

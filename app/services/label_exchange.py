@@ -24,7 +24,7 @@ from lagamc.descriptions.exchange import (
     write_json,
     write_mapping,
 )
-from storage import labels, projects
+from storage import labels, model_versions, projects
 from storage.engine import Database
 from storage.errors import StaleWrite
 from storage.models import DescriptionVersion, Operation, name_key
@@ -71,6 +71,13 @@ class ExchangeService:
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
             return _records(session, project_id)
+
+    def learnt(self, model_id: int) -> list[LabelRecord]:
+        """Return the label set of a model version, with the names and descriptions that it learnt."""
+        with self._database.read() as session:
+            pinned = model_versions.get(session, model_id=model_id).labels
+            texts = labels.pinned_texts(session, pinned)
+        return [LabelRecord(entry["name"], texts[entry["label_id"]]) for entry in pinned]
 
     def read(self, path: Path) -> list[LabelRecord]:
         """Return the labels of a file. Raises LabelError, or AppError for a file that is too large."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.errors import AppError
 from app.services.background import ProjectThreads
-from app.services.classification import stored_sentences
+from app.services.classification import pinned_label_set, stored_sentences
 from app.services.measuring import Measure, Measuring
 from app.services.vectors import Vectors
 from lagamc.descriptions.impact import Evidence
@@ -176,11 +176,13 @@ class Preparation:
                 return True
             answer = self._answering.answer(source, [document.text for document in chunk], None)
             with self._database.write() as session:
+                label_set_id = pinned_label_set(session, project_id, source)
                 for document, result in zip(chunk, answer.results, strict=True):
                     predictions.add(
                         session,
                         document_id=document.id,
                         model_version_id=model_id,
+                        label_set_id=label_set_id,
                         threshold=result.threshold,
                         sentences=stored_sentences(result, answer.label_ids),
                     )

@@ -11,7 +11,7 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import label_batch, label_collisions, label_exchange, label_refine, label_versions, label_what_if
+from app.screens import label_batch, label_collisions, label_exchange, label_refine, label_versions, label_what_if, runs
 from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
@@ -146,6 +146,12 @@ def test_a_comparison_shows_every_attribute_before_and_after():
     assert "<b>examples positive</b> a | b → a<" in told
     assert "<td><b>colour</b> — → #1d6b57</td>" in told
     assert "<b>description</b>" not in told
+
+
+def test_the_label_set_of_a_version_is_shown_as_it_was_learnt():
+    told = runs._label_set("v2", [LabelRecord("noise", "Loud <b>things</b>.")])
+    assert "as v2 learnt it" in told
+    assert "Loud &lt;b&gt;things&lt;/b&gt;." in told
 
 
 def what_if_view(**known):
