@@ -17,10 +17,11 @@ from storage import evidence, labels
 from storage.engine import Database
 from storage.models import Split
 
-__all__ = ["AffectedRow", "ChangeRow", "WhatIfService", "WhatIfView"]
+__all__ = ["AffectedRow", "ChangeRow", "Confused", "WhatIfService", "WhatIfView"]
 
 NEAREST = 10
 EXCERPT = 240  # characters of a document that are shown
+CONFUSED, CONFUSED_EXCERPT = 3, 80  # documents quoted of a pair of labels, and how much of each
 NEW = 0  # stands for the id of a label that is not there yet
 
 
@@ -69,6 +70,14 @@ class WhatIfView:
     trained: bool
     added: bool
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """How many documents carry one label and are matched to another, and (external id, excerpt) of the first."""
+
+    total: int
+    first: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +139,8 @@ class WhatIfService:
             impact = self._impact(project_id, stored, known, label_id or NEW, measure=measure, edited=edited)
         return self._view(stored, known, impact, edited=edited, measure=measure, added=added, started=started)
 
-    def confused(self, project_id: int, pairs: Sequence[tuple[int, int]]) -> list[tuple[str, ...]] | None:
-        """For each (label id, rival id), the documents that carry the one and are matched to the other, by name.
+    def confused(self, project_id: int, pairs: Sequence[tuple[int, int]]) -> list[Confused] | None:
+        """For each (label id, rival id), the documents that carry the one and are matched to the other.
 
         None where no trained model's sentences are stored.
         """
@@ -149,8 +158,12 @@ class WhatIfService:
             truth = [carried[key] for _, key in annotated]
             matched = [{known.ids[column] for column in held[place]} for place, _ in annotated]
             found = [confusions(truth, matched, label, rival) for label, rival in pairs]
-            shown = evidence.texts(session, ids=sorted({annotated[row][1] for rows in found for row in rows}))
-        return [tuple(shown[annotated[row][1]][0] for row in rows) for rows in found]
+            first = [[annotated[row][1] for row in rows[:CONFUSED]] for rows in found]
+            texts = evidence.texts(session, ids=sorted({key for keys in first for key in keys}))
+        return [
+            Confused(len(rows), tuple(_quoted(*texts[key], CONFUSED_EXCERPT) for key in keys))
+            for rows, keys in zip(found, first, strict=True)
+        ]
 
     def _labels(self, project_id: int, label_id: int | None) -> _Labels:
         with self._database.read() as session:
@@ -219,8 +232,7 @@ class WhatIfService:
             texts = evidence.texts(session, ids=wanted)
 
         def shown(place: int) -> tuple[str, str]:
-            external_id, text = texts[stored.document_ids[place]]
-            return external_id, text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
+            return _quoted(*texts[stored.document_ids[place]], EXCERPT)
 
         def named(columns: Sequence[int]) -> tuple[str, ...]:
             return tuple(known.names[column] for column in columns)
@@ -252,3 +264,7 @@ class WhatIfService:
             added=added,
             seconds=time.perf_counter() - started,
         )
+
+
+def _quoted(external_id: str, text: str, limit: int) -> tuple[str, str]:
+    return external_id, text if len(text) <= limit else f"{text[:limit].rstrip()}…"

@@ -20,7 +20,7 @@ from app.services.draft_jobs import BatchView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
-from app.services.what_if import ChangeRow, WhatIfView
+from app.services.what_if import ChangeRow, Confused, WhatIfView
 from lagamc.decision import DecisionRule
 from lagamc.descriptions.exchange import LabelRecord, compare
 from lagamc.descriptions.impact import Figures
@@ -186,8 +186,8 @@ def test_a_deleted_row_of_a_split_is_named():
         in_order(found, [first, ["", "", "", ""]])
 
 
-def test_the_map_of_many_labels_has_pages():
-    """Each label stands in one of them, next to its nearest rival."""
+def test_the_map_and_the_table_of_many_labels_have_pages():
+    """Each label stands in one of them, next to its nearest rival, and has its row there."""
     names = [f"label {number}" for number in range(100)]
     rows = tuple(CollisionRow(n, names[n], n ^ 1, names[n ^ 1], 1 - n / 100, None) for n in range(100))
     view = CollisionView(tuple(names), np.eye(100), rows, 0.4, "v1")
@@ -195,8 +195,18 @@ def test_the_map_of_many_labels_has_pages():
     assert "Labels 41 to 80 of 100, nearest first." in pages[1]
     for number, name in enumerate(names):
         assert [f">{number % 40 + 1} {name}<" in page for page in pages] == [number // 40 == page for page in range(3)]
+        rows_of = [f'data-key="{number}"' in label_collisions._table(view, first) for first in (0, 40, 80)]
+        assert rows_of == [number // 40 == page for page in range(3)]
     few = CollisionView(tuple(names[:2]), np.eye(2), rows[:2], 0.4, "v1")
     assert "Labels" not in label_collisions._map(few, 0)
+
+
+def test_confused_documents_are_quoted_as_text():
+    """A few of them, escaped, and the number of the others."""
+    found = Confused(4, (("d1", "<script>{x}</script>"), ("d2", "a lamp")))
+    row = CollisionRow(1, "noise", 2, "bins", 0.9, found)
+    told = label_collisions._table(CollisionView(("noise", "bins"), np.eye(2), (row,), 0.4, "v1"), 0)
+    assert "<td>4<br><b>d1</b> &lt;script&gt;{x}&lt;/script&gt;<br><b>d2</b> a lamp<br>and 2 more</td>" in told
 
 
 def test_a_label_that_was_added_after_training_is_marked():
