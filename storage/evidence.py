@@ -84,10 +84,9 @@ def unwritten(session: Session, *, project_id: int, model_version_id: int) -> Se
         .join(newest, newest.c.id == Prediction.id)
         .join(PredictedSentence, col(PredictedSentence.prediction_id) == Prediction.id)
         .where(col(PredictedSentence.log_probability).is_(None), ~col(PredictedSentence.abstained))
-        .where(col(PredictedSentence.label_id).is_not(None))
         .order_by(col(Prediction.document_id), col(PredictedSentence.position))
     )
-    return session.exec(query).all()
+    return [(document_id, label_id) for document_id, label_id in session.exec(query) if label_id is not None]
 
 
 def carried(session: Session, *, project_id: int, splits: Collection[Split]) -> dict[int, set[int]]:
