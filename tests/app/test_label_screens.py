@@ -89,6 +89,7 @@ def panel():
                 label_what_if.build: [editor],
                 label_batch.build: [ChatConnection([], unit, OWN), [unit, unit], gr.State(0)],
                 label_exchange.build: [gr.State(0)],
+                runs.build: [],
             }
             build(SimpleNamespace(**services), bar, *arguments[build])
         *_, opened = (fn for fn in page.fns.values() if (bar.project._id, "change") in fn.targets)
@@ -148,10 +149,22 @@ def test_a_comparison_shows_every_attribute_before_and_after():
     assert "<b>description</b>" not in told
 
 
-def test_the_label_set_of_a_version_is_shown_as_it_was_learnt():
-    told = runs._label_set("v2", [LabelRecord("noise", "Loud <b>things</b>.")])
+def test_the_label_set_of_the_active_version_is_shown_as_it_was_learnt(panel):
+    """When a project is opened; without a version there is none."""
+    figures = dict.fromkeys(("dev_micro_f1", "dev_macro_f1", "test_micro_f1", "test_macro_f1"))
+    known = {"documents": 9, "corrections": 0, "stale": [], **figures}
+    versions = [SimpleNamespace(id=key, name=f"v{key}", active=key == 2, **known) for key in (3, 2)]
+    opened = panel(
+        runs.build,
+        training=SimpleNamespace(list=lambda _: []),
+        models=SimpleNamespace(list=lambda project_id: versions if project_id == 1 else []),
+        projects=SimpleNamespace(get=lambda _: SimpleNamespace(active_model="v2")),
+        exchange=SimpleNamespace(learnt=lambda model_id: [LabelRecord("noise", f"Loud <b>things</b> {model_id}.")]),
+    )
+    told = opened(1)["model-labels"]
     assert "as v2 learnt it" in told
-    assert "Loud &lt;b&gt;things&lt;/b&gt;." in told
+    assert "Loud &lt;b&gt;things&lt;/b&gt; 2." in told
+    assert "No version yet" in opened(2)["model-labels"]
 
 
 def what_if_view(**known):
