@@ -235,7 +235,9 @@ def pretend(services: Services, project_id: int) -> None:
         options = {"project_id": project_id, "model_version_id": model.id, "splits": LOOKED_AT}
         for document in evidence.unpredicted(session, **options, limit=TRIED):
             sentences = [
-                PredictedSentence(text=draw.choice(texts), label_id=draw.choice(label_ids), cosine=0.9)
+                PredictedSentence(
+                    text=draw.choice(texts), label_id=draw.choice(label_ids), cosine=0.9, log_probability=-0.1
+                )
                 for _ in range(draw.randint(1, 3))
             ]
             predictions.add(

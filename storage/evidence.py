@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Subquery
 from sqlmodel import Session, col, func, or_, select
 
 from storage.models import Annotation, AnnotationLabel, Document, PredictedSentence, Prediction, Split
 
-__all__ = ["carried", "document_ids", "last_annotation", "sentences", "texts", "unpredicted", "unpredicted_total"]
+__all__ = [
+    "carried",
+    "document_ids",
+    "last_annotation",
+    "sentences",
+    "texts",
+    "unpredicted",
+    "unpredicted_total",
+    "unwritten",
+]
 
 TEXTS_AT_A_TIME = 500
 
@@ -51,25 +60,33 @@ def unpredicted_total(session: Session, *, project_id: int, model_version_id: in
 
 
 def sentences(session: Session, *, project_id: int, model_version_id: int) -> Sequence[tuple[int, str]]:
-    """Return (document id, sentence) of the newest prediction of each document, by document and position.
+    """Return (document id, sentence) that the model wrote, in each document's newest prediction, by position.
 
     Sentences whose label is too improbable are left out: no wording of a description would give it.
     """
-    newest = (
-        select(func.max(Prediction.id).label("id"))
-        .join(Document, col(Document.id) == Prediction.document_id)
-        .where(Document.project_id == project_id, Prediction.model_version_id == model_version_id)
-        .group_by(col(Prediction.document_id))
-        .subquery()
-    )
+    newest = _newest(project_id, model_version_id)
     query = (
         select(Prediction.document_id, PredictedSentence.text)
         .join(newest, newest.c.id == Prediction.id)
         .join(PredictedSentence, col(PredictedSentence.prediction_id) == Prediction.id)
+        .where(col(PredictedSentence.log_probability).is_not(None))
         .where(or_(~col(PredictedSentence.abstained), PredictedSentence.cosine < Prediction.threshold))
         .order_by(col(Prediction.document_id), col(PredictedSentence.position))
     )
     return session.exec(query).all()
+
+
+def unwritten(session: Session, *, project_id: int, model_version_id: int) -> Sequence[tuple[int, int]]:
+    """Return (document id, label id) that the newest predictions give though the model wrote nothing for it."""
+    newest = _newest(project_id, model_version_id)
+    query = (
+        select(Prediction.document_id, PredictedSentence.label_id)
+        .join(newest, newest.c.id == Prediction.id)
+        .join(PredictedSentence, col(PredictedSentence.prediction_id) == Prediction.id)
+        .where(col(PredictedSentence.log_probability).is_(None), ~col(PredictedSentence.abstained))
+        .order_by(col(Prediction.document_id), col(PredictedSentence.position))
+    )
+    return [(document_id, label_id) for document_id, label_id in session.exec(query) if label_id is not None]
 
 
 def carried(session: Session, *, project_id: int, splits: Collection[Split]) -> dict[int, set[int]]:
@@ -95,6 +112,17 @@ def last_annotation(session: Session, *, project_id: int) -> int:
     owner = select(Document.project_id).where(Document.id == Annotation.document_id).scalar_subquery()
     query = select(Annotation.id).where(owner == project_id).order_by(col(Annotation.id).desc()).limit(1)
     return session.exec(query).first() or 0
+
+
+def _newest(project_id: int, model_version_id: int) -> Subquery:
+    """The id of each document's newest prediction by a model version."""
+    return (
+        select(func.max(Prediction.id).label("id"))
+        .join(Document, col(Document.id) == Prediction.document_id)
+        .where(Document.project_id == project_id, Prediction.model_version_id == model_version_id)
+        .group_by(col(Prediction.document_id))
+        .subquery()
+    )
 
 
 def _silent(project_id: int, model_version_id: int, splits: Collection[Split]) -> list[ColumnElement[bool]]:

@@ -21,8 +21,10 @@ __all__ = [
     "current_version",
     "described",
     "get",
+    "made_from",
     "names",
     "parents",
+    "pinned_texts",
     "rename",
     "set_retired",
     "standing",
@@ -163,6 +165,17 @@ def add_version(
     return added
 
 
+def made_from(session: Session, *, project_id: int, text: str) -> DescriptionVersion | None:
+    """Return the newest wording of a project that reads so and says what it was made from."""
+    query = (
+        select(DescriptionVersion)
+        .join(Label, col(Label.id) == DescriptionVersion.label_id)
+        .where(Label.project_id == project_id, DescriptionVersion.text == text)
+        .order_by(col(DescriptionVersion.id).desc())
+    )
+    return next((version for version in session.exec(query) if version.provenance), None)
+
+
 class Change(NamedTuple):
     """How a label differs from what a model learnt, under its present name."""
 
@@ -176,7 +189,7 @@ def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping
     A label differs when its description reads otherwise, or when it was added, retired or merged since. A name
     is no part of what a model learns, so a rename alone is no change.
     """
-    then = _pinned_texts(session, pinned)
+    then = pinned_texts(session, pinned)
     changes = []
     for label, current in described(session, project_id=project_id):
         if label.id not in then:
@@ -201,7 +214,7 @@ def added_since(
     """
     learnt = {entry["label_id"] for entry in pinned}
     learnt |= {label.id for label in standing(session, label_ids=learnt).values()}
-    taken = {text.casefold() for text in _pinned_texts(session, pinned).values()}
+    taken = {text.casefold() for text in pinned_texts(session, pinned).values()}
     return [
         (label, version)
         for label, version in described(session, project_id=project_id)
@@ -209,7 +222,7 @@ def added_since(
     ]
 
 
-def _pinned_texts(session: Session, pinned: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+def pinned_texts(session: Session, pinned: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """Return {label id: the description that a model version learnt}."""
     version_ids = [entry["description_version_id"] for entry in pinned]
     query = select(DescriptionVersion.label_id, DescriptionVersion.text)

@@ -269,7 +269,10 @@ class ModelVersion(SQLModel, table=True):
 
 
 class PinnedLabelSet(SQLModel, table=True):
-    """A label set that the untrained encoder answered with; `labels` is as in ModelVersion, `hash` its sha256."""
+    """A label set that answered and is no model version's own; `labels` is as in ModelVersion, `hash` its sha256.
+
+    It is the untrained encoder's, or what a model version learnt with the labels added since behind it.
+    """
 
     __table_args__ = (UniqueConstraint("project_id", "hash"),)
 
@@ -283,7 +286,7 @@ class PinnedLabelSet(SQLModel, table=True):
 class Prediction(SQLModel, table=True):
     """What one model version (null: the untrained encoder) said about one document; append-only.
 
-    The label set it used is its model version's, or else the pinned one.
+    The label set it used is the pinned one, or else its model version's.
     """
 
     __table_args__ = (Index(None, "document_id", "model_version_id", "id"),)

@@ -31,7 +31,7 @@ def add(
 ) -> Prediction:
     """Store a prediction; ids and positions of the sentences are set here.
 
-    One without a model version names the pinned label set that it used.
+    One that used another label set than its model version's names the pinned one.
     """
     prediction = Prediction(
         document_id=document_id,

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from storage.errors import NameTaken, NotFound
 from storage.models import Project, name_key, utc_now
 
-__all__ = ["add", "find", "get", "listed", "rename", "set_outside_allowed", "set_retired"]
+__all__ = ["add", "find", "get", "listed", "rename", "set_outside_allowed", "set_retired", "set_task"]
 
 
 def get(session: Session, *, project_id: int, lock: bool = False) -> Project:
@@ -48,6 +48,11 @@ def rename(session: Session, *, project_id: int, name: str) -> Project:
     _refuse_taken(session, name=name, project_id=project_id)
     project.name, project.name_key = name, name_key(name)
     return project
+
+
+def set_task(session: Session, *, project_id: int, task: str) -> None:
+    """Say what is classified; prompts of chat models and of models that follow instructions begin with it."""
+    get(session, project_id=project_id, lock=True).task = task
 
 
 def set_retired(session: Session, *, project_id: int, retired: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.components import markup, wording
 from app.components.events import on
@@ -14,12 +15,11 @@ if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.services.studio import CollisionView
+    from app.services.what_if import Confused
 
 __all__ = ["build"]
 
-MAPPED = 40  # labels in the heat map at a time
-LISTED = 200
-NAMED = 5  # documents named in a row
+MAPPED = 40  # labels in the heat map and in the table at a time
 TOO_FEW = "Describe two labels at least; then their descriptions are compared here."
 UNKNOWN = "not prepared"
 HELP = "Descriptions that are too alike get each other's documents. Select a row to open its label."
@@ -52,16 +52,17 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
     def show(project_id: int) -> tuple[Any, ...]:
         view = services.studio.collisions(project_id) if project_id else None
         if view is None:
-            return markup.note(TOO_FEW if project_id else NO_PROJECT), "", None, *mapped(None, 0)
-        return _summary(view), _table(view), view, *mapped(view, 0)
+            return markup.note(TOO_FEW if project_id else NO_PROJECT), None, *mapped(None, 0)
+        return _summary(view), view, *mapped(view, 0)
 
     def mapped(view: CollisionView | None, place: int) -> tuple[Any, ...]:
         if view is None:
-            return 0, "", gr.Row(visible=False), gr.skip(), gr.skip()
+            return 0, "", "", gr.Row(visible=False), gr.skip(), gr.skip()
         total = len(view.names)
         return (
             place,
             _map(view, place),
+            _table(view, place),
             gr.Row(visible=total > MAPPED),
             gr.Button(interactive=place > 0),
             gr.Button(interactive=place + MAPPED < total),
@@ -70,10 +71,10 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
     def open_label(event: gr.EventData) -> int:
         return int(event.key)
 
-    paged = [first, heat, pages, nearer, farther]
-    shown = [summary, rivals, compared, *paged]
+    paged = [first, heat, rivals, pages, nearer, farther]
+    shown = [summary, compared, *paged]
     on(refresh.click, show, bar.project, shown, show_progress_on=summary)
-    on(bar.project.change, lambda: ("", "", None, *mapped(None, 0)), None, shown, show_progress="hidden")
+    on(bar.project.change, lambda: ("", None, *mapped(None, 0)), None, shown, show_progress="hidden")
     on(nearer.click, lambda view, place: mapped(view, place - MAPPED), [compared, first], paged, show_progress_on=heat)
     on(farther.click, lambda view, place: mapped(view, place + MAPPED), [compared, first], paged, show_progress_on=heat)
     on(rivals.select, open_label, None, chosen, show_progress="hidden")
@@ -88,11 +89,15 @@ def _summary(view: CollisionView) -> str:
     return markup.note(text, "warning" if close else "done")
 
 
-def _map(view: CollisionView, first: int) -> str:
+def _page(view: CollisionView, first: int) -> list[str]:
     """Labels from a place on, those with the nearest rivals first and pairs side by side."""
     order = dict.fromkeys(name for row in view.rows for name in (row.label, row.rival))
+    return list(order)[first : first + MAPPED]
+
+
+def _map(view: CollisionView, first: int) -> str:
     places = {name: place for place, name in enumerate(view.names)}
-    shown = list(order)[first : first + MAPPED]
+    shown = _page(view, first)
     columns = [places[name] for name in shown]
     text = wording.heat_map(shown, view.cosines[columns][:, columns].tolist(), threshold=view.threshold)
     if len(shown) < len(view.names):
@@ -102,22 +107,28 @@ def _map(view: CollisionView, first: int) -> str:
     return text
 
 
-def _table(view: CollisionView) -> str:
+def _table(view: CollisionView, first: int) -> str:
+    """A row for each label of the map, with its rival, which may stand on another page."""
+    shown = set(_page(view, first))
     rows = (
         markup.Row(
             [row.label, row.rival, markup.score(row.cosine), _confused(row.confused)],
             kind="lg-warning" if row.cosine >= view.threshold else "",
             key=row.label_id,
         )
-        for row in view.rows[:LISTED]
+        for row in view.rows
+        if row.label in shown
     )
     return markup.table(
         ("Label", "Nearest rival", "Cosine", "Carry the label, matched to the rival"), rows, empty="", numeric=(2,)
     )
 
 
-def _confused(documents: tuple[str, ...] | None) -> str:
-    if documents is None:
+def _confused(found: Confused | None) -> Markup | str:
+    if found is None:
         return UNKNOWN
-    named = ", ".join(documents[:NAMED])
-    return f"{len(documents):,}" + (f": {named}{', …' if len(documents) > NAMED else ''}" if documents else "")
+    lines = [Markup("{:,}").format(found.total)]
+    lines += [Markup("<b>{}</b> {}").format(name, excerpt) for name, excerpt in found.first]
+    if more := found.total - len(found.first):
+        lines.append(Markup("and {:,} more").format(more))
+    return Markup("<br>").join(lines)

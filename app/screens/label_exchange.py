@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
+from markupsafe import Markup
 
 from app.components import markup, wording
 from app.components.events import on
 from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 from lagamc.descriptions.diff import word_diff
+from lagamc.descriptions.exchange import FIELDS
 
 if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
@@ -27,7 +29,7 @@ SAID = {"added": "new", "changed": "changes", "missing": "not in it: retire"}
 
 def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
     """Lay out the panel; an import raises the number in `changed`."""
-    incoming = gr.State(None)
+    compared = gr.State(None)  # the differences on show
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             gr.HTML("<h3>Export</h3>", elem_classes="lg-heading")
@@ -52,51 +54,68 @@ def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
         return gr.File(value=path, visible=True)
 
     def from_file(project_id: int, path: str) -> tuple[Any, ...]:
-        return compared(project_id, services.exchange.read(Path(path)))
+        return show(project_id, services.exchange.read(Path(path)))
 
     def from_project(project_id: int, source: int) -> tuple[Any, ...]:
-        return compared(project_id, services.exchange.records(source))
+        return show(project_id, services.exchange.records(source))
 
-    def compared(project_id: int, records: list[LabelRecord]) -> tuple[Any, ...]:
+    def show(project_id: int, records: list[LabelRecord]) -> tuple[Any, ...]:
         found = services.exchange.compare(require_project(project_id), records)
         offered = [(f"{one.name} ({SAID[one.kind]})", one.name) for one in found if one.kind in SAID]
         first = [one.name for one in found if one.kind in ("added", "changed")]
         return (
-            records,
+            found,
             _comparison(found),
             gr.CheckboxGroup(choices=offered, value=first, visible=bool(offered)),
             gr.Button(visible=bool(offered)),
         )
 
     def do_take(
-        project_id: int, records: list[LabelRecord] | None, names: list[str], author: str, count: int
+        project_id: int, found: list[Difference] | None, names: list[str], author: str, count: int
     ) -> tuple[Any, ...]:
-        if records is None:
+        if found is None:
             raise AppError("Choose a file or a project first.")
-        added, altered, retired = services.exchange.take(
-            require_project(project_id), records, names, author_name(author)
-        )
+        added, altered, retired = services.exchange.take(require_project(project_id), found, names, author_name(author))
         gr.Info(f"{added} added, {altered} changed, {retired} retired. The history can take it back.")
-        return count + 1, *compared(project_id, records)
+        return count + 1, *show(project_id, [one.after for one in found if one.after is not None])
 
-    shown = [incoming, comparison, chosen, take]
+    def opened() -> tuple[Any, ...]:
+        nothing = gr.CheckboxGroup(choices=[], value=[], visible=False), gr.Button(visible=False)
+        return None, "", *nothing, None, gr.File(value=None, visible=False)
+
+    shown = [compared, comparison, chosen, take]
     follow(bar, "labels", refresh, [bar.project], other)
     on(export.click, make, [bar.project, form], file_out)
+    on(bar.project.change, opened, None, [*shown, file_in, file_out], show_progress="hidden")
     on(file_in.upload, from_file, [bar.project, file_in], shown)
     on(other.input, from_project, [bar.project, other], shown)
-    on(take.click, do_take, [bar.project, incoming, chosen, bar.author, changed], [changed, *shown])
+    on(take.click, do_take, [bar.project, compared, chosen, bar.author, changed], [changed, *shown])
 
 
 def _comparison(found: list[Difference]) -> str:
     kinds = [one.kind for one in found]
     figures = {kind: f"{kinds.count(kind):,}" for kind in ("added", "changed", "unchanged", "missing")}
-    rows = [
-        markup.Row([one.name, one.kind, _wordings(one), ", ".join(field.replace("_", " ") for field in one.fields)])
-        for one in found
-        if one.kind != "unchanged"
-    ]
+    rows = [markup.Row([one.name, one.kind, _wordings(one), _changes(one)]) for one in found if one.kind != "unchanged"]
     headers = ("Label", "Is", "Description", "What changes")
     return markup.facts(figures) + markup.table(headers, rows, empty="Nothing differs from the labels in use.")
+
+
+def _changes(one: Difference) -> Markup:
+    """What every field was and becomes; of a new label those that say something."""
+    if one.after is None:
+        return Markup("")
+    names = one.fields if one.before else [name for name in FIELDS if name != "name" and getattr(one.after, name)]
+    return Markup("<br>").join(
+        Markup("<b>{}</b> {} → {}").format(
+            name.replace("_", " "), _said(one.before and getattr(one.before, name)), _said(getattr(one.after, name))
+        )
+        for name in names
+        if name != "description"  # its words are compared beside
+    )
+
+
+def _said(value: str | tuple[str, ...] | None) -> str:
+    return (value if isinstance(value, str) else " | ".join(value or ())) or markup.NOTHING
 
 
 def _wordings(one: Difference) -> object:

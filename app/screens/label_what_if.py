@@ -26,6 +26,10 @@ NOT_YET = (
     "wording is tried in a moment."
 )
 UNTRAINED = "Nothing is trained yet, so no sentences can be matched again; these are the documents nearest to the text."
+ADDED = (
+    "This label was added since {} was trained, which writes nothing about it. So only the documents nearest to the "
+    "text are shown; after the next training every wording can be tried."
+)
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
@@ -88,7 +92,7 @@ def _status(view: PreparationView) -> str:
 
 def _result(view: WhatIfView, *, new: bool) -> str:
     parts = []
-    if view.trained:
+    if view.trained and not view.added:
         figures = {
             "documents": f"{view.documents:,}",
             "gain the label": f"{view.gained:,}",
@@ -102,14 +106,16 @@ def _result(view: WhatIfView, *, new: bool) -> str:
             parts.append(_changes(view))
         parts.append(_documents("Most affected documents", view.affected, empty="No document changes its labels."))
     else:
-        parts.append(markup.note(UNTRAINED))
-    if new or not view.trained:
+        parts.append(markup.note(ADDED.format(view.model_name) if view.added else UNTRAINED))
+    if new or view.added or not view.trained:
         parts.append(_documents("Documents nearest to the text", view.nearest, empty="There is no document."))
     return "".join(parts)
 
 
-def _change(pair: tuple[float, float] | None) -> str:
-    return markup.NOTHING if pair is None else f"{pair[0]:.3f} → {pair[1]:.3f}"
+def _change(pair: tuple[float | None, float | None] | None) -> str:
+    if pair is None or pair == (None, None):
+        return markup.NOTHING
+    return f"{markup.score(pair[0])} → {markup.score(pair[1])}"
 
 
 def _changes(view: WhatIfView) -> str:
@@ -119,10 +125,11 @@ def _changes(view: WhatIfView) -> str:
                 row.label,
                 f"{row.gained:,}",
                 f"{row.lost:,}",
-                _change((row.before.precision, row.after.precision)),
-                _change((row.before.recall, row.after.recall)),
-                _change((row.before.f1, row.after.f1)),
-                f"{row.before.support:,}",
+                *(
+                    _change((row.before and getattr(row.before, name), row.after and getattr(row.after, name)))
+                    for name in ("precision", "recall", "f1")
+                ),
+                f"{row.after.support:,}" if row.after else markup.NOTHING,
             ]
         )
         for row in view.changes

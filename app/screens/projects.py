@@ -1,4 +1,4 @@
-"""Projects: the demo, new projects, renaming and retiring, counts, and the import of documents."""
+"""Projects: the demo, new projects, changing and retiring, counts, and the import of documents."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
+TASK = "One sentence; chat models that word descriptions read it, and models that follow instructions."
 WELCOME = """
 <h2>Describe your labels, and train a model that writes the descriptions</h2>
 <p>Load the demo to see the whole loop on messages to a city council: classify, train, correct, train again.
@@ -36,9 +37,10 @@ def build(services: Services, bar: ProjectBar) -> None:
             imported = importing.build(services, bar)
         with gr.Column(scale=2, min_width=300, elem_id="project-forms"):
             name, task, create_button, demo_again = _create_form()
-            with gr.Accordion("Rename, retire, restore", open=False, elem_id="manage-project"):
-                new_name = gr.Textbox(label="New name of the open project")
-                rename = gr.Button("Rename", size="sm")
+            with gr.Accordion("Change, retire, restore", open=False, elem_id="manage-project"):
+                new_name = gr.Textbox(label="Name of the open project")
+                new_task = gr.Textbox(label="What is classified", info=TASK, lines=2, elem_id="project-task")
+                save = gr.Button("Save name and sentence", size="sm", elem_id="save-project")
                 retire = gr.Button("Retire the open project", size="sm", elem_id="retire-project")
                 retired = gr.Dropdown([], label="Retired projects", info="Nothing of them is deleted.")
                 restore = gr.Button("Restore", size="sm")
@@ -50,7 +52,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         put_away = gr.Dropdown(choices=gone, value=None)
         if not project_id:
             hidden = gr.Column(visible=False)
-            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", put_away
+            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", put_away
         project = services.projects.get(project_id)
         return (
             gr.Column(visible=False),
@@ -59,10 +61,11 @@ def build(services: Services, bar: ProjectBar) -> None:
             _overview(project),
             _counts(services, project_id),
             project.name,
+            project.task,
             put_away,
         )
 
-    shown = [welcome, open_project, demo_again, overview, counts, new_name, retired]
+    shown = [welcome, open_project, demo_again, overview, counts, new_name, new_task, retired]
     opened = [bar.picker, bar.project]
 
     def opening(project_id: int | None) -> tuple[Any, Any]:
@@ -80,8 +83,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         gr.Info("Project created. Add its labels on the Labels tab, or import documents that carry labels.")
         return *opening(project_id), "", ""
 
-    def rename_project(project_id: int, name: str) -> tuple[Any, ...]:
-        services.projects.rename(require_project(project_id), name)
+    def change_project(project_id: int, name: str, task: str) -> tuple[Any, ...]:
+        services.projects.change(require_project(project_id), name, task)
         return *opening(project_id), *refresh(project_id)
 
     def retire_project(project_id: int) -> tuple[Any, ...]:
@@ -98,7 +101,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     for button in (demo, demo_again):
         on(button.click, load_demo, bar.author, opened)
     on(create_button.click, create, [name, task], [*opened, name, task])
-    on(rename.click, rename_project, [bar.project, new_name], [*opened, *shown])
+    on(save.click, change_project, [bar.project, new_name, new_task], [*opened, *shown])
     on(retire.click, retire_project, bar.project, opened)
     on(restore.click, restore_project, retired, opened)
     on(imported, refresh, bar.project, shown, show_progress="hidden")
@@ -111,7 +114,7 @@ def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:
         task = gr.Textbox(
             label="What is classified",
             placeholder="Messages from the public to a city council",
-            info="One sentence; models that follow instructions read it before every document.",
+            info=TASK,
             lines=2,
             elem_id="new-project-task",
         )

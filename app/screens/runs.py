@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.container import Services
     from app.services.models import ModelView
     from app.services.training import RunView
+    from lagamc.descriptions.exchange import LabelRecord
     from lagamc.parameters import ParameterCount
 
 __all__ = ["RunsView", "build", "trained"]
@@ -26,6 +27,7 @@ __all__ = ["RunsView", "build", "trained"]
 POLL_SECONDS = 2.0
 LIVE = ("queued", "running")
 RESUMABLE = ("failed", "cancelled", "interrupted")
+NO_VERSION = "No version yet. A run that completes makes one, and it becomes the active one."
 NO_RUNS = "Nothing has been trained in this project. Check the settings and press 'Start training'."
 
 
@@ -58,6 +60,8 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         with gr.Row(visible=False, elem_classes="lg-bottom") as choice:
             version = gr.Dropdown([], label="Version", min_width=160, elem_id="model-picker")
             activate = gr.Button("Make it the active model", size="sm", min_width=160, elem_id="model-activate")
+    with gr.Accordion("Label set", open=False, elem_id="model-labels-fold"):
+        label_set = gr.HTML(elem_id="model-labels")
     timer = gr.Timer(POLL_SECONDS, active=False)
 
     live = [status, cancel, resume, curves, *plots, drawn, log, runs, models, choice, version, timer, bar.model]
@@ -86,7 +90,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         )
 
     def opened(project_id: int) -> tuple[Any, ...]:
-        return None, *refresh(project_id, None, None)
+        return None, *refresh(project_id, None, None), learnt(project_id, None)
 
     def entered(tab: str, project_id: int, run_id: int | None, seen: Any) -> Any:
         return refresh(project_id, run_id, seen) if tab == "train" else gr.skip()
@@ -115,16 +119,24 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         services.models.activate(model_id)
         return refresh(project_id, run_id, seen)
 
-    def pick_version(event: gr.EventData) -> int:
-        return int(event.key)
+    def pick_version(project_id: int, event: gr.EventData) -> tuple[int, str]:
+        return int(event.key), learnt(project_id, int(event.key))
 
-    on(bar.project.change, opened, bar.project, [chosen, *live], show_progress="hidden")
+    def learnt(project_id: int, model_id: int | None) -> str:
+        """The label set of a version, or of the active one."""
+        versions = services.models.list(project_id) if project_id else []
+        shown = next((model for model in versions if (model.id == model_id if model_id else model.active)), None)
+        return _label_set(shown.name, services.exchange.learnt(shown.id)) if shown else markup.note(NO_VERSION)
+
+    on(bar.project.change, opened, bar.project, [chosen, *live, label_set], show_progress="hidden")
+    on(bar.model.change, lambda key: learnt(key, None), bar.project, label_set, show_progress="hidden")
+    on(version.input, learnt, [bar.project, version], label_set, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")
     on(timer.tick, refresh, inputs, live, queue=False, show_progress="hidden")
     on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden")
     on(cancel.click, cancel_run, inputs, live)
     on(resume.click, resume_run, inputs, live)
-    on(models.select, pick_version, None, version, show_progress="hidden")
+    on(models.select, pick_version, bar.project, [version, label_set], show_progress="hidden")
     on(activate.click, activate_version, [*inputs, version], live)
     return RunsView(chosen, refresh, inputs, live)
 
@@ -226,6 +238,11 @@ def _models_table(versions: Sequence[ModelView]) -> str:
             )
             for model in versions
         ),
-        empty="No version yet. A run that completes makes one, and it becomes the active one.",
+        empty=NO_VERSION,
         numeric=range(1, 5),
     )
+
+
+def _label_set(name: str, learnt: Sequence[LabelRecord]) -> str:
+    rows = (markup.Row([label.name, label.description]) for label in learnt)
+    return markup.table((f"Label, as {name} learnt it", "Description"), rows, empty=NO_VERSION)

@@ -49,6 +49,7 @@ class AddedLabel:
     id: int
     name: str
     label: Label
+    description_version_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Source:
     label_ids: tuple[int, ...]  # by position in the label set
     names: tuple[str, ...]  # the present ones, likewise; of a merged label, the surviving one's
     trained_names: tuple[str, ...]  # the ones that the model learnt
-    description_version_ids: tuple[int, ...] = ()  # of the present label set, likewise; a model version pins its own
+    description_version_ids: tuple[int, ...]  # likewise, as the model learnt them; of the encoder the present ones
     added: tuple[AddedLabel, ...] = ()  # since the model version was trained
 
     @property
@@ -116,6 +117,7 @@ class Answering:
                     label_ids=ids,
                     names=tuple(now[label_id].name for label_id in ids),
                     trained_names=learnt,
+                    description_version_ids=tuple(entry["description_version_id"] for entry in version.labels),
                     added=_added(session, version, taken=learnt),
                 )
         current = self._labels.label_set(project_id)
@@ -262,7 +264,7 @@ def _added(session: Session, version: ModelVersion, *, taken: Sequence[str]) -> 
     found = []
     for label, description in labels.added_since(session, project_id=version.project_id, pinned=version.labels):
         name = label.name if label.name not in taken else f"{label.name} (label {label.id})"
-        found.append(AddedLabel(label.id, label.name, Label(name, description.text)))
+        found.append(AddedLabel(label.id, label.name, Label(name, description.text), description.id))
     return tuple(found)
 
 

@@ -24,7 +24,14 @@ from storage.models import PredictedSentence
 if TYPE_CHECKING:
     from lagamc.decision import DocumentResult
 
-__all__ = ["ClassificationService", "ClassificationView", "FileJob", "SentenceRow", "stored_sentences"]
+__all__ = [
+    "ClassificationService",
+    "ClassificationView",
+    "FileJob",
+    "SentenceRow",
+    "pinned_label_set",
+    "stored_sentences",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class ClassificationService:
                 session,
                 document_id=document_id,
                 model_version_id=source.model_id,
-                label_set_id=_pinned(session, document.project_id, source),
+                label_set_id=pinned_label_set(session, document.project_id, source),
                 threshold=view.threshold,
                 sentences=stored_sentences(view.result, answer.label_ids),
             )
@@ -204,19 +211,6 @@ def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
     return {"model": source.model_id, "label_set": source.label_set_hash, "added": added, "threshold": threshold}
 
 
-def _pinned(session: Session, project_id: int, source: Source) -> int | None:
-    """Return the id of the label set that the untrained encoder used; a model version pins its own."""
-    if source.model_id is not None:
-        return None
-    entries = [
-        {"label_id": label_id, "name": name, "description_version_id": version_id}
-        for label_id, name, version_id in zip(
-            source.label_ids, source.names, source.description_version_ids, strict=True
-        )
-    ]
-    return label_sets.pin(session, project_id=project_id, pinned=entries).id
-
-
 def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:
     return replace(
         view,
@@ -247,6 +241,19 @@ def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]
         )
         for sentence in result.sentences
     ]
+
+
+def pinned_label_set(session: Session, project_id: int, source: Source) -> int | None:
+    """Return the id of the label set that answers; None for that of a model version, which pins its own."""
+    if source.model_id is not None and not source.added:
+        return None
+    known = zip(source.label_ids, source.trained_names, source.description_version_ids, strict=True)
+    added = ((item.id, item.name, item.description_version_id) for item in source.added)
+    entries = [
+        {"label_id": label_id, "name": name, "description_version_id": version_id}
+        for label_id, name, version_id in (*known, *added)
+    ]
+    return label_sets.pin(session, project_id=project_id, pinned=entries).id
 
 
 def stored_sentences(result: DocumentResult, label_ids: Mapping[str, int]) -> list[PredictedSentence]:

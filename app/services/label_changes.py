@@ -138,11 +138,36 @@ def _refuse_circles(session: Session, project_id: int) -> None:
             )
 
 
-def reword(session: Session, *, label_id: int, text: str, author: str, source: str) -> None:
-    """Append a wording, unless the label reads like that already."""
+def reword(
+    session: Session,
+    *,
+    label_id: int,
+    text: str,
+    author: str,
+    source: str,
+    origin: tuple[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Append a wording, unless the label reads like that already.
+
+    Where it is known what the text was made from, by `origin` or by an earlier wording of the project, the version
+    keeps that source and provenance, and `source` is its note: an article of Wikipedia is named wherever its text goes.
+    """
     current = labels.current_version(session, label_id=label_id)
-    if current is None or current.text != text:
-        labels.add_version(session, label_id=label_id, text=text, author=author, source=source)
+    if current is not None and current.text == text:
+        return
+    project_id = labels.get(session, label_id=label_id).project_id
+    if origin is None and (earlier := labels.made_from(session, project_id=project_id, text=text)):
+        origin = earlier.source, earlier.provenance
+    made_by, provenance = origin or (source, {})
+    labels.add_version(
+        session,
+        label_id=label_id,
+        text=text,
+        author=author,
+        source=made_by,
+        note=source if origin else "",
+        provenance=provenance,
+    )
 
 
 def _snapshots(session: Session, project_id: int, label_ids: Collection[int]) -> dict[int, Snapshot]:
@@ -204,7 +229,7 @@ def _put_back(session: Session, label_id: int, field: str, value: Any, author: s
     elif field == "description" and value is None:
         return  # a text cannot be unsaid: it stays, as the label's only one
     elif field == "description":
-        labels.add_version(session, label_id=label_id, text=value, author=author, source="undone")
+        reword(session, label_id=label_id, text=value, author=author, source="undone")
     else:
         setattr(label, field, value)
     session.flush()

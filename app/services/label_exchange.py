@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import Session
 
@@ -18,18 +19,21 @@ from lagamc.descriptions.exchange import (
     LabelRecord,
     compare,
     read_labels,
+    shareable,
     write_csv,
     write_json,
     write_mapping,
 )
-from storage import labels, projects
+from storage import labels, model_versions, projects
 from storage.engine import Database
+from storage.errors import StaleWrite
 from storage.models import DescriptionVersion, Operation, name_key
 from storage.models import Label as LabelRow
 
 __all__ = ["FORMS", "ExchangeService", "Exported"]
 
 MAX_FILE_BYTES = 20_000_000
+MAX_SOURCE_CHARACTERS = 40
 FORMS = {"csv": write_csv, "json": write_json, "mapping": write_mapping}
 
 
@@ -68,6 +72,13 @@ class ExchangeService:
             projects.get(session, project_id=project_id)
             return _records(session, project_id)
 
+    def learnt(self, model_id: int) -> list[LabelRecord]:
+        """Return the label set of a model version, with the names and descriptions that it learnt."""
+        with self._database.read() as session:
+            pinned = model_versions.get(session, model_id=model_id).labels
+            texts = labels.pinned_texts(session, pinned)
+        return [LabelRecord(entry["name"], texts[entry["label_id"]]) for entry in pinned]
+
     def read(self, path: Path) -> list[LabelRecord]:
         """Return the labels of a file. Raises LabelError, or AppError for a file that is too large."""
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
@@ -79,14 +90,14 @@ class ExchangeService:
         return compare(self.records(project_id), incoming)
 
     def take(
-        self, project_id: int, incoming: Sequence[LabelRecord], chosen: Collection[str], author: str
+        self, project_id: int, shown: Sequence[Difference], chosen: Collection[str], author: str
     ) -> tuple[int, int, int]:
         """Take the chosen labels, in one step that can be undone.
 
         Args:
             project_id: the project that they go to.
-            incoming: as `read` or `records` returned them.
-            chosen: names of differences to take; a chosen label that `incoming` lacks is retired.
+            shown: what `compare` returned when the choice was made.
+            chosen: names of differences to take; a chosen label that is "missing" is retired.
             author: who decided.
 
         Returns:
@@ -94,14 +105,20 @@ class ExchangeService:
 
         Raises:
             AppError: nothing is chosen, a text or attribute cannot be taken, or two labels would share one.
+            StaleWrite: a chosen label is not any more as it was compared.
         """
         wanted = {name_key(name) for name in chosen}
         with self._database.write() as session:
             project = projects.get(session, project_id=project_id, lock=True)
-            differences = compare(_records(session, project_id), incoming)
-            taken = [one for one in differences if name_key(one.name) in wanted and one.kind != "unchanged"]
+            taken = [one for one in shown if name_key(one.name) in wanted and one.kind != "unchanged"]
             if not taken:
                 raise AppError("Nothing is chosen that would change the labels. Choose at least one line.")
+            now = compare(_records(session, project_id), [one.after for one in shown if one.after is not None])
+            if changed := [repr(one.name) for one in taken if one not in now]:
+                raise StaleWrite(
+                    f"{', '.join(changed)} changed since the comparison was made. Nothing was written. Compare again, "
+                    "and choose from what differs now."
+                )
             known = labels.by_name(session, project_id=project_id, include_retired=True)
             touched = [known[key].id for one in taken if (key := name_key(one.name)) in known]
             with recorded(
@@ -125,7 +142,8 @@ def _take(session: Session, project_id: int, known: LabelRow | None, one: Differ
     if one.after.description:
         what = f"The description of {name!r}"
         text = checked_line(one.after.description, what=what, limit=MAX_DESCRIPTION_CHARACTERS)
-        reword(session, label_id=label.id, text=text, author=author, source="imported")
+        origin = _origin(one.after)
+        reword(session, label_id=label.id, text=text, author=author, source="imported", origin=origin)
     checked = checked_attributes(_attributes(one.after, label))
     label.group, label.colour, label.digit, label.guideline = (
         checked.group,
@@ -135,6 +153,18 @@ def _take(session: Session, project_id: int, known: LabelRow | None, one: Differ
     )
     label.examples_positive, label.examples_tricky = list(checked.examples_positive), list(checked.examples_tricky)
     return None if known else label.id
+
+
+def _origin(record: LabelRecord) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the source and provenance that came with a description, if they say anything."""
+    if not record.provenance or not record.source:
+        return None
+    what = f"The origin of the description of {record.name!r}"
+    said = {
+        key: checked_line(value, what=what, limit=MAX_DESCRIPTION_CHARACTERS) if isinstance(value, str) else value
+        for key, value in record.provenance.items()
+    }
+    return checked_line(record.source, what=what, limit=MAX_SOURCE_CHARACTERS), said
 
 
 def _take_parents(session: Session, project_id: int, taken: Sequence[Difference]) -> None:
@@ -158,6 +188,7 @@ def _records(session: Session, project_id: int) -> list[LabelRecord]:
 
 
 def _record(label: LabelRow, version: DescriptionVersion | None, parent: LabelRow | None) -> LabelRecord:
+    provenance = shareable(version.provenance) if version else {}
     return LabelRecord(
         name=label.name,
         description=version.text if version else "",
@@ -168,6 +199,8 @@ def _record(label: LabelRow, version: DescriptionVersion | None, parent: LabelRo
         guideline=label.guideline,
         examples_positive=tuple(label.examples_positive),
         examples_tricky=tuple(label.examples_tricky),
+        source=version.source if version and provenance else None,
+        provenance=provenance or None,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.errors import AppError
 from app.services.background import ProjectThreads
-from app.services.classification import stored_sentences
+from app.services.classification import pinned_label_set, stored_sentences
 from app.services.measuring import Measure, Measuring
 from app.services.vectors import Vectors
 from lagamc.descriptions.impact import Evidence
@@ -48,12 +48,16 @@ class PreparationView:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """N documents by id with their embeddings (N, D), and the sentences written about them."""
+    """N documents by id with their embeddings (N, D), and the sentences written about them.
+
+    `unwritten` are (row of a document, label id) that the model gives by probability alone.
+    """
 
     document_ids: tuple[int, ...]
     documents: np.ndarray
     sentences: tuple[str, ...]  # distinct ones
     evidence: Evidence
+    unwritten: tuple[tuple[int, int], ...]
 
 
 class Preparation:
@@ -134,11 +138,13 @@ class Preparation:
             texts = evidence.texts(session, ids=ids)
         self._update(project_id, total=len(ids) * (2 if measure.model_id else 1))
         said: Sequence[tuple[int, str]] = ()
+        unwritten: Sequence[tuple[int, int]] = ()
         if measure.model_id is not None:
             if not self._predict(project_id, measure, len(ids)):
                 return
             with self._database.read() as session:
-                said = evidence.sentences(session, project_id=project_id, model_version_id=measure.model_id)
+                asked = {"project_id": project_id, "model_version_id": measure.model_id}
+                said, unwritten = evidence.sentences(session, **asked), evidence.unwritten(session, **asked)
         sentences = tuple(dict.fromkeys(text for _, text in said))
         rows = self._embedded(project_id, measure, [texts[key][1] for key in ids], counted=True)
         sentence_rows = self._embedded(project_id, measure, sentences, counted=False)
@@ -149,7 +155,8 @@ class Preparation:
         kept = [(places[key], numbers[text]) for key, text in said if key in places]
         pairs = np.array(kept, dtype=np.intp).reshape(-1, 2)
         found = Evidence(sentence_rows, pairs[:, 0], pairs[:, 1], len(ids))
-        self._stored[project_id] = measure.key, Stored(tuple(ids), rows, sentences, found)
+        given = tuple((places[key], label_id) for key, label_id in unwritten if key in places)
+        self._stored[project_id] = measure.key, Stored(tuple(ids), rows, sentences, found, given)
         self._update(project_id, status="ready")
 
     def _predict(self, project_id: int, measure: Measure, total: int) -> bool:
@@ -169,11 +176,13 @@ class Preparation:
                 return True
             answer = self._answering.answer(source, [document.text for document in chunk], None)
             with self._database.write() as session:
+                label_set_id = pinned_label_set(session, project_id, source)
                 for document, result in zip(chunk, answer.results, strict=True):
                     predictions.add(
                         session,
                         document_id=document.id,
                         model_version_id=model_id,
+                        label_set_id=label_set_id,
                         threshold=result.threshold,
                         sentences=stored_sentences(result, answer.label_ids),
                     )

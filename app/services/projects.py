@@ -84,10 +84,11 @@ class ProjectService:
         with self._database.write() as session:
             return projects.add(session, name=checked_line(name, what="The name of a project"), task=task.strip()).id
 
-    def rename(self, project_id: int, name: str) -> None:
-        """Give a project another name. Raises AppError or NameTaken."""
+    def change(self, project_id: int, name: str, task: str) -> None:
+        """Give a project another name, and say anew what is classified. Raises AppError or NameTaken."""
         with self._database.write() as session:
             projects.rename(session, project_id=project_id, name=checked_line(name, what="The name of a project"))
+            projects.set_task(session, project_id=project_id, task=task.strip())
 
     def retire(self, project_id: int) -> None:
         """Put a project away; nothing in it is lost."""

@@ -16,7 +16,7 @@ from storage import labels
 from storage.engine import Database
 
 if TYPE_CHECKING:
-    from app.services.what_if import WhatIfService
+    from app.services.what_if import Confused, WhatIfService
 
 __all__ = ["BUDGET", "CollisionRow", "CollisionView", "LintView", "StudioService"]
 
@@ -48,7 +48,7 @@ class CollisionRow:
     rival_id: int
     rival: str
     cosine: float
-    confused: tuple[str, ...] | None
+    confused: Confused | None
 
 
 @dataclass(frozen=True, slots=True)

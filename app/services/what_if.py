@@ -17,10 +17,11 @@ from storage import evidence, labels
 from storage.engine import Database
 from storage.models import Split
 
-__all__ = ["AffectedRow", "ChangeRow", "WhatIfService", "WhatIfView"]
+__all__ = ["AffectedRow", "ChangeRow", "Confused", "WhatIfService", "WhatIfView"]
 
 NEAREST = 10
 EXCERPT = 240  # characters of a document that are shown
+CONFUSED, CONFUSED_EXCERPT = 3, 80  # documents quoted of a pair of labels, and how much of each
 NEW = 0  # stands for the id of a label that is not there yet
 
 
@@ -29,8 +30,8 @@ class ChangeRow:
     """Figures of one label on dev, before and after, and documents that gain or lose it."""
 
     label: str
-    before: Figures
-    after: Figures
+    before: Figures | None
+    after: Figures | None
     gained: int
     lost: int
 
@@ -52,8 +53,9 @@ class AffectedRow:
 class WhatIfView:
     """The effect of one edit on all documents but the test ones.
 
-    Without a trained model there is nothing to match again, and only `nearest` is filled. F1 is on dev,
-    (before, after), None without annotated dev documents.
+    Only `nearest` is filled where there is nothing to match again: `trained` is false before the first training,
+    `added` true for a label that the model never learnt. F1 is on dev, (before, after), None without annotated
+    dev documents.
     """
 
     documents: int
@@ -66,7 +68,16 @@ class WhatIfView:
     nearest: tuple[AffectedRow, ...]
     model_name: str
     trained: bool
+    added: bool
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """How many documents carry one label and are matched to another, and (external id, excerpt) of the first."""
+
+    total: int
+    first: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +133,14 @@ class WhatIfService:
             raise AppError("The documents are not prepared for a trial yet. Press 'Prepare', once a model.")
         edited = self._measuring.embed(measure, [text])[0]
         known = self._labels(project_id, label_id)
+        added = measure.source is not None and label_id in {item.id for item in measure.source.added}
         impact = None
-        if measure.model_id is not None:
+        if measure.model_id is not None and not added:
             impact = self._impact(project_id, stored, known, label_id or NEW, measure=measure, edited=edited)
-        return self._view(stored, known, impact, edited=edited, measure=measure, started=started)
+        return self._view(stored, known, impact, edited=edited, measure=measure, added=added, started=started)
 
-    def confused(self, project_id: int, pairs: Sequence[tuple[int, int]]) -> list[tuple[str, ...]] | None:
-        """For each (label id, rival id), the documents that carry the one and are matched to the other, by name.
+    def confused(self, project_id: int, pairs: Sequence[tuple[int, int]]) -> list[Confused] | None:
+        """For each (label id, rival id), the documents that carry the one and are matched to the other.
 
         None where no trained model's sentences are stored.
         """
@@ -138,15 +150,20 @@ class WhatIfService:
             return None
         known = self._labels(project_id, None)
         rows = self._measuring.embed(measure, known.texts[:-1])
-        held = matched_labels(stored.evidence, rows, threshold=measure.threshold)
+        given = self._given(stored, known.ids[:-1])
+        held = matched_labels(stored.evidence, rows, threshold=measure.threshold, given=given)
         with self._database.read() as session:
             carried = evidence.carried(session, project_id=project_id, splits=LOOKED_AT)
             annotated = [(place, key) for place, key in enumerate(stored.document_ids) if key in carried]
             truth = [carried[key] for _, key in annotated]
             matched = [{known.ids[column] for column in held[place]} for place, _ in annotated]
             found = [confusions(truth, matched, label, rival) for label, rival in pairs]
-            shown = evidence.texts(session, ids=sorted({annotated[row][1] for rows in found for row in rows}))
-        return [tuple(shown[annotated[row][1]][0] for row in rows) for rows in found]
+            first = [[annotated[row][1] for row in rows[:CONFUSED]] for rows in found]
+            texts = evidence.texts(session, ids=sorted({key for keys in first for key in keys}))
+        return [
+            Confused(len(rows), tuple(_quoted(*texts[key], CONFUSED_EXCERPT) for key in keys))
+            for rows, keys in zip(found, first, strict=True)
+        ]
 
     def _labels(self, project_id: int, label_id: int | None) -> _Labels:
         with self._database.read() as session:
@@ -161,6 +178,17 @@ class WhatIfService:
         if label_id is not None and label_id not in ids:
             raise AppError("That label is not in use in the open project. Restore it, or reload the page.")
         return _Labels(ids, names, texts)
+
+    def _given(self, stored: Stored, label_ids: Sequence[int]) -> np.ndarray:
+        """(N, L), true where the model gives a document a label for which it wrote nothing."""
+        columns = {key: column for column, key in enumerate(label_ids)}
+        with self._database.read() as session:
+            now = labels.standing(session, label_ids={key for _, key in stored.unwritten})
+        given = np.zeros((len(stored.document_ids), len(label_ids)), dtype=np.bool_)
+        for place, key in stored.unwritten:
+            if (column := columns.get(now[key].id)) is not None:
+                given[place, column] = True
+        return given
 
     def _impact(
         self, project_id: int, stored: Stored, known: _Labels, label_id: int, *, measure: Measure, edited: np.ndarray
@@ -182,6 +210,7 @@ class WhatIfService:
             threshold=measure.threshold,
             truth=truth.reshape(len(dev), len(known.ids)),
             dev=np.array([places[key] for key in dev], dtype=np.intp),
+            given=self._given(stored, known.ids),
         )
 
     def _view(
@@ -192,6 +221,7 @@ class WhatIfService:
         *,
         edited: np.ndarray,
         measure: Measure,
+        added: bool,
         started: float,
     ) -> WhatIfView:
         cosines = np.clip(stored.documents @ edited, -1.0, 1.0) if len(stored.documents) else np.zeros(0)
@@ -202,8 +232,7 @@ class WhatIfService:
             texts = evidence.texts(session, ids=wanted)
 
         def shown(place: int) -> tuple[str, str]:
-            external_id, text = texts[stored.document_ids[place]]
-            return external_id, text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
+            return _quoted(*texts[stored.document_ids[place]], EXCERPT)
 
         def named(columns: Sequence[int]) -> tuple[str, ...]:
             return tuple(known.names[column] for column in columns)
@@ -231,6 +260,11 @@ class WhatIfService:
             ),
             nearest=tuple(AffectedRow(*shown(place), "", None, float(cosines[place]), (), ()) for place in near),
             model_name=measure.model_name,
-            trained=impact is not None,
+            trained=measure.model_id is not None,
+            added=added,
             seconds=time.perf_counter() - started,
         )
+
+
+def _quoted(external_id: str, text: str, limit: int) -> tuple[str, str]:
+    return external_id, text if len(text) <= limit else f"{text[:limit].rstrip()}…"

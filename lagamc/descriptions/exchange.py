@@ -8,13 +8,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from lagamc.errors import LabelError
 
-__all__ = ["Difference", "LabelRecord", "compare", "read_labels", "write_csv", "write_json", "write_mapping"]
+__all__ = [
+    "Difference",
+    "LabelRecord",
+    "compare",
+    "read_labels",
+    "shareable",
+    "write_csv",
+    "write_json",
+    "write_mapping",
+]
 
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 MAX_FIELD_CHARACTERS = 1_000_000
@@ -24,7 +34,8 @@ MAX_FIELD_CHARACTERS = 1_000_000
 class LabelRecord:
     """One label of a file; what the file does not speak of is None, and stays as it is when it is taken.
 
-    `parent` is the name of the label that it stands under, blank for none.
+    `parent` is the name of the label that it stands under, blank for none. `source` and `provenance` say what the
+    description was made from; only JSON carries them, and alone they are no difference.
     """
 
     name: str
@@ -36,10 +47,28 @@ class LabelRecord:
     guideline: str | None = None
     examples_positive: tuple[str, ...] | None = None
     examples_tricky: tuple[str, ...] | None = None
+    source: str | None = None
+    provenance: Mapping[str, Any] | None = None
 
 
-FIELDS = tuple(field.name for field in fields(LabelRecord))
+ORIGIN = ("source", "provenance")
+ALL_FIELDS = tuple(one.name for one in fields(LabelRecord))
+FIELDS = tuple(name for name in ALL_FIELDS if name not in ORIGIN)
 LISTS = ("examples_positive", "examples_tricky")
+# What a provenance may say outside its project; prompts, answers and sentences stay, for they quote documents.
+SHAREABLE: dict[str, type | tuple[type, ...]] = {
+    "title": str,
+    "url": str,
+    "revision": int,
+    "language": str,
+    "licence": str,
+    "answered_by": str,
+    "temperature": (int, float),
+    "tokens_in": int,
+    "tokens_out": int,
+    "kind": str,
+    "documents": int,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +80,11 @@ class Difference:
     before: LabelRecord | None
     after: LabelRecord | None
     fields: tuple[str, ...] = ()
+
+
+def shareable(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a provenance may leave its project: the article or the model, and no text of a document."""
+    return {key: provenance[key] for key, kind in SHAREABLE.items() if _said(provenance.get(key), kind)}
 
 
 def write_mapping(records: Iterable[LabelRecord]) -> str:
@@ -116,6 +150,10 @@ def compare(present: Sequence[LabelRecord], incoming: Sequence[LabelRecord]) -> 
     return found + [Difference("missing", record.name, record, None) for record in known.values()]
 
 
+def _said(value: Any, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and (math.isfinite(value) if isinstance(value, float) else value != "")
+
+
 def _key(name: str) -> str:
     return " ".join(name.split()).casefold()
 
@@ -125,8 +163,8 @@ def _json(content: Any) -> str:
 
 
 def _known(record: LabelRecord) -> dict[str, Any]:
-    values = {field: getattr(record, field) for field in FIELDS}
-    return {field: value for field, value in values.items() if value is not None}
+    values = {name: getattr(record, name) for name in ALL_FIELDS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _cell(value: Any) -> str:
@@ -194,8 +232,8 @@ def _from_json(text: str, name: str) -> list[LabelRecord]:
 
 def _record(values: Mapping[str, Any], where: str) -> LabelRecord:
     """Return a record with texts as they are; a blank digit is none, a cell of examples one a line."""
-    if unknown := [str(key) for key in values if key not in FIELDS]:
-        raise LabelError(f"{where} has {unknown[0]!r}, which means nothing here. Known are {', '.join(FIELDS)}.")
+    if unknown := [str(key) for key in values if key not in ALL_FIELDS]:
+        raise LabelError(f"{where} has {unknown[0]!r}, which means nothing here. Known are {', '.join(ALL_FIELDS)}.")
     taken: dict[str, Any] = {}
     for field, value in values.items():
         if field in LISTS:
@@ -203,6 +241,10 @@ def _record(values: Mapping[str, Any], where: str) -> LabelRecord:
             if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
                 raise LabelError(f"{where} has {field} that are no list of texts.")
             taken[field] = tuple(" ".join(line.split()) for line in lines if line.strip())
+        elif field == "provenance" and value is not None:
+            if not isinstance(value, dict) or shareable(value) != value:
+                raise LabelError(f"{where} has a provenance that means nothing here. Known are {', '.join(SHAREABLE)}.")
+            taken[field] = value
         elif value is not None and not isinstance(value, str):
             raise LabelError(f"{where} has a {field} that is no text but {value!r}. Put it in quotation marks.")
         else:

@@ -43,16 +43,16 @@ class Figures:
     support: int
 
 
-NO_FIGURES = Figures(0.0, 0.0, 0.0, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class LabelChange:
-    """A label whose figures on dev, or whose documents, change."""
+    """A label whose figures on dev, or whose documents, change.
+
+    Figures are None without dev documents, and before the edit where the label had no description.
+    """
 
     label: int
-    before: Figures
-    after: Figures
+    before: Figures | None
+    after: Figures | None
     gained: int
     lost: int
 
@@ -90,9 +90,13 @@ def what_if(
     threshold: float,
     truth: NDArray[np.bool_],
     dev: NDArray[np.intp],
+    given: NDArray[np.bool_] | None = None,
     shown: int = 10,
 ) -> Impact:
     """Match every sentence against the descriptions as they are and with one of them edited.
+
+    A label without a description before the edit is left out of the macro-F1 before, and after it where no dev
+    document carries it.
 
     Args:
         evidence: the stored sentences.
@@ -102,34 +106,39 @@ def what_if(
         threshold: cosine below which a sentence is assigned to nothing.
         truth: (len(dev), L), true where a dev document carries the label.
         dev: rows of the dev documents.
+        given: (N, L), labels that documents have without a sentence, before and after.
         shown: how many affected documents to return.
     """
     own_before, rest, rest_cosine = _cosines(evidence.embeddings, descriptions, label)
     own_after = np.zeros(0, dtype=np.float32)
     if len(evidence.embeddings):  # a model may have written nothing at all
         own_after = np.clip(normalised(evidence.embeddings) @ normalised(edited[np.newaxis])[0], -1.0, 1.0)
-    size = len(descriptions)
+    if given is None:
+        given = np.zeros((evidence.size, len(descriptions)), dtype=np.bool_)
     held_before, held_after = (
-        _held(evidence, _assigned(own, rest, rest_cosine, label, threshold), size) for own in (own_before, own_after)
+        _held(evidence, _assigned(own, rest, rest_cosine, label, threshold), given) for own in (own_before, own_after)
     )
     gained = np.flatnonzero(held_after[:, label] & ~held_before[:, label])
     lost = np.flatnonzero(held_before[:, label] & ~held_after[:, label])
     changed = np.flatnonzero((held_before != held_after).any(axis=1))
+    new = None if np.any(descriptions[label]) else label
     figures = _figures(truth, held_before[dev], held_after[dev])
     return Impact(
         gained=tuple(map(int, gained)),
         lost=tuple(map(int, lost)),
-        changes=_changes(held_before, held_after, figures, label),
+        changes=_changes(held_before, held_after, figures, label, new),
         micro_f1=figures and (figures[0].micro_f1, figures[1].micro_f1),
-        macro_f1=figures and (figures[0].macro_f1, figures[1].macro_f1),
+        macro_f1=figures and _macro(figures, new),
         affected=_affected(evidence, changed, (held_before, held_after), (own_before, own_after), shown),
     )
 
 
-def matched_labels(evidence: Evidence, descriptions: NDArray[np.floating], *, threshold: float) -> list[set[int]]:
-    """The labels of each document, as its sentences are matched to (L, D) descriptions."""
+def matched_labels(
+    evidence: Evidence, descriptions: NDArray[np.floating], *, threshold: float, given: NDArray[np.bool_]
+) -> list[set[int]]:
+    """The labels of each document: as its sentences are matched to (L, D) descriptions, and those `given` (N, L)."""
     own, rest, rest_cosine = _cosines(evidence.embeddings, descriptions, 0)
-    held = _held(evidence, _assigned(own, rest, rest_cosine, 0, threshold), len(descriptions))
+    held = _held(evidence, _assigned(own, rest, rest_cosine, 0, threshold), given)
     return [set(map(int, np.flatnonzero(row))) for row in held]
 
 
@@ -165,8 +174,8 @@ def _assigned(
     return np.where(np.maximum(own, rest_cosine) >= threshold, np.where(wins, label, rest), -1)
 
 
-def _held(evidence: Evidence, assigned: NDArray[np.intp], size: int) -> NDArray[np.bool_]:
-    held = np.zeros((evidence.size, size), dtype=np.bool_)
+def _held(evidence: Evidence, assigned: NDArray[np.intp], given: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    held = given.copy()
     labels = assigned[evidence.sentences]
     kept = labels >= 0
     held[evidence.documents[kept], labels[kept]] = True
@@ -182,8 +191,21 @@ def _figures(
     return multilabel_metrics(truth, before, names), multilabel_metrics(truth, after, names)
 
 
+def _macro(figures: tuple[Metrics, Metrics], new: int | None) -> tuple[float, float]:
+    """Means over the labels that there are: not over a new one before, nor after where no dev document carries it."""
+    before, after = figures
+    if new is None or len(before.labels) == 1:
+        return before.macro_f1, after.macro_f1
+    rest = [[row.f1 for place, row in enumerate(metrics.labels) if place != new] for metrics in figures]
+    return float(np.mean(rest[0])), after.macro_f1 if after.labels[new].support else float(np.mean(rest[1]))
+
+
 def _changes(
-    before: NDArray[np.bool_], after: NDArray[np.bool_], figures: tuple[Metrics, Metrics] | None, edited: int
+    before: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    figures: tuple[Metrics, Metrics] | None,
+    edited: int,
+    new: int | None,
 ) -> tuple[LabelChange, ...]:
     """The edited label, then every other one that gains or loses documents."""
     gained, lost = (after & ~before).sum(axis=0), (before & ~after).sum(axis=0)
@@ -191,8 +213,8 @@ def _changes(
     return tuple(
         LabelChange(
             label=label,
-            before=_of_label(figures[0].labels[label]) if figures else NO_FIGURES,
-            after=_of_label(figures[1].labels[label]) if figures else NO_FIGURES,
+            before=_of_label(figures[0].labels[label]) if figures and label != new else None,
+            after=_of_label(figures[1].labels[label]) if figures else None,
             gained=int(gained[label]),
             lost=int(lost[label]),
         )

@@ -11,7 +11,16 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import corrections, label_batch, label_collisions, label_refine, label_versions, label_what_if
+from app.screens import (
+    corrections,
+    label_batch,
+    label_collisions,
+    label_exchange,
+    label_refine,
+    label_versions,
+    label_what_if,
+    runs,
+)
 from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
@@ -22,8 +31,11 @@ from app.services.drafts import ExampleView
 from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
+from app.services.what_if import ChangeRow, Confused, WhatIfView
 from lagamc.decision import DecisionRule
 from lagamc.descriptions.chat import ChatSettings
+from lagamc.descriptions.exchange import LabelRecord, compare
+from lagamc.descriptions.impact import Figures
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
 
@@ -95,14 +107,17 @@ def panel():
         with gr.Blocks() as page:
             bar, unit = project_bar(), gr.Textbox()
             editor = SimpleNamespace(label_id=gr.State(None), description=gr.Textbox())
-            arguments = (
-                [editor] if build is label_what_if.build else [ChatConnection([], unit, OWN), [unit, unit], gr.State(0)]
-            )
-            build(SimpleNamespace(**services), bar, *arguments)
-        [opened] = [fn for fn in page.fns.values() if (bar.project._id, "change") in fn.targets]
+            arguments = {
+                label_what_if.build: [editor],
+                label_batch.build: [ChatConnection([], unit, OWN), [unit, unit], gr.State(0)],
+                label_exchange.build: [gr.State(0)],
+                runs.build: [],
+            }
+            build(SimpleNamespace(**services), bar, *arguments[build])
+        *_, opened = (fn for fn in page.fns.values() if (bar.project._id, "change") in fn.targets)
 
         def open_project(project_id):
-            told = opened.fn(project_id)
+            told = opened.fn(*[project_id][: len(opened.inputs)])
             return {
                 part.elem_id or type(part).__name__: value for part, value in zip(opened.outputs, told, strict=True)
             }
@@ -231,6 +246,66 @@ def test_a_preparation_that_runs_is_found_again(panel):
         assert (told["what-if-status"], told["Button"].visible, told["Timer"].active) == ("", False, False)
 
 
+def test_a_comparison_ends_with_its_project(panel):
+    """Nothing of it can be taken into the project that is opened next."""
+    told = panel(label_exchange.build)(2)
+    assert (told["State"], told["labels-comparison"], told["labels-file"]) == (None, "", None)
+    assert (told["labels-chosen"].value, told["labels-chosen"].visible) == ([], False)
+    assert (told["labels-take"].visible, told["labels-exported"].visible) == (False, False)
+
+
+def test_a_comparison_shows_every_attribute_before_and_after():
+    """Escaped, and nothing of an attribute that stays."""
+    before = LabelRecord("noise", "Loud.", group="Streets", digit="1", examples_positive=("a", "b"))
+    after = LabelRecord("noise", "Loud.", group="<i>Air</i>", digit="", examples_positive=("a",))
+    new = LabelRecord("dogs", "They bark.", colour="#1d6b57", guideline="")
+    told = label_exchange._comparison(compare([before], [after, new]))
+    assert "<b>group</b> Streets → &lt;i&gt;Air&lt;/i&gt;<br><b>digit</b> 1 → —" in told
+    assert "<b>examples positive</b> a | b → a<" in told
+    assert "<td><b>colour</b> — → #1d6b57</td>" in told
+    assert "<b>description</b>" not in told
+
+
+def test_the_label_set_of_the_active_version_is_shown_as_it_was_learnt(panel):
+    """When a project is opened; without a version there is none."""
+    figures = dict.fromkeys(("dev_micro_f1", "dev_macro_f1", "test_micro_f1", "test_macro_f1"))
+    known = {"documents": 9, "corrections": 0, "stale": [], **figures}
+    versions = [SimpleNamespace(id=key, name=f"v{key}", active=key == 2, **known) for key in (3, 2)]
+    opened = panel(
+        runs.build,
+        training=SimpleNamespace(list=lambda _: []),
+        models=SimpleNamespace(list=lambda project_id: versions if project_id == 1 else []),
+        projects=SimpleNamespace(get=lambda _: SimpleNamespace(active_model="v2")),
+        exchange=SimpleNamespace(learnt=lambda model_id: [LabelRecord("noise", f"Loud <b>things</b> {model_id}.")]),
+    )
+    told = opened(1)["model-labels"]
+    assert "as v2 learnt it" in told
+    assert "Loud &lt;b&gt;things&lt;/b&gt; 2." in told
+    assert "No version yet" in opened(2)["model-labels"]
+
+
+def what_if_view(**known):
+    """The effect of an edit on 4 documents."""
+    facts = {"documents": 4, "gained": 1, "lost": 0, "micro_f1": None, "macro_f1": None, "affected": (), "nearest": ()}
+    more = {"changes": (), "model_name": "v1", "trained": True, "added": False, "seconds": 0.1}
+    return WhatIfView(**(facts | more | known))
+
+
+def test_figures_that_cannot_be_had_are_no_zeros():
+    """Without dev documents, or before a label was there, a dash stands for them."""
+    told = label_what_if._result(what_if_view(changes=(ChangeRow("noise", None, None, 1, 0),)), new=False)
+    assert "0.000" not in told
+    new = ChangeRow("dogs", None, Figures(0.5, 0.25, 0.333, 4), 1, 0)
+    assert "— → 0.333" in label_what_if._result(what_if_view(changes=(new,)), new=True)
+
+
+def test_of_a_label_added_since_training_only_nearness_is_told():
+    """And the panel says why."""
+    told = label_what_if._result(what_if_view(added=True), new=False)
+    assert "was added since v1 was trained" in told
+    assert "gain the label" not in told
+
+
 def test_a_deleted_row_of_a_split_is_named():
     """Rows that were sorted come back in the order of the proposal; without one of them there is no split."""
     rows = tuple(SplitRow(number, number, f"d{number}", "text", (0,), None) for number in (1, 2))
@@ -241,8 +316,8 @@ def test_a_deleted_row_of_a_split_is_named():
         in_order(found, [first, ["", "", "", ""]])
 
 
-def test_the_map_of_many_labels_has_pages():
-    """Each label stands in one of them, next to its nearest rival."""
+def test_the_map_and_the_table_of_many_labels_have_pages():
+    """Each label stands in one of them, next to its nearest rival, and has its row there."""
     names = [f"label {number}" for number in range(100)]
     rows = tuple(CollisionRow(n, names[n], n ^ 1, names[n ^ 1], 1 - n / 100, None) for n in range(100))
     view = CollisionView(tuple(names), np.eye(100), rows, 0.4, "v1")
@@ -250,8 +325,18 @@ def test_the_map_of_many_labels_has_pages():
     assert "Labels 41 to 80 of 100, nearest first." in pages[1]
     for number, name in enumerate(names):
         assert [f">{number % 40 + 1} {name}<" in page for page in pages] == [number // 40 == page for page in range(3)]
+        rows_of = [f'data-key="{number}"' in label_collisions._table(view, first) for first in (0, 40, 80)]
+        assert rows_of == [number // 40 == page for page in range(3)]
     few = CollisionView(tuple(names[:2]), np.eye(2), rows[:2], 0.4, "v1")
     assert "Labels" not in label_collisions._map(few, 0)
+
+
+def test_confused_documents_are_quoted_as_text():
+    """A few of them, escaped, and the number of the others."""
+    found = Confused(4, (("d1", "<script>{x}</script>"), ("d2", "a lamp")))
+    row = CollisionRow(1, "noise", 2, "bins", 0.9, found)
+    told = label_collisions._table(CollisionView(("noise", "bins"), np.eye(2), (row,), 0.4, "v1"), 0)
+    assert "<td>4<br><b>d1</b> &lt;script&gt;{x}&lt;/script&gt;<br><b>d2</b> a lamp<br>and 2 more</td>" in told
 
 
 def test_a_label_that_was_added_after_training_is_marked():

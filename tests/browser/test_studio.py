@@ -103,12 +103,13 @@ def inner(page: Page, name: str) -> None:
 
 
 def shot(page: Page, folder: Path, name: str) -> None:
-    """The page as it looks now, wide and narrow, light and dark."""
+    """The page as it looks now, wide and narrow, light and dark; nothing is wider than the screen."""
     for scheme in ("light", "dark"):
         page.evaluate(f"document.body.classList.toggle('dark', {str(scheme == 'dark').lower()})")
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 1000})
             page.wait_for_timeout(150)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, scheme, width)
             page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
     page.evaluate("document.body.classList.remove('dark')")
     page.set_viewport_size({"width": 1280, "height": 1000})

@@ -31,8 +31,9 @@ def model_id(database, project_id):
 def say(database, model_id):
     """Store what the model said about a document."""
 
-    def store(document_id, *texts):
-        sentences = [PredictedSentence(text=text, cosine=0.9) for text in texts]
+    def store(document_id, *texts, unwritten=()):
+        sentences = [PredictedSentence(text=text, cosine=0.9, log_probability=-0.1) for text in texts]
+        sentences += [PredictedSentence(text="", label_id=key, cosine=0.9) for key in unwritten]
         with database.write() as session:
             predictions.add(
                 session, document_id=document_id, model_version_id=model_id, threshold=0.4, sentences=sentences
@@ -51,6 +52,19 @@ def test_the_newest_prediction_of_each_document_counts(database, project_id, mod
     with database.read() as session:
         said = evidence.sentences(session, project_id=project_id, model_version_id=model_id)
     assert [tuple(row) for row in said] == [(first, "one"), (first, "two"), (second, "new")]
+
+
+def test_descriptions_nobody_wrote_are_no_sentences(database, project_id, *, model_id, add_documents, add_labels, say):
+    """Their labels are told apart from what was written, of the newest prediction alone."""
+    noise, bins = add_labels("noise", "bins")
+    first, second = add_documents(Split.TRAIN, Split.DEV)
+    say(first, "one", unwritten=[bins, noise])
+    say(second, unwritten=[noise])
+    say(second, "two")
+    asked = {"project_id": project_id, "model_version_id": model_id}
+    with database.read() as session:
+        assert [tuple(row) for row in evidence.sentences(session, **asked)] == [(first, "one"), (second, "two")]
+        assert evidence.unwritten(session, **asked) == [(first, bins), (first, noise)]
 
 
 def test_documents_about_which_nothing_was_said_are_found(database, project_id, model_id, add_documents, say):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from small_collection import DESCRIPTIONS, Collection
+from chat_server import until
+from small_collection import DESCRIPTIONS, MAPPING, Collection
+from sqlmodel import select
 
+from app.container import build
 from app.services.reviews import ReviewService
 from lagamc.loaded import megabytes
 from lagamc.zero_shot import ZeroShotScore
-from storage import documents
+from storage import documents, labels, model_versions, predictions
+from storage.models import PinnedLabelSet, Prediction
 
 
 def test_a_label_added_after_training_is_given_by_its_description(trained):
@@ -28,6 +32,12 @@ def test_a_label_added_after_training_is_given_by_its_description(trained):
         assert "dogs" in view.labels
         assert view.added == ("dogs",)
         assert [row.label for row in view.rows if row.zero_shot] == ["dogs"]
+        with fresh.database.read() as session:
+            version = labels.current_version(session, label_id=added)
+            stored = predictions.get(session, prediction_id=view.prediction_id)
+            pinned = session.get_one(PinnedLabelSet, stored.label_set_id).labels
+            [learnt] = model_versions.listed(session, project_id=trained.project_id)
+        assert pinned == [*learnt.labels, {"label_id": added, "name": "dogs", "description_version_id": version.id}]
         item = reviews.item(document.id)
         assert item.prediction.id == view.prediction_id > before.id
         assert [row.label for row in item.prediction.rows if row.zero_shot] == ["dogs"]
@@ -35,6 +45,36 @@ def test_a_label_added_after_training_is_given_by_its_description(trained):
     finally:
         fresh.lifecycle.retire(added, "ann")
         fresh.close()
+
+
+def test_what_is_prepared_names_its_label_set(trained, tmp_path):
+    """That of the model version as long as no label came since."""
+    services, project_id = build(trained.settings), trained.project_id
+    model_id = services.models.active(project_id).id
+
+    def used():
+        services.what_if.prepare(project_id)
+        view = until(lambda: (now := services.what_if.preparation(project_id)).status != "running" and now)
+        assert view.status == "ready", view.error
+        with services.database.read() as session:
+            found = session.exec(select(Prediction).where(Prediction.model_version_id == model_id)).all()
+            return [(row.document_id, row.label_set_id) for row in found]
+
+    try:
+        before = set(used())
+        added = services.labels.add(project_id, "cats", "Cats purr or hide.", "ann")
+        path = tmp_path / "more.jsonl"
+        path.write_text('{"id": "late", "text": "a cat", "labels": [], "split": "unassigned"}\n')
+        services.imports.run(project_id, path, MAPPING, "ann")
+        [(_, label_set_id)] = set(used()) - before
+        with services.database.read() as session:
+            pinned = session.get_one(PinnedLabelSet, label_set_id).labels
+        assert {entry["name"] for entry in pinned[:-1]} == {*DESCRIPTIONS}
+        assert pinned[-1]["label_id"] == added
+        assert {row.name: row.description for row in services.exchange.learnt(model_id)} == DESCRIPTIONS
+        services.lifecycle.retire(added, "ann")
+    finally:
+        services.close()
 
 
 def test_a_name_that_a_model_learnt_for_another_label_is_free_again(trained):

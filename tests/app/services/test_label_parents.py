@@ -151,11 +151,15 @@ def test_a_parent_travels_by_its_name(put, parents, database, project_id, label_
     service = ExchangeService(database)
     records = service.records(project_id)
     other = ProjectService(database).create("other")
-    service.take(other, records, [record.name for record in records], "ben")
+    service.take(other, service.compare(other, records), [record.name for record in records], "ben")
     assert service.records(other) == records
-    service.take(project_id, [LabelRecord("noise", "It is loud.")], ["noise"], "ben")
+
+    def take(record):
+        service.take(project_id, service.compare(project_id, [record]), ["noise"], "ben")
+
+    take(LabelRecord("noise", "It is loud."))
     assert parents() == {"noise": "water"}
-    service.take(project_id, [LabelRecord("noise", parent="")], ["noise"], "ben")
+    take(LabelRecord("noise", parent=""))
     assert parents() == {}
 
 
@@ -168,5 +172,5 @@ def test_an_import_with_an_impossible_parent_changes_nothing(parents, database, 
         ([LabelRecord("noise", parent="Bins"), LabelRecord("bins", parent="noise")], "can stand under itself"),
     ):
         with pytest.raises(AppError, match=message):
-            service.take(project_id, records, [record.name for record in records], "ben")
+            service.take(project_id, service.compare(project_id, records), [record.name for record in records], "ben")
     assert service.records(project_id) == before

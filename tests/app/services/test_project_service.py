@@ -41,12 +41,13 @@ def test_retired_projects_are_out_of_sight_until_restored(service):
 
 
 def test_names_are_unique_whatever_their_case(service):
-    """A project can be renamed to its own name in another case, but not to another's."""
+    """A project can be renamed to its own name in another case, but not to another's; then nothing is written."""
     first, second = service.create("Letters"), service.create("Messages")
-    service.rename(first, "LETTERS")
-    assert service.get(first).name == "LETTERS"
+    service.change(first, "LETTERS", " Letters to a mayor.\n")
+    assert (service.get(first).name, service.get(first).task) == ("LETTERS", "Letters to a mayor.")
     with pytest.raises(NameTaken, match="called 'LETTERS'"):
-        service.rename(second, "letters")
+        service.change(second, "letters", "Other letters.")
+    assert service.get(second).task == ""
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_bad_names_are_refused(service, name, message):
 
 def test_a_missing_project_is_named(service):
     """Every use case on an unknown id raises NotFound."""
-    for use in (service.get, service.retire, service.restore, lambda key: service.rename(key, "x")):
+    for use in (service.get, service.retire, service.restore, lambda key: service.change(key, "x", "")):
         with pytest.raises(NotFound, match="no project 42"):
             use(42)
 
@@ -120,7 +121,7 @@ def test_a_start_with_the_demo_loads_it_once(small_demo):
     service.load_first_demo("ann")
     (view,) = service.list()
     assert view.documents["train"] == 1
-    service.rename(view.id, "Letters")
+    service.change(view.id, "Letters", "")
     service.load_first_demo("ann")
     assert [(one.id, one.name) for one in service.list()] == [(view.id, "Letters")]
     service.retire(view.id)

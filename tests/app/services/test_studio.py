@@ -183,7 +183,7 @@ def test_before_training_only_the_nearest_documents_are_told(untrained):
 
 @pytest.fixture
 def spoken(trained):
-    """Sentences of the model about all documents but one; two documents have one of their own."""
+    """Sentences of the model about all documents but one; two documents have one of their own, and noise unwritten."""
     own = "loud waste water again please"
     with trained.database.write() as session:
         options = {
@@ -194,12 +194,16 @@ def spoken(trained):
         for number, document in enumerate(evidence.unpredicted(session, **options, limit=17)):
             name = next(name for name, words in WORDS.items() if words in document.text)
             text = own if number < 2 else DESCRIPTIONS[name]
+            said = [PredictedSentence(text=text, cosine=0.9, log_probability=-0.1)]
+            if number < 2:
+                label_id = trained.label_ids["noise"]
+                said.append(PredictedSentence(text=DESCRIPTIONS["noise"], label_id=label_id, cosine=0.1))
             predictions.add(
                 session,
                 document_id=document.id,
                 model_version_id=options["model_version_id"],
                 threshold=0.4,
-                sentences=[PredictedSentence(text=text, cosine=0.9)],
+                sentences=said,
             )
     return own
 
@@ -222,8 +226,18 @@ def test_sentences_are_generated_once_and_matched_again(trained, spoken, monkeyp
     assert taken.gained >= 2
     assert {row.sentence for row in taken.affected[:2]} == {spoken}
     assert all("the new label" in row.labels_after for row in taken.affected)
+    assert all({"noise"} <= {*row.labels_before} & {*row.labels_after} for row in taken.affected[:2])
     assert len(taken.nearest) == 10
-    assert [row.confused for row in services.studio.collisions(project).rows] != [None] * 3
+    found = [row.confused for row in services.studio.collisions(project).rows]
+    assert all(one.total >= len(one.first) for one in found)
+    quoted = [text for one in found for _, text in one.first]
+    assert quoted
+    assert all(text.startswith(("train message", "dev message")) for text in quoted)
+
+    added = services.labels.add(project, "dogs", "Dogs bark.", "ann")
+    view = services.what_if.try_text(project, added, spoken)
+    assert (view.trained, view.added, view.changes, view.affected, len(view.nearest)) == (True, True, (), (), 10)
+    services.lifecycle.retire(added, "ann")
 
     again = build(trained.settings)
     try:

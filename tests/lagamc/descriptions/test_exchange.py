@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,10 @@ def test_every_form_reads_back_as_it_was_written(records):
     """CSV and JSON keep every attribute, formula marks and apostrophes included; a mapping keeps the texts."""
     assert read_labels(write_csv(records).encode(), name="labels.csv") == records
     assert read_labels(write_json(records).encode(), name="labels.json") == records
+    attributed = [replace(record, source="wikipedia", provenance={"title": "T", "revision": 7}) for record in records]
+    assert read_labels(write_json(attributed).encode(), name="labels.json") == attributed
+    assert read_labels(write_csv(attributed).encode(), name="labels.csv") == records
+    assert {one.kind for one in compare(records, attributed)} == {"unchanged"}
     mapping = [LabelRecord(record.name, record.description) for record in records]
     assert read_labels(write_mapping(records).encode(), name="labels.json") == mapping
 
@@ -75,6 +80,10 @@ def test_a_comparison_names_what_changes():
         ("a.json", b'{"Noise": 3}', "description of 'Noise' in a.json is no text"),
         ("a.json", b'{"labels": [{"name": "x", "weight": "1"}]}', "'weight', which means nothing"),
         ("a.json", b'{"labels": [{"description": "x"}]}', "Label 1 of a.json has no name"),
+        ("a.json", b'{"labels": [{"name": "x", "provenance": "Wikipedia"}]}', "a provenance that means nothing"),
+        ("a.json", b'{"labels": [{"name": "x", "provenance": {"prompt": "x"}}]}', "a provenance that means nothing"),
+        ("a.json", b'{"labels": [{"name": "x", "provenance": {"documents": "x"}}]}', "a provenance that means"),
+        ("a.json", b'{"labels": [{"name": "x", "provenance": {"temperature": 1e999}}]}', "a provenance that means"),
         ("a.json", b'{"Noise": "a", "noise ": "b"}', "are one label"),
         ("a.json", b"{}", "holds no label"),
         ("a.json", b"\xff\xfe", "no UTF-8 text"),

@@ -79,13 +79,45 @@ def test_a_new_label_only_takes():
     assert all(item.cosine_before == -1 for item in found.affected)
 
 
+def test_the_macro_f1_before_knows_no_label_that_is_new():
+    """It is the mean of the others; after the edit too, unless dev documents carry the new one."""
+    evidence, descriptions, edited, truth = random_case(5)
+    descriptions[3] = 0
+    dev = np.arange(evidence.size)
+    after_descriptions = np.vstack([descriptions[:3], edited])
+    before = multilabel_metrics(truth[:, :3], held(evidence, descriptions[:3], 3), list("012"))
+    after = multilabel_metrics(truth, held(evidence, after_descriptions, 4), list("0123"))
+    found = what_if(evidence, descriptions, 3, edited, threshold=THRESHOLD, truth=truth, dev=dev)
+    assert found.macro_f1 == pytest.approx((before.macro_f1, after.macro_f1))
+    assert (found.changes[0].before, found.changes[0].after.f1) == (None, pytest.approx(after.labels[3].f1))
+    truth[:, 3] = False
+    found = what_if(evidence, descriptions, 3, edited, threshold=THRESHOLD, truth=truth, dev=dev)
+    assert found.macro_f1[0] == pytest.approx(before.macro_f1)
+    assert found.macro_f1[1] == pytest.approx(np.mean([row.f1 for row in after.labels[:3]]))
+
+
+def test_what_no_sentence_gave_stays_whatever_the_wording():
+    """It counts before and after, for the edited label as for the others."""
+    evidence, descriptions, edited, truth = random_case(3)
+    dev = np.arange(evidence.size)
+    given = np.zeros_like(truth)
+    given[:, 1] = True
+    found = what_if(evidence, descriptions, 1, edited, threshold=THRESHOLD, truth=truth, dev=dev, given=given)
+    assert (found.gained, found.lost) == ((), ())
+    before = multilabel_metrics(truth, held(evidence, descriptions, 4) | given, list("0123"))
+    assert found.micro_f1[0] == pytest.approx(before.micro_f1)
+
+
 def test_a_model_that_wrote_nothing_changes_nothing():
     """The documents are there, their sentences are not."""
     nothing = Evidence(np.zeros((0, 1), np.float32), np.empty(0, int), np.empty(0, int), 4)
     _, descriptions, edited, truth = random_case(9)
     found = what_if(nothing, descriptions, 0, edited, threshold=THRESHOLD, truth=truth[:4], dev=np.arange(4))
     assert (found.gained, found.lost, found.affected) == ((), (), ())
-    assert matched_labels(nothing, descriptions, threshold=THRESHOLD) == [set()] * 4
+    given = np.zeros((4, 4), bool)
+    given[2, 1] = True
+    found = matched_labels(nothing, descriptions, threshold=THRESHOLD, given=given)
+    assert found == [set(), set(), {1}, set()]
 
 
 def test_without_dev_documents_there_are_no_figures():
@@ -95,10 +127,11 @@ def test_without_dev_documents_there_are_no_figures():
     )
     assert found.micro_f1 is None
     assert found.macro_f1 is None
+    assert {(change.before, change.after) for change in found.changes} == {(None, None)}
 
 
 @given(st.integers(0, 2**31))
 def test_matched_labels_are_those_of_the_matcher(seed):
     evidence, descriptions, _, _ = random_case(seed)
-    found = matched_labels(evidence, descriptions, threshold=THRESHOLD)
+    found = matched_labels(evidence, descriptions, threshold=THRESHOLD, given=np.zeros((12, 4), bool))
     assert found == [set(np.flatnonzero(row)) for row in held(evidence, descriptions, 4)]
