@@ -27,6 +27,7 @@ def register(services: Services) -> None:
         view = services.classification.classify_text(services.projects.find(project), text, threshold=threshold)
         return {
             "labels": view.labels,
+            "untrained": view.untrained,
             "threshold": view.threshold,
             "model": view.model_name,
             "trained": view.trained,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         prediction = item.prediction
         proposed, origin_of_ticks = _proposed(item)
         colours = {label.name: label.colour for label in item.labels_all}
-        choices = [(f"{digit}  {name}" if digit else name, name) for _, name, digit, *_ in item.labels_all]
+        untrained = {row.label for row in prediction.rows if row.zero_shot} if prediction else set()
+        choices = [_choice(name, digit, untrained) for _, name, digit, *_ in item.labels_all]
         return (
             *head,
             markup.note(_head(item), "plain") + markup.passage(item.text),
@@ -189,3 +191,9 @@ def _proposed(item: ReviewItem) -> tuple[list[str], str]:
 def _counts(counts: ReviewCounts) -> str:
     figures = {"reviewed": counts.reviewed, "corrections": counts.corrections, "remaining": counts.remaining}
     return markup.facts({name: f"{number:,}" for name, number in figures.items()})
+
+
+def _choice(name: str, digit: str, untrained: Collection[str]) -> tuple[str, str]:
+    """A label's box: what it says, and the name that it stands for."""
+    marked = f"{name} (untrained)" if name in untrained else name
+    return (f"{digit}  {marked}" if digit else marked), name

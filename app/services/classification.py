@@ -71,6 +71,12 @@ class ClassificationView:
     names: Mapping[str, str]
     added: tuple[str, ...]
 
+    @property
+    def untrained(self) -> list[str]:
+        """Those of the labels that were given by their description alone."""
+        given = {row.label for row in self.rows if row.zero_shot and not row.abstained}
+        return [name for name in self.labels if name in given]
+
 
 class ClassificationService:
     """Use cases around classification."""

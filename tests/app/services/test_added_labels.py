@@ -31,6 +31,7 @@ def test_a_label_added_after_training_is_given_by_its_description(trained):
         view = fresh.classification.classify_document(document.id)
         assert "dogs" in view.labels
         assert view.added == ("dogs",)
+        assert view.untrained == ["dogs"]
         assert [row.label for row in view.rows if row.zero_shot] == ["dogs"]
         with fresh.database.read() as session:
             version = labels.current_version(session, label_id=added)
