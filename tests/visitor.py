@@ -56,15 +56,17 @@ class Visitor:
         found = fn.fn(*arguments)
         found = found if len(fn.outputs) > 1 else [found]
         changed = []
-        for block, value in zip(fn.outputs, found, strict=True) if fn.outputs else ():
-            if isinstance(value, Block):
-                value = {"__type__": "update", **value.constructor_args}
-            if isinstance(value, dict) and "__type__" in value:
-                if "value" not in value:
-                    continue
-                value = value["value"]
+        for block, told in zip(fn.outputs, found, strict=True) if fn.outputs else ():
+            value = _value(told, self._values[block._id])
             if value != self._values[block._id]:
                 self._values[block._id] = value
                 changed.append(block._id)
         for key in changed:
             self._fire(key, "change")
+
+
+def _value(told, present):
+    """The value that an element has once it is told this: a value, or an update that may leave it as it is."""
+    if isinstance(told, Block):
+        return told.constructor_args.get("value", present)
+    return told.get("value", present) if isinstance(told, dict) and "__type__" in told else told
