@@ -15,9 +15,6 @@ class Visitor:
     def __init__(self, page):
         self._page = page
         self._values = {key: getattr(block, "value", None) for key, block in page.blocks.items()}
-        for key, block in page.blocks.items():
-            if isinstance(block, gr.Textbox) and self._values[key] is None:
-                self._values[key] = ""
 
     def __getitem__(self, element):
         return self._values[self._key(element)]

@@ -95,8 +95,10 @@ def label_editor() -> LabelEditor:
     """Lay out the editor; `wire` makes it live."""
     with gr.Column(elem_id="label-editor", elem_classes="lg-panel"):
         heading = gr.HTML(NEW, elem_classes="lg-heading")
-        name = gr.Textbox(label="Name", elem_id="label-name")
+        # the texts have a value: another project is opened before anybody opens this tab, and would get None
+        name = gr.Textbox("", label="Name", elem_id="label-name")
         description = gr.Textbox(
+            "",
             label="Description",
             info="One or two sentences: what the label means in this collection, and what sets it apart.",
             lines=4,
