@@ -14,6 +14,7 @@ from app.errors import AppError
 from app.screens import label_batch, label_editor, label_refine, label_versions, label_wikipedia
 
 if TYPE_CHECKING:
+    from app.components.past import Past
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.screens.label_editor import LabelEditor
@@ -24,6 +25,7 @@ __all__ = ["build"]
 
 NO_LABEL = "Select a label in the table; then drafts for it can be made and compared here."
 NO_DRAFTS = "No open draft. Make one with the sources below; it counts only once you accept it."
+FORBIDDEN = "Nothing of this project is sent anywhere: Wikipedia and chat models are switched off."
 SCAFFOLD_HELP = (
     "Without any chat model: the label's distinctive terms and most typical sentences, as a scaffold to write from."
 )
@@ -46,8 +48,10 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
             edit = gr.Button("Put it into the editor", size="sm", scale=0, min_width=170, elem_id="draft-edit")
             discard = gr.Button("Discard", size="sm", scale=0, min_width=170, elem_id="draft-discard")
     with gr.Accordion("From Wikipedia", open=False, elem_id="source-wikipedia"):
+        to_wikipedia = gr.HTML(elem_id="wikipedia-notice")
         asked = label_wikipedia.build(services, bar, editor, made)
     with gr.Accordion("Refine with a chat model", open=False, elem_id="source-refine"):
+        to_chat = gr.HTML(elem_id="chat-notice")
         connection = label_refine.build(services, bar, editor, made)
     with gr.Accordion("All labels at once", open=False, elem_id="source-batch"):
         label_batch.build(services, bar, connection, asked, made)
@@ -94,14 +98,24 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
             raise AppError("That draft is not open any more. Select the label again to see its drafts.")
         return found[draft_id]
 
-    def take(draft_id: int | None, version: int | None, author: str, count: int) -> int:
+    def take(
+        project_id: int, key: int | None, draft_id: int | None, version: int | None, author: str, count: int
+    ) -> int:
         if draft_id is None:
             raise AppError("Select a draft in the table first.")
-        now = services.drafts.accept(draft_id, author_name(author), expected_version=version)
-        gr.Info(f"Accepted as version {now}.")
+        with label_editor.warned(services, project_id, key, one(key, draft_id).text):
+            now = services.drafts.accept(draft_id, author_name(author), expected_version=version)
+            gr.Info(f"Accepted as version {now}.")
         return count + 1
 
-    def into_editor(key: int | None, draft_id: int | None, before: str, past: list[str]) -> tuple[Any, ...]:
+    def keep(key: int | None, text: str, author: str, count: int) -> int:
+        if key is None:
+            raise AppError(label_wikipedia.SAVE_FIRST)
+        services.drafts.add(key, text, source="person", author=author_name(author))
+        gr.Info("Kept among the label's drafts; it counts once you accept it.")
+        return count + 1
+
+    def into_editor(key: int | None, draft_id: int | None, before: str, past: Past) -> tuple[Any, ...]:
         return label_editor.proposed(one(key, draft_id).text, draft_id, before, past)
 
     def put_away(project_id: int, key: int | None, draft_id: int | None) -> tuple[Any, ...]:
@@ -116,9 +130,10 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
 
     def privacy(project_id: int) -> tuple[Any, ...]:
         if not project_id:
-            return markup.note(NO_PROJECT), False
+            return markup.note(NO_PROJECT), False, "", ""
         told = services.outside.notice(project_id)
-        return _notice(told.allowed, told.wikipedia, told.chat), told.allowed
+        each = (markup.note(said if told.allowed else FORBIDDEN, "plain") for said in (told.wikipedia, told.chat))
+        return _notice(told.allowed, told.wikipedia, told.chat), told.allowed, *each
 
     def allow(project_id: int, wanted: bool) -> tuple[Any, ...]:
         services.projects.set_outside_allowed(require_project(project_id), allowed=wanted)
@@ -128,13 +143,15 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
     for event in (editor.label_id.change, editor.version.change, made.change, accepted.change):
         on(event, show, [bar.project, editor.label_id], shown, show_progress="hidden")
     on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
-    on(accept.click, take, [chosen, editor.version, bar.author, accepted], accepted)
+    on(accept.click, take, [bar.project, editor.label_id, chosen, editor.version, bar.author, accepted], accepted)
+    on(editor.keep.click, keep, [editor.label_id, editor.description, bar.author, made], made)
     on(edit.click, into_editor, [editor.label_id, chosen, editor.description, editor.past], editor.proposal,
        show_progress="hidden")  # fmt: skip
     on(discard.click, put_away, [bar.project, editor.label_id, chosen], shown)
     on(scaffold.click, assemble, [editor.label_id, bar.author, made], made, show_progress_on=table)
-    on(bar.project.change, privacy, bar.project, [notice, allowed], show_progress="hidden")
-    on(allowed.input, allow, [bar.project, allowed], [notice, allowed], show_progress="hidden")
+    told = [notice, allowed, to_wikipedia, to_chat]
+    on(bar.project.change, privacy, bar.project, told, show_progress="hidden")
+    on(allowed.input, allow, [bar.project, allowed], told, show_progress="hidden")
     return connection
 
 
@@ -155,7 +172,7 @@ def _about(draft: DraftView) -> str:
 
 def _notice(allowed: bool, wikipedia: str, chat: str) -> str:
     if not allowed:
-        return markup.note("Nothing of this project is sent anywhere: Wikipedia and chat models are switched off.")
+        return markup.note(FORBIDDEN)
     lines = Markup("<b>Wikipedia.</b> {}<br><b>Chat model.</b> {}<br>{}").format(
         wikipedia, chat, "Keys are used for the call and kept nowhere. Nothing is sent before you press a button."
     )

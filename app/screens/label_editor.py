@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup, wording
 from app.components.events import on
-from app.components.project_bar import ProjectBar
+from app.components.past import Past
+from app.components.project_bar import ProjectBar, author_name
 from app.errors import AppError
+from app.services.naming import MAX_NAME_CHARACTERS
 from lagamc.errors import LagamcError
+from storage.errors import NotFound
 
 if TYPE_CHECKING:
     from app.container import Services
     from app.services.labels import LabelView
     from app.services.studio import LintView
 
-__all__ = ["LabelEditor", "blank", "judged", "label_editor", "near_rival", "proposed", "shown", "wire"]
+__all__ = ["LabelEditor", "Writing", "blank", "judged", "label_editor", "leave", "proposed", "shown", "warned", "wire"]
 
 NEW = "<h3>New label</h3>"
 # Marks the row of the open label without laying out the table again, which would scroll it back to its top.
 OPEN = Markup('<style>#labels-table tr[data-key="{}"] {{ --lg-open: var(--color-accent) }}</style>')
 CLEAR = "Nothing to mend."
-REMEMBERED = 100  # wordings that undo can go back to
+LEFT = "The text of {!r} was not saved. It is kept among the label's drafts."
+NEW_LEFT = "The new label was not saved. 'New label', then 'Undo' brings its text back."
+
+
+class Writing(NamedTuple):
+    """What is in the editor, as the page sends it: the label, its name as loaded, the text, and those before it."""
+
+    label_id: int | None
+    loaded: str
+    text: str
+    past: Past
+    left: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +56,18 @@ class LabelEditor:
     label_id: gr.State
     version: gr.State
     draft_id: gr.State
-    past: gr.State  # wordings before the present one, oldest first
-    seen: gr.State  # the wording that was checked last
+    past: gr.State  # a Past
+    loaded: gr.State  # the name as it was loaded
+    left: gr.State  # the text of a new label that was left unsaved
     heading: gr.HTML
     name: gr.Textbox
     description: gr.Textbox
+    note: gr.Textbox
     lint: gr.HTML
     fixes: gr.State
     facts: gr.HTML
     save: gr.Button
+    keep: gr.Button
     new: gr.Button
     retire: gr.Button
     restore: gr.Button
@@ -56,9 +76,14 @@ class LabelEditor:
     def outputs(self) -> list[Any]:
         """The elements that `shown` and `blank` set."""
         return [
-            self.label_id, self.version, self.draft_id, self.past, self.seen, self.heading, self.name,
-            self.description, self.retire, self.restore,
+            self.label_id, self.version, self.draft_id, self.past, self.loaded, self.heading, self.name,
+            self.description, self.note, self.retire, self.restore,
         ]  # fmt: skip
+
+    @property
+    def writing(self) -> list[Any]:
+        """The elements whose values make a `Writing`."""
+        return [self.label_id, self.loaded, self.description, self.past, self.left]
 
     @property
     def proposal(self) -> list[Any]:
@@ -70,33 +95,39 @@ def label_editor() -> LabelEditor:
     """Lay out the editor; `wire` makes it live."""
     with gr.Column(elem_id="label-editor", elem_classes="lg-panel"):
         heading = gr.HTML(NEW, elem_classes="lg-heading")
-        name = gr.Textbox(label="Name", elem_id="label-name")
+        # the texts have a value: another project is opened before anybody opens this tab, and would get None
+        name = gr.Textbox("", label="Name", elem_id="label-name")
         description = gr.Textbox(
+            "",
             label="Description",
             info="One or two sentences: what the label means in this collection, and what sets it apart.",
             lines=4,
             elem_id="label-description",
         )
         facts = gr.HTML(elem_id="label-facts")
+        note = gr.Textbox(
+            "",
+            label="Note",
+            placeholder="optional: why it reads so now; goes into the history",
+            max_lines=1,
+            max_length=MAX_NAME_CHARACTERS,
+            elem_id="label-note",
+        )
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="sm", min_width=70, elem_id="label-save")
             undo = gr.Button("Undo", size="sm", min_width=70, elem_id="label-undo")
+            keep = gr.Button("Keep as draft", size="sm", min_width=110, elem_id="label-keep")
             retire = gr.Button("Retire", size="sm", min_width=70, visible=False, elem_id="label-retire")
             restore = gr.Button("Restore", size="sm", min_width=70, visible=False, elem_id="label-restore")
             new = gr.Button("New label", size="sm", min_width=90, elem_id="label-new")
         lint = markup.clickable("label-lint")
     editor = LabelEditor(
-        label_id=gr.State(None), version=gr.State(None), draft_id=gr.State(None), past=gr.State([]), seen=gr.State(""),
-        heading=heading, name=name, description=description, lint=lint, fixes=gr.State([]), facts=facts, save=save,
-        new=new, retire=retire, restore=restore,
+        label_id=gr.State(None), version=gr.State(None), draft_id=gr.State(None), past=gr.State(Past()),
+        loaded=gr.State(""), left=gr.State(""), heading=heading, name=name, description=description, note=note,
+        lint=lint, fixes=gr.State([]), facts=facts, save=save, keep=keep, new=new, retire=retire, restore=restore,
     )  # fmt: skip
-    on(
-        undo.click,
-        _undone,
-        [editor.description, editor.past],
-        [editor.description, editor.seen, editor.past],
-        show_progress="hidden",
-    )
+    on(undo.click, _undone, [editor.description, editor.past], [editor.description, editor.past],
+       show_progress="hidden")  # fmt: skip
     on(lint.select, _mended, [editor.description, editor.fixes, editor.past], [editor.description, editor.past],
        show_progress="hidden")  # fmt: skip
     return editor
@@ -105,17 +136,17 @@ def label_editor() -> LabelEditor:
 def wire(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     """Check the description whenever it changes, by hand or by a panel."""
 
-    def check(project_id: int, key: int | None, text: str, seen: str, past: list[str]) -> tuple[Any, ...]:
-        if len(text.split()) != len(seen.split()) and seen.strip() and past[-1:] != [seen]:
-            past = [*past, seen][-REMEMBERED:]
-        return *checked(services, project_id, key, text), text, past
+    def check(project_id: int, key: int | None, text: str, past: Past) -> tuple[Any, ...]:
+        # the check of a label that was left a moment ago may have brought its past along
+        now = past.typed(text) if past.label_id == key else Past(key, text)
+        return *checked(services, project_id, key, text), gr.skip() if now is past else now
 
     for event in (editor.description.change, editor.label_id.change):
         on(
             event,
             check,
-            [bar.project, editor.label_id, editor.description, editor.seen, editor.past],
-            [editor.lint, editor.fixes, editor.facts, editor.seen, editor.past],
+            [bar.project, editor.label_id, editor.description, editor.past],
+            [editor.lint, editor.fixes, editor.facts, editor.past],
             show_progress="hidden",
             trigger_mode="always_last",
         )
@@ -134,12 +165,16 @@ def judged(services: Services, project_id: int, key: int | None, text: str) -> s
     return " · ".join(parts)
 
 
-def near_rival(services: Services, project_id: int, key: int | None, text: str) -> str:
-    """Return what to warn of when a text is saved, or nothing; a model that cannot be loaded keeps no one from it."""
+@contextmanager
+def warned(services: Services, project_id: int, key: int | None, text: str) -> Iterator[None]:
+    """Around the saving of a text: warn with the figures where it came nearer to a rival than the threshold."""
     try:
-        return services.studio.nearer(project_id, key, text)
-    except (AppError, LagamcError):
-        return ""
+        warning = services.studio.nearer(project_id, key, text)
+    except (AppError, LagamcError):  # a model that cannot be loaded keeps no one from saving
+        warning = ""
+    yield
+    if warning:
+        gr.Warning(html.escape(warning), title="Saved, but look at this", duration=20)
 
 
 def checked(services: Services, project_id: int, key: int | None, text: str) -> tuple[Any, ...]:
@@ -153,9 +188,14 @@ def checked(services: Services, project_id: int, key: int | None, text: str) -> 
     return wording.findings(view.findings, clear=CLEAR), [finding.fixed for finding in view.findings], _facts(view)
 
 
-def shown(label: LabelView, *, known: int | None = None) -> tuple[Any, ...]:
-    """Return the updates that open a label, or that keep what is being written about it at the version `known`."""
+def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tuple[Any, ...]:
+    """Return the updates that open a label, or that keep what is being written about it at the version `known`.
+
+    A text of the same label that gives way to another stays in reach of undo.
+    """
     kept = known is not None and known == label.version
+    same = writing.past.label_id == label.id
+    past = writing.past.put(writing.text, label.description) if same else Past(label.id, label.description)
     retired = " (retired)" if label.retired else ""
     name = Markup("<h3>{}{}{}{}</h3>").format(markup.dot(label.colour), label.name, retired, markup.under(label.parent))
     heading = OPEN.format(label.id) + name
@@ -163,43 +203,63 @@ def shown(label: LabelView, *, known: int | None = None) -> tuple[Any, ...]:
         label.id,
         label.version,
         gr.skip() if kept else None,
-        gr.skip() if kept else [],
-        gr.skip() if kept else label.description,
+        gr.skip() if kept else past,
+        label.name,
         str(heading),
         label.name,
         gr.skip() if kept else label.description,
+        gr.skip() if kept else "",
         gr.Button(visible=not label.retired),
         gr.Button(visible=label.retired),
     )
 
 
-def blank() -> tuple[Any, ...]:
-    """Return the updates that empty the editor for a new label."""
+def blank(left: str) -> tuple[Any, ...]:
+    """Return the updates that empty the editor for a new label; undo brings `left` back."""
     hidden = gr.Button(visible=False)
-    return None, None, None, [], "", NEW, "", "", hidden, hidden
+    return None, None, None, Past(steps=(left,) if left else ()), "", NEW, "", "", "", hidden, hidden
 
 
-def proposed(text: str, draft_id: int | None, before: str, past: list[str]) -> tuple[Any, ...]:
+def leave(services: Services, writing: Writing, author: str) -> str:
+    """Keep a text that was not saved, tell so, and return the last one of a new label.
+
+    Raises AppError for a text that cannot be kept, such as one that is too long.
+    """
+    text = " ".join(writing.text.split())
+    if not text:
+        return writing.left
+    if writing.label_id is None:
+        gr.Warning(NEW_LEFT)
+        return text
+    try:
+        known = {version.text for version in services.labels.versions(writing.label_id, limit=1)}
+        known |= {draft.text for draft in services.drafts.list(writing.label_id)}
+    except NotFound:  # deleted with its project
+        return writing.left
+    if text not in known:
+        services.drafts.add(writing.label_id, text, source="person", author=author_name(author))
+        gr.Warning(html.escape(LEFT.format(writing.loaded)))
+    return writing.left
+
+
+def proposed(text: str, draft_id: int | None, before: str, past: Past) -> tuple[Any, ...]:
     """Return the updates that put a text into the editor, so that undo brings the former one back."""
-    return text, draft_id, [*past, before][-REMEMBERED:]
+    return text, draft_id, past.put(before, text)
 
 
-def _undone(text: str, past: list[str]) -> tuple[Any, ...]:
-    past = list(past)
-    while past:
-        earlier = past.pop()
-        if earlier != text:
-            return earlier, earlier, past
-    gr.Info("There is nothing to undo.")
-    return gr.skip(), gr.skip(), past
+def _undone(text: str, past: Past) -> tuple[Any, ...]:
+    if (earlier := past.back(text)) is None:
+        gr.Info("There is nothing to undo.")
+        return gr.skip(), gr.skip()
+    return earlier.seen, earlier
 
 
-def _mended(text: str, fixes: list[str | None], past: list[str], event: gr.EventData) -> tuple[Any, ...]:
+def _mended(text: str, fixes: list[str | None], past: Past, event: gr.EventData) -> tuple[Any, ...]:
     place = int(event.key)
     fixed = fixes[place] if place < len(fixes) else None
     if fixed is None:
         raise AppError("The text has changed since. Look at the findings again.")
-    return fixed, [*past, text][-REMEMBERED:]
+    return fixed, past.put(text, fixed)
 
 
 def _facts(view: LintView) -> str:

@@ -11,6 +11,7 @@ from app.components import markup, wording
 from app.components.events import on
 from app.components.project_bar import author_name
 from app.errors import AppError
+from app.screens.label_editor import warned
 from lagamc.descriptions.diff import word_diff
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "origin"]
 
 NO_VERSIONS = "Select a label in the table to see the earlier wordings of its description."
+NOT_DESCRIBED = "Not described yet: write the description above, or have it drafted under Drafts."
 HEADERS = ("Version", "Description", "By", "When (UTC)", "From")
 SOURCES = {"person": "", "wikipedia": "Wikipedia", "refined": "chat model", "scaffold": "the data"}
 
@@ -49,7 +51,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
         ]
         older = choices[1][1] if len(choices) > 1 else None
         return (
-            markup.table(HEADERS, rows, empty=NO_VERSIONS),
+            markup.table(HEADERS, rows, empty=NOT_DESCRIBED),
             gr.Row(visible=older is not None),
             gr.Dropdown(choices=choices[1:], value=older),
             gr.Dropdown(choices=choices, value=choices[0][1] if choices else None),
@@ -67,11 +69,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
     def pick(key: int | None, new: int | None, event: gr.EventData) -> tuple[Any, ...]:
         return int(event.key), compare(key, int(event.key), new)
 
-    def bring_back(key: int | None, chosen: int | None, author: str, count: int) -> int:
+    def bring_back(project_id: int, key: int | None, chosen: int | None, author: str, count: int) -> int:
         if key is None or chosen is None:
             raise AppError("Choose an earlier version first.")
-        now = services.labels.restore_version(key, chosen, author_name(author))
-        gr.Info(f"The wording of version {chosen} is back, as version {now}.")
+        text = next((version.text for version in services.labels.versions(key) if version.number == chosen), "")
+        with warned(services, project_id, key, text):
+            now = services.labels.restore_version(key, chosen, author_name(author))
+            gr.Info(f"The wording of version {chosen} is back, as version {now}.")
         return count + 1
 
     shown = [versions, choice, number, other, changes]
@@ -80,7 +84,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
     on(versions.select, pick, [editor.label_id, other], [number, changes], show_progress="hidden")
     for box in (number, other):
         on(box.input, compare, [editor.label_id, number, other], changes, show_progress="hidden")
-    on(restore.click, bring_back, [editor.label_id, number, bar.author, restored], restored)
+    on(restore.click, bring_back, [bar.project, editor.label_id, number, bar.author, restored], restored)
 
 
 def origin(source: str, provenance: Mapping[str, Any]) -> str:

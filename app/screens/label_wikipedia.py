@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from app.screens.label_editor import LabelEditor
     from lagamc.descriptions.wikipedia import Article
 
-__all__ = ["build"]
+__all__ = ["SAVE_FIRST", "build"]
 
 CHOOSE = "Choose an article; its introduction becomes a draft with its address and revision (CC BY-SA)."
+SAVE_FIRST = "Drafts belong to a label. Select one, or save the new one first; its name is enough."
 AMBIGUOUS = "{} means several things. Choose the one that your label means."
 
 
@@ -63,7 +64,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
             meant = services.drafts.meanings(project_id, article.title, contact=contact, language=language)
             return markup.note(AMBIGUOUS.format(article.title), "warning"), _table(meant), meant, count
         if key is None:
-            raise AppError("Select or save the label first; drafts belong to a label.")
+            raise AppError(SAVE_FIRST)
         services.drafts.seed(key, article.title, author_name(author), contact=contact, language=language)
         gr.Info(html.escape(f"The introduction of {article.title} is a draft now."))
         return gr.skip(), gr.skip(), gr.skip(), count + 1

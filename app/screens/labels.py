@@ -18,6 +18,7 @@ from app.screens import (
     label_drafts,
     label_editor,
     label_exchange,
+    label_rename,
     label_retire,
     label_reviewers,
     label_split,
@@ -25,12 +26,16 @@ from app.screens import (
     label_what_if,
     lifecycle,
 )
+from app.screens.label_editor import Writing
 
 if TYPE_CHECKING:
     from app.container import Services
     from app.services.labels import LabelView
 
 __all__ = ["build"]
+
+UNDESCRIBED = "Saved without a description. It can be drafted now, under Drafts; training waits until there is one."
+UNCHANGED = "Nothing had changed, so there is no new version."
 
 
 def build(services: Services, bar: ProjectBar) -> None:
@@ -43,6 +48,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             with_retired = gr.Checkbox(label="Show retired labels")
         with gr.Column(scale=2, min_width=300):
             editor = label_editor.label_editor()
+            label_rename.build(services, editor)
             label_retire.build(services, bar, editor, changed)
     with gr.Tabs(elem_id="studio", overflow_behavior="wrap"):
         with gr.Tab("Versions", id="versions"):
@@ -82,59 +88,78 @@ def build(services: Services, bar: ProjectBar) -> None:
             raise AppError("That label is not in the open project any more. Reload the page.")
         return label
 
-    def load(project_id: int, key: int) -> tuple[Any, ...]:
-        return label_editor.shown(find(project_id, key))
+    def refresh(project_id: int, retired: bool, author: str, *written: Any) -> tuple[Any, ...]:
+        try:
+            label_editor.leave(services, Writing(*written), author)
+        except AppError as error:  # the project is another one now, whatever was being written
+            gr.Warning(html.escape(str(error)))
+        return table(project_id, retired), "", *label_editor.blank("")
 
-    def refresh(project_id: int, retired: bool) -> tuple[Any, ...]:
-        return table(project_id, retired), *label_editor.blank()
+    def opened(project_id: int, author: str, key: int, writing: Writing) -> tuple[Any, ...]:
+        label = find(project_id, key)
+        left = writing.left if key == writing.label_id else label_editor.leave(services, writing, author)
+        return left, *label_editor.shown(label, writing)
 
-    def select(project_id: int, event: gr.EventData) -> tuple[Any, ...]:
-        return load(project_id, int(event.key))
+    def select(event: gr.EventData, project_id: int, author: str, *written: Any) -> tuple[Any, ...]:
+        return opened(project_id, author, int(event.key), Writing(*written))
 
-    def open_chosen(project_id: int, key: int | None, before: int | None, known: int | None) -> tuple[Any, ...]:
+    def open_chosen(project_id: int, author: str, key: int | None, known: int | None, *written: Any) -> tuple[Any, ...]:
+        writing = Writing(*written)
         if key is None:
-            return None, *(gr.skip() for _ in editor.outputs)
-        return None, *label_editor.shown(find(project_id, key), known=known if key == before else None)
+            return None, *(gr.skip() for _ in edited)
+        if key == writing.label_id:
+            return None, gr.skip(), *label_editor.shown(find(project_id, key), writing, known=known)
+        return None, *opened(project_id, author, key, writing)
 
-    def reload(project_id: int, retired: bool, key: int | None, known: int | None) -> tuple[Any, ...]:
-        if key is None:
-            return table(project_id, retired), *(gr.skip() for _ in editor.outputs)
-        return table(project_id, retired), *label_editor.shown(find(project_id, key), known=known)
+    def begin(author: str, *written: Any) -> tuple[Any, ...]:
+        left = label_editor.leave(services, Writing(*written), author)
+        return left, *label_editor.blank(left)
+
+    def reload(project_id: int, retired: bool, known: int | None, *written: Any) -> tuple[Any, ...]:
+        writing = Writing(*written)
+        if writing.label_id is None:
+            return table(project_id, retired), *(gr.skip() for _ in edited)
+        label = find(project_id, writing.label_id)
+        return table(project_id, retired), gr.skip(), *label_editor.shown(label, writing, known=known)
 
     def save_label(
         project_id: int,
         retired: bool,
-        key: int | None,
+        author: str,
         known: int | None,
         draft_id: int | None,
         name: str,
-        description: str,
-        author: str,
+        note: str,
+        *written: Any,
     ) -> tuple[Any, ...]:
-        project_id, author = require_project(project_id), author_name(author)
-        warning = label_editor.near_rival(services, project_id, key, description)
-        if key is None:
-            key = services.labels.add(project_id, name, description, author)
-            gr.Info("Label added.")
-        else:
-            now = services.labels.save(key, name, description, author, expected_version=known, draft_id=draft_id)
-            gr.Info("Nothing had changed." if now == known else f"Saved as version {now}.")
-        if warning:
-            gr.Warning(html.escape(warning), title="Saved, but look at this", duration=20)
-        return table(project_id, retired), *load(project_id, key)
+        project_id, author, writing = require_project(project_id), author_name(author), Writing(*written)
+        key, text = writing.label_id, writing.text
+        with label_editor.warned(services, project_id, key, text):
+            if key is None:
+                key = services.labels.add(project_id, name, text, author, note=note)
+                gr.Info("Label added." if text.strip() else UNDESCRIBED)
+            else:
+                now = services.labels.save(
+                    key, name, text, author, expected_version=known, draft_id=draft_id, note=note
+                )
+                gr.Info(UNDESCRIBED if not now else UNCHANGED if now == known else f"Saved as version {now}.")
+        return table(project_id, retired), gr.skip(), *label_editor.shown(find(project_id, key), writing)
 
     where = [bar.project, with_retired]
-    everything = [labels, *editor.outputs]
-    saved = [editor.label_id, editor.version, editor.draft_id, editor.name, editor.description, bar.author]
-    on(bar.project.change, refresh, where, everything, show_progress="hidden")
+    edited = [editor.left, *editor.outputs]
+    everything = [labels, *edited]
+    writing = editor.writing
+    on(bar.project.change, refresh, [*where, bar.author, *writing], everything, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
-    on(labels.select, select, bar.project, editor.outputs, show_progress="hidden")
-    on(chosen.change, open_chosen, [bar.project, chosen, editor.label_id, editor.version], [chosen, *editor.outputs],
+    on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden")
+    on(chosen.change, open_chosen, [bar.project, bar.author, chosen, editor.version, *writing], [chosen, *edited],
        show_progress="hidden")  # fmt: skip
-    on(changed.change, reload, [*where, editor.label_id, editor.version], everything, show_progress="hidden")
-    on(editor.new.click, label_editor.blank, None, editor.outputs, show_progress="hidden")
-    on(editor.save.click, save_label, [*where, *saved], everything)
+    on(changed.change, reload, [*where, editor.version, *writing], everything, show_progress="hidden")
+    on(editor.new.click, begin, [bar.author, *writing], edited, show_progress="hidden")
+    on(editor.save.click, save_label,
+       [*where, bar.author, editor.version, editor.draft_id, editor.name, editor.note, *writing],
+       everything)  # fmt: skip
 
 
 def _name(label: LabelView) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,14 +74,15 @@ class LabelService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, project_id: int, name: str, description: str, author: str) -> int:
-        """Add a label with its first description and return its id. Raises AppError or NameTaken."""
-        name, description = _checked(name, description)
+    def add(self, project_id: int, name: str, description: str, author: str, *, note: str = "") -> int:
+        """Add a label and return its id; a blank description is left to be drafted. Raises AppError or NameTaken."""
+        name, description, note = _checked(name, description, note, described=False)
         with self._database.write() as session:
             projects.get(session, project_id=project_id, lock=True)
             label = labels.add(session, project_id=project_id, name=name)
-            _refuse_shared(session, label, description)
-            labels.add_version(session, label_id=label.id, text=description, author=author)
+            if description:
+                _refuse_shared(session, label, description)
+                labels.add_version(session, label_id=label.id, text=description, author=author, note=note)
             return label.id
 
     def save(
@@ -92,32 +94,37 @@ class LabelService:
         expected_version: int | None = None,
         *,
         draft_id: int | None = None,
+        note: str = "",
     ) -> int:
         """Rename a label, reword it, or both, and return the number of its current version.
 
-        A rename makes a version too, with a note, so that the history shows it; saving what is there
-        already makes none. A wording that began as a draft keeps the draft's source and what it was made
-        from, and the draft is accepted with it.
+        A rename makes a version too, so that the history shows it; saving what is there already makes
+        none. The version carries `note` and what changed by itself. A wording that began as a draft keeps
+        the draft's source and what it was made from, and the draft is accepted with it. A label that was
+        never described may stay so; its number is 0.
 
         Raises:
             AppError: the name or description is blank or too long, or the description is another label's.
             NameTaken: another label of the project has the name.
             StaleWrite: the label has a newer version than `expected_version`, or the draft was decided.
         """
-        name, description = _checked(name, description)
         with self._database.write() as session:
             label = _locked(session, label_id)
             current = labels.current_version(session, label_id=label_id)
+            name, description, note = _checked(name, description, note, described=current is not None)
             _refuse_stale(label, current, expected_version)
             draft = None if draft_id is None else drafts.get(session, draft_id=draft_id, lock=True)
             if draft is not None and draft.label_id != label_id:
                 raise AppError(f"That draft is not one of {label.name!r}. Select the label again to see its drafts.")
-            version = current
-            if current is None or (label.name, current.text) != (name, description):
-                notes = [f"renamed from {label.name!r}"] if label.name != name else []
+            former, version = label.name, current
+            if former != name:
+                _rename(session, label, name, author)
+            if not description:
+                return 0
+            if current is None or (former, current.text) != (name, description):
+                notes = [note] if note else []
+                notes += [f"renamed from {former!r}"] if former != name else []
                 notes += ["edited by hand"] if draft and description != " ".join(draft.text.split()) else []
-                if label.name != name:
-                    _rename(session, label, name, author)
                 _refuse_shared(session, label, description)
                 version = labels.add_version(
                     session,
@@ -132,8 +139,8 @@ class LabelService:
                 drafts.decide(session, draft_id=draft.id, decision=Decision.ACCEPTED, accepted_version_id=version.id)
             return version.number
 
-    def versions(self, label_id: int, limit: int = 20) -> list[VersionView]:
-        """Return the last descriptions of a label, newest first."""
+    def versions(self, label_id: int, limit: int = sys.maxsize) -> list[VersionView]:
+        """Return the descriptions of a label, newest first; the last `limit` of them."""
         with self._database.read() as session:
             return [
                 VersionView(row.number, row.text, row.author, row.source, row.note, row.provenance, row.created_at)
@@ -201,10 +208,15 @@ def _rename(session: Session, label: LabelRow, name: str, author: str) -> None:
         labels.rename(session, label_id=label.id, name=name)
 
 
-def _checked(name: str, description: str) -> tuple[str, str]:
+def _checked(name: str, description: str, note: str, *, described: bool) -> tuple[str, str, str]:
+    """Return what was typed as it is stored; a label that is `described` cannot go back to none."""
     name = checked_line(name, what="The name of a label")
-    what = f"The description of {name!r}"
-    return name, checked_line(description, what=what, limit=MAX_DESCRIPTION_CHARACTERS)
+    if described or description.split():
+        what = f"The description of {name!r}"
+        description = checked_line(description, what=what, limit=MAX_DESCRIPTION_CHARACTERS)
+    if note.split():
+        note = checked_line(note, what="The note")
+    return name, description.strip(), note.strip()
 
 
 def _refuse_shared(session: Session, label: LabelRow, description: str) -> None:

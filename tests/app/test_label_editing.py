@@ -1,0 +1,211 @@
+"""What a person writes in the Labels tab, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from visitor import Visitor
+
+from app.components.project_bar import project_bar
+from app.container import build
+from app.errors import AppError
+from app.screens import labels
+from app.settings import Settings
+
+NEAR = "It comes nearer to 'bins' than the threshold: cosine 0.612."
+
+
+class NoModel:
+    """A studio that can say nothing of a text but that it is near a rival when it reads "near"."""
+
+    def lint(self, project_id, label_id, text):
+        raise AppError("No model.")
+
+    def nearer(self, project_id, label_id, text):
+        return NEAR if "near" in text else ""
+
+
+@pytest.fixture
+def services(tmp_path):
+    """All services with a project of two labels."""
+    services = replace(build(Settings(data_folder=tmp_path, device="cpu")), studio=NoModel())
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def toasts(monkeypatch):
+    """What the page said, as (kind, text)."""
+    said = []
+    for kind in ("Info", "Warning"):
+        monkeypatch.setattr(gr, kind, lambda text, kind=kind, **_: said.append((kind, text)))
+    return said
+
+
+@pytest.fixture
+def tab(services, toasts):
+    """The Labels tab with the label noise open; `visitor`, and the ids of noise and bins."""
+    project = services.projects.create("messages")
+    noise, bins = (services.labels.add(project, name, f"About {name}.", "ann") for name in ("noise", "bins"))
+    with gr.Blocks() as page:
+        bar = project_bar()
+        labels.build(services, bar)
+    visitor = Visitor(page)
+    visitor.put(bar.author, "ada")
+    visitor.put(bar.project, project)
+    visitor.select("labels-table", noise)
+    assert visitor["label-description"] == "About noise."
+    return SimpleNamespace(visitor=visitor, bar=bar, project=project, noise=noise, bins=bins)
+
+
+def warnings(toasts):
+    return [text for kind, text in toasts if kind == "Warning"]
+
+
+def test_a_new_label_needs_no_more_than_a_name(services, tab, toasts):
+    """Saved without a description it can be drafted at once; before that an article cannot be taken."""
+    visitor = tab.visitor
+    visitor.click("label-new")
+    visitor.put("label-name", "trees")
+    with pytest.raises(gr.Error, match="its name is enough"):
+        visitor.click("label-keep")
+    visitor.click("label-save")
+    assert "can be drafted now" in toasts[-1][1]
+    assert "not described yet" in visitor["labels-table"]
+    assert "Not described yet" in visitor["label-versions"]
+    visitor.put("label-description", "Trees that fell.")
+    visitor.click("label-keep")
+    assert "Trees that fell." in visitor["drafts-table"].replace("<ins>", "").replace("</ins>", "")
+    visitor.click("label-save")
+    assert "Saved as version 1" in toasts[-1][1]
+
+
+def test_whatever_becomes_the_description_is_compared_with_its_rivals(services, tab, toasts):
+    """Saved, accepted or restored, it warns with the figures once it is saved."""
+    visitor = tab.visitor
+    visitor.put("label-description", "This is near.")
+    assert not warnings(toasts)
+    visitor.click("label-save")
+    assert warnings(toasts) == [NEAR.replace("'", "&#x27;")]
+    draft = services.drafts.add(tab.noise, "This one is near too.", source="person", author="ada")
+    visitor.select("labels-table", tab.bins)
+    visitor.select("labels-table", tab.noise)
+    visitor.select("drafts-table", draft)
+    visitor.click("draft-accept")
+    assert visitor["label-description"] == "This one is near too."
+    assert len(warnings(toasts)) == 2
+    visitor.select("label-versions", 2)
+    visitor.click("version-restore")
+    assert visitor["label-description"] == "This is near."
+    assert len(warnings(toasts)) == 3
+    visitor.select("label-versions", 1)
+    visitor.click("version-restore")
+    assert len(warnings(toasts)) == 3
+
+
+def test_undo_brings_back_what_a_draft_or_a_version_took_the_place_of(services, tab):
+    """So it does after a save, and for a word that another of the same number replaced."""
+    visitor = tab.visitor
+    visitor.put("label-description", "About din.")
+    visitor.click("label-undo")
+    assert visitor["label-description"] == "About noise."
+    draft = services.drafts.add(tab.noise, "Loud at night.", source="person", author="ada")
+    visitor.put("label-description", "Half written")
+    visitor.select("drafts-table", draft)
+    visitor.click("draft-accept")
+    visitor.put("label-description", "Half written again")
+    visitor.select("label-versions", 1)
+    visitor.click("version-restore")
+    assert visitor["label-description"] == "About noise."
+    for earlier in ("Half written again", "Loud at night.", "Half written", "About noise."):
+        visitor.click("label-undo")
+        assert visitor["label-description"] == earlier
+
+
+def test_a_text_that_was_not_saved_is_kept_as_a_draft(services, tab, toasts):
+    """Selecting another row says so; what stands among the drafts, or is saved, is not kept twice."""
+    visitor = tab.visitor
+    visitor.put("label-description", "Half written")
+    visitor.select("labels-table", tab.bins)
+    assert warnings(toasts) == [
+        "The text of &#x27;noise&#x27; was not saved. It is kept among the label&#x27;s drafts."
+    ]
+    [draft] = services.drafts.list(tab.noise)
+    assert (draft.text, draft.source, draft.author) == ("Half written", "person", "ada")
+    visitor.select("labels-table", tab.noise)
+    assert visitor["label-description"] == "About noise."
+    visitor.select("drafts-table", draft.id)
+    visitor.click("draft-edit")
+    visitor.select("labels-table", tab.bins)
+    visitor.click("label-undo")
+    assert visitor["label-description"] == "About bins."
+    assert len(services.drafts.list(tab.noise)) == len(warnings(toasts)) == 1
+
+
+def test_a_new_label_that_was_left_comes_back_by_undo(services, tab, toasts):
+    """It has no drafts yet."""
+    visitor = tab.visitor
+    visitor.click("label-new")
+    visitor.put("label-description", "Trees that fell.")
+    visitor.select("labels-table", tab.bins)
+    assert warnings(toasts) == ["The new label was not saved. 'New label', then 'Undo' brings its text back."]
+    visitor.click("label-new")
+    assert visitor["label-description"] == ""
+    visitor.click("label-undo")
+    assert visitor["label-description"] == "Trees that fell."
+
+
+def test_another_project_keeps_what_was_being_written(services, tab, toasts):
+    """A text that no draft can hold is told; a label that was deleted with its project is not looked for."""
+    visitor = tab.visitor
+    other = services.projects.create("other")
+    visitor.put("label-description", "Half written")
+    visitor.put(tab.bar.project, other)
+    assert [draft.text for draft in services.drafts.list(tab.noise)] == ["Half written"]
+    visitor.put(tab.bar.project, tab.project)
+    visitor.select("labels-table", tab.bins)
+    visitor.put("label-description", "x" * 2001)
+    with pytest.raises(gr.Error, match="2,001 characters"):
+        visitor.select("labels-table", tab.noise)
+    visitor.put(tab.bar.project, other)
+    assert "2,001 characters" in warnings(toasts)[-1]
+    assert visitor["label-description"] == ""
+
+
+def test_what_is_sent_is_said_beside_the_button_that_sends_it(services, tab):
+    """And that nothing is, where the project forbids it."""
+    visitor = tab.visitor
+    assert "The words you search for and your contact go to https://" in visitor["wikipedia-notice"]
+    assert "documents of yours" in visitor["chat-notice"]
+    visitor.put("outside-allowed", False)
+    for notice in ("wikipedia-notice", "chat-notice", "outside-notice"):
+        assert "Nothing of this project is sent anywhere" in visitor[notice]
+
+
+def test_another_name_shows_what_hangs_on_the_label(services, tab):
+    """As long as it is not saved and differs from the one that was loaded."""
+    visitor = tab.visitor
+    assert visitor["label-renaming"] == ""
+    visitor.put("label-name", "din")
+    assert "Documents with noise: none." in visitor["label-renaming"]
+    visitor.put("label-name", " noise ")
+    assert visitor["label-renaming"] == ""
+    visitor.put("label-name", "din")
+    visitor.click("label-save")
+    assert visitor["label-renaming"] == ""
+    visitor.put("label-name", "racket")
+    visitor.select("labels-table", tab.bins)
+    assert visitor["label-renaming"] == ""
+
+
+def test_a_note_goes_with_the_wording(services, tab):
+    """It stands in the table of versions, and the field is empty again."""
+    visitor = tab.visitor
+    visitor.put("label-description", "Loud at night.")
+    visitor.put("label-note", "as the council asked")
+    visitor.click("label-save")
+    assert "as the council asked" in visitor["label-versions"]
+    assert visitor["label-note"] == ""
