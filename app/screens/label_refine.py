@@ -12,7 +12,6 @@ from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name
 from app.errors import AppError
-from app.services.outside import CHAT_NOTICE
 from lagamc.descriptions.chat import ChatSettings, key_from_environment
 from lagamc.descriptions.refine import MAX_DRAFTS, Budget
 from lagamc.errors import ConfigError
@@ -71,7 +70,6 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
     built = gr.State("")  # the prompt as it was written here; what differs from it a person changed
-    gr.HTML(markup.note(CHAT_NOTICE, "plain"), elem_id="chat-notice")
     # every text has a value: another panel reads these before anybody opens this one, and would get None
     with gr.Row(elem_classes="lg-bottom"):
         url = gr.Textbox(label="Address (OpenAI-compatible)", value=services.settings.chat_url, min_width=220,

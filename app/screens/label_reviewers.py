@@ -75,7 +75,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return int(count) + 1
 
     fields = [parent, group, colour, digit, guideline, positive, tricky]
-    on(editor.label_id.change, show, [bar.project, editor.label_id], fields, show_progress="hidden")
+    for event in (editor.label_id.change, changed.change):
+        on(event, show, [bar.project, editor.label_id], fields, show_progress="hidden")
     on(save.click, keep, [editor.label_id, *fields, bar.author, changed], changed)
 
 

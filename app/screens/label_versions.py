@@ -109,7 +109,8 @@ def _answered(provenance: Mapping[str, Any]) -> str:
     tokens = int(provenance.get("tokens_in", 0)) + int(provenance.get("tokens_out", 0))
     removed = provenance.get("removed") or []
     return (
-        f"{provenance.get('answered_by', '')}, temperature {provenance.get('temperature', '')}, {tokens:,} tokens"
+        f"{provenance.get('answered_by', '')}, temperature {provenance.get('temperature', '')}, "
+        f"{'at most ' if provenance.get('estimated') else ''}{tokens:,} tokens"
         + (f", cost {cost:.5f}" if cost is not None else "")
         + (f"; taken away: {', '.join(removed)}" if removed else "")
     )

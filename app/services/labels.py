@@ -158,8 +158,9 @@ class LabelService:
                 label_id=label_id,
                 text=old.text,
                 author=author,
-                source="restored",
-                note=f"version {number}",
+                source=old.source,
+                note=f"version {number} restored",
+                provenance=old.provenance,
             ).number
 
     def label_set(self, project_id: int) -> LabelSetView:

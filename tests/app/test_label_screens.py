@@ -225,11 +225,7 @@ def test_the_prompts_of_corrections_are_sent_as_they_were_changed(monkeypatch):
     assert sent == values[:2]
 
 
-def test_a_person_reads_what_is_sent_to_whom_before_anything_is_typed(refining):
-    """Above the address of the chat model, and above the batch."""
-    page, _ = refining
-    ids = [block.elem_id for block in page.blocks.values()]
-    assert ids.index("chat-notice") < ids.index("chat-url")
+def test_a_person_reads_what_a_batch_sends_to_whom():
     assert "names of the labels go to Wikipedia" in label_batch.HELP
     assert "two of your documents goes to the chat model" in label_batch.HELP
 

@@ -50,12 +50,22 @@ def test_every_saved_wording_is_kept(service, label_ids, project_id):
 
 
 def test_an_old_wording_comes_back_as_a_new_version(service, label_ids):
-    """Restoring appends, so that nothing between is lost."""
+    """Restoring appends, so that nothing between is lost; where the wording came from stays named."""
     noise = label_ids["noise"]
     service.save(noise, "noise", "It is loud.", "ben")
     assert service.restore_version(noise, 1, "cleo") == 3
     newest = service.versions(noise, limit=1)[0]
-    assert (newest.text, newest.author, newest.source) == ("About noise.", "cleo", "restored")
+    assert (newest.text, newest.author, newest.source) == ("About noise.", "cleo", "person")
+    assert newest.note == "version 1 restored"
+    article = {"title": "Noise", "url": "https://en.wikipedia.org/wiki/Noise", "revision": 7}
+    with service._database.write() as session:
+        labels.add_version(
+            session, label_id=noise, text="Unwanted sound.", author="ann", source="wikipedia", provenance=article
+        )
+    service.save(noise, "noise", "It is loud.", "ben")
+    service.restore_version(noise, 4, "cleo")
+    newest = service.versions(noise, limit=1)[0]
+    assert (newest.text, newest.source, newest.provenance) == ("Unwanted sound.", "wikipedia", article)
     with pytest.raises(NotFound, match="description version 9"):
         service.restore_version(noise, 9, "cleo")
 
