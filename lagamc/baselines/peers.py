@@ -30,7 +30,8 @@ __all__ = [
 
 Scores = NDArray[np.float64]  # (documents, labels), -inf where a label cannot be predicted
 
-_CANDIDATES = 200
+_CANDIDATES = 200  # thresholds tried
+_PREDICTED = 4  # times the carried labels: so many of the highest scores are searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +96,17 @@ def worth(metrics: Metrics) -> float:
 
 
 def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tuple[float, Metrics]:
-    """The threshold above which scores become labels, of all that differ on these documents (at most 200)."""
-    finite = scores[np.isfinite(scores)]
-    levels = np.unique(np.quantile(finite, np.linspace(0, 1, _CANDIDATES))) if len(finite) else np.zeros(1)
-    between = np.append((levels[1:] + levels[:-1]) / 2, levels[0] - 1.0)  # the last: every finite score counts
-    found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in between]
+    """The threshold above which scores become labels, best by `worth` on these documents.
+
+    Tried are 200 levels, equally many scores apart, among the highest scores: four times as many as labels are
+    carried, whatever the size of the label set. One level more lies below every finite score.
+    """
+    finite = np.sort(scores[np.isfinite(scores)])
+    top = finite[-max(_PREDICTED * int(actual.sum()), 1) :]
+    levels = np.unique(np.quantile(top, np.linspace(0, 1, _CANDIDATES))) if len(top) else np.zeros(1)
+    below = finite[0] - 1.0 if len(finite) else -1.0  # every finite score counts
+    tried = np.append((levels[1:] + levels[:-1]) / 2, below)
+    found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in tried]
     return max(found, key=lambda pair: worth(pair[1]))
 
 

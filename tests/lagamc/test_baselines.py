@@ -8,11 +8,12 @@ from werkzeug import Response
 
 from lagamc.baselines import PEERS, PeerSettings, peer
 from lagamc.baselines.chat import messages
-from lagamc.baselines.peers import best_threshold, result_from_scores
+from lagamc.baselines.peers import best_threshold, result_from_scores, worth
 from lagamc.cli import main
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, ConfigError, DatasetError
+from lagamc.labels import Label, LabelSet
 from lagamc.metrics import indicator, multilabel_metrics
 
 WORDS = {"road": "hole crack kerb tarmac", "noise": "loud drum party shout", "bins": "bin rubbish sack smell"}
@@ -83,6 +84,18 @@ def test_equal_scores_can_all_become_labels(label_set):
     """Where every score is the same, dev may still choose to take them all."""
     scores = np.where(np.eye(3, dtype=bool), 1.0, -np.inf)
     assert best_threshold(np.eye(3, dtype=bool), scores, label_set)[1].micro_f1 == 1
+
+
+def test_many_labels_do_not_coarsen_the_threshold():
+    """Of 100,000 scores the 300 that matter are told apart: nearly the best of all thresholds is found."""
+    generator = np.random.default_rng(0)
+    label_set = LabelSet(Label(f"label {number}", f"Description {number}.") for number in range(500))
+    actual = generator.random((200, 500)) < 1.5 / 500
+    scores = generator.normal(size=actual.shape) + 4.0 * actual
+    best = max(
+        worth(multilabel_metrics(actual, scores > level, label_set.names)) for level in np.sort(scores, axis=None)[-2000:]
+    )
+    assert worth(best_threshold(actual, scores, label_set)[1]) > best - 0.005
 
 
 def test_test_labels_have_no_part_in_the_choice(split):
