@@ -35,6 +35,7 @@ from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example, read_corpus
 from lagamc.datasets import Split, few_documents, read_data_set
+from lagamc.errors import LagamcError
 from lagamc.evaluation import evaluate_classifier
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator
@@ -52,7 +53,13 @@ UNSEEDED = {"tfidf-svm", "tfidf-logreg", "frozen-logreg", "zero-shot"}  # the sa
 
 
 def main() -> None:
-    options = arguments()
+    try:
+        measure(arguments())
+    except LagamcError as error:
+        raise SystemExit(f"accuracy.py: {error}") from error
+
+
+def measure(options: argparse.Namespace) -> None:
     seeds = [int(seed) for seed in options.seeds.split(",")]
     name, whole = collection(options.data)
     protocol = f"-few{options.few}" if options.few else f"-unseen{options.unseen}" if options.unseen else ""

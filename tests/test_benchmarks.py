@@ -81,6 +81,11 @@ def test_unseen_labels_are_reported_apart(run):
     assert {len(row["unseen"]["labels"]) for row in report["runs"]} == {1}
 
 
+def test_too_many_unseen_labels_end_the_run_in_a_line(run):
+    with pytest.raises(SystemExit, match=r"^accuracy\.py: Only . of 3 labels can be held out"):
+        run("--unseen", "3", "--peers", "")
+
+
 def test_other_settings_take_the_place_of_what_was_measured_before(run, tmp_path, monkeypatch):
     """A mean over rows of different settings would be a figure of none."""
 

@@ -9,8 +9,10 @@ from lagamc.baselines import PeerSettings
 from lagamc.cli import main
 from lagamc.commands.paper import TABLES
 from lagamc.config import TrainingConfig
+from lagamc.corpus import Corpus, Example
 from lagamc.datasets import Split, read_data_set
 from lagamc.errors import DatasetError
+from lagamc.labels import Label, LabelSet
 from lagamc.paper import curves, figures
 from lagamc.paper.chart import bar_chart
 from lagamc.paper.laboratory import Laboratory, Sizes
@@ -138,6 +140,18 @@ def test_unseen_labels_lie_on_no_document_that_is_learnt_from(corpora, label_set
     assert hold_out_labels(split, count=1, seed=3)[1] == (name,)
     with pytest.raises(DatasetError, match="of 3 labels can be held out"):
         hold_out_labels(split, count=3)
+
+
+def test_a_common_label_that_is_drawn_first_is_drawn_again():
+    """Two of six labels lie on a third of train each: whatever is drawn first, the four others are found."""
+    carried = ["common"] * 38 + [name for name in ("a", "b", "c", "d") for _ in range(8)] + ["none"] * 30
+    corpus = Corpus(Example(str(number), f"Text {number}.", (name,)) for number, name in enumerate(carried))
+    label_set = LabelSet(Label(name, f"It is {name}.") for name in sorted(set(carried)))
+    split = Split(corpus, corpus, corpus, label_set)
+    for seed in range(10):
+        held, chosen = hold_out_labels(split, count=4, seed=seed)
+        assert len(held.train) >= 60
+        assert set(chosen) == set("abcd")
 
 
 def test_the_unified_set_keeps_sets_apart(data):
