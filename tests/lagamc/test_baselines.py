@@ -93,7 +93,8 @@ def test_many_labels_do_not_coarsen_the_threshold():
     actual = generator.random((200, 500)) < 1.5 / 500
     scores = generator.normal(size=actual.shape) + 4.0 * actual
     best = max(
-        worth(multilabel_metrics(actual, scores > level, label_set.names)) for level in np.sort(scores, axis=None)[-2000:]
+        worth(multilabel_metrics(actual, scores > level, label_set.names))
+        for level in np.sort(scores, axis=None)[-2000:]
     )
     assert worth(best_threshold(actual, scores, label_set)[1]) > best - 0.005
 
