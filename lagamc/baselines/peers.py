@@ -44,7 +44,7 @@ class PeerSettings:
 
     model: str | None = None  # hub name or folder of the encoder; name of the chat model; None: built-in MiniLM
     epochs: int | None = None  # None: as many as `lagamc train` would take
-    learning_rates: tuple[float, ...] = (1e-4,)  # of fine-tuned encoders; dev chooses
+    learning_rates: tuple[float, ...] | None = None  # of fine-tuned encoders; dev chooses. None: what suits the encoder
     batch_size: int = 16
     max_tokens: int = 256
     pairs: int = 20  # SetFit: pairs a document and kind, R in its paper
@@ -59,12 +59,17 @@ class PeerSettings:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.epochs is not None and self.epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {self.epochs}.")
-        if not self.learning_rates or not all(0 < rate < 1 for rate in self.learning_rates):
-            raise ConfigError(f"learning_rates must lie between 0 and 1, got {self.learning_rates}.")
+        rates = self.learning_rates
+        if rates is not None and not (rates and all(0 < rate < 1 for rate in rates)):
+            raise ConfigError(f"learning_rates must lie between 0 and 1, got {rates}.")
 
     def epochs_for(self, split: Split) -> int:
         """Epochs in force."""
         return self.epochs or recommended_epochs(len(split.train))
+
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates in force: 1e-4 suits the built-in MiniLM, larger encoders need less."""
+        return self.learning_rates or ((1e-4,) if self.model is None else (2e-5, 5e-5))
 
 
 @dataclass(frozen=True, slots=True)

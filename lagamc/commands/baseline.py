@@ -25,9 +25,8 @@ def register(commands: Any) -> None:
     command.add_argument("--model", help="hub name or folder of the encoder, or name of the chat model")
     command.add_argument("--base-url", help="of an OpenAI-compatible server (chat); the key is OPENAI_API_KEY")
     command.add_argument("--epochs", type=int, help="default: as many as lagamc train would take")
-    command.add_argument(
-        "--learning-rates", default="1e-4", help="dev chooses; separated by ',' (default: %(default)s)"
-    )
+    command.add_argument("--learning-rates", metavar="A,B",
+        help="of a fine-tuned encoder; dev chooses (default: 1e-4 for the built-in one, else 2e-5,5e-5)")  # fmt: skip
     command.add_argument("--sample", type=at_least(1), metavar="N",
         help="at most N documents of dev and of test (default: all; the paper asked its chat models 500)")  # fmt: skip
     command.add_argument("--seed", type=at_least(0), default=13)
@@ -57,7 +56,9 @@ def run(options: argparse.Namespace) -> None:
     _print(options, item, data, settings, result)
 
 
-def _rates(text: str) -> tuple[float, ...]:
+def _rates(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from werkzeug import Response
 
-from lagamc.baselines import PEERS, PeerSettings, peer
+from lagamc.baselines import PEERS, PeerSettings, peer, sigmoid
 from lagamc.baselines.chat import messages
 from lagamc.baselines.peers import best_threshold, result_from_scores, worth
 from lagamc.cli import main
@@ -46,6 +46,60 @@ def test_a_fine_tuned_encoder_learns_and_repeats_itself(split, tiny, name):
     assert result.metrics.micro_f1 > commonest(split) + 0.2
     assert result.chosen["learning_rate"] in settings.learning_rates
     np.testing.assert_array_equal(peer(name).run(split, settings).predicted, result.predicted)
+
+
+@pytest.fixture(scope="module")
+def named_encoders(tiny, tmp_path_factory):
+    """{kind: folder} of one BERT, RoBERTa and XLNet, all with BERT's tokenizer."""
+    from transformers import (
+        AutoTokenizer,
+        PreTrainedTokenizerFast,
+        RobertaConfig,
+        RobertaModel,
+        XLNetConfig,
+        XLNetModel,
+    )
+
+    bert = tiny["embedded"].with_name("bert-bert")
+    folder = tmp_path_factory.mktemp("named")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=AutoTokenizer.from_pretrained(bert).backend_tokenizer, pad_token="[PAD]", unk_token="[UNK]"
+    )
+    size = {"vocab_size": len(tokenizer), "pad_token_id": 0}
+    models = {
+        "roberta": RobertaModel(RobertaConfig(
+            hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, **size
+        )),
+        "xlnet": XLNetModel(XLNetConfig(d_model=32, n_layer=1, n_head=2, d_inner=64, **size)),
+    }  # fmt: skip
+    for kind, model in models.items():
+        model.save_pretrained(folder / kind)
+        tokenizer.save_pretrained(folder / kind)
+    return {"bert": bert, **{kind: folder / kind for kind in models}}
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlnet"])
+def test_named_encoders_run_with_their_own_learning_rates(split, named_encoders, kind, monkeypatch):
+    """Without `model` they are looked up by their hub names; here that is a folder."""
+    assert sigmoid.HUB_NAMES[kind].rpartition("/")[2].startswith(kind)
+    monkeypatch.setitem(sigmoid.HUB_NAMES, kind, str(named_encoders[kind]))
+    tried = []
+    monkeypatch.setattr(sigmoid, "result_from_scores", lambda *scores, **chosen: (
+        tried.append(chosen["learning_rate"]), result_from_scores(*scores, **chosen))[1])  # fmt: skip
+    result = peer(kind).run(split, PeerSettings(epochs=1))
+    assert tried == [2e-5, 5e-5]
+    assert result.chosen["learning_rate"] in tried
+
+
+def test_the_built_in_encoder_keeps_its_learning_rate_and_given_ones_count():
+    assert PeerSettings().rates() == (1e-4,)
+    assert PeerSettings(model="org/encoder").rates() == (2e-5, 5e-5)
+    assert PeerSettings(model="org/encoder", learning_rates=(1e-3,)).rates() == (1e-3,)
+
+
+def test_a_named_encoder_takes_no_other_kind(split, named_encoders):
+    with pytest.raises(ConfigError, match=r"is of kind bert, not xlnet\. Choose the peer sigmoid"):
+        peer("xlnet").run(split, PeerSettings(model=str(named_encoders["bert"])))
 
 
 def test_descriptions_are_read_by_the_encoder_that_learns(tiny):
