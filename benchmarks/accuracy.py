@@ -76,7 +76,10 @@ def measure(options: argparse.Namespace) -> None:
         ]
         for system, own_seed in wanted:
             config = TrainingConfig(seed=own_seed, **json.loads(options.config))
-            settings = PeerSettings(seed=own_seed, model=options.peer_model, epochs=options.peer_epochs)
+            settings = PeerSettings(
+                seed=own_seed, model=options.peer_model, epochs=options.peer_epochs,
+                answers=options.runs / "chat-answers.jsonl",
+            )  # fmt: skip
             key = digest(system, split, config.to_dict() if system == "lagamc" else repr(settings), unseen)
             if any(row["key"] == key for row in runs):
                 print(f"{system}, seed {own_seed}: measured already", file=sys.stderr)

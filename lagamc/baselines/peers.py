@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -50,6 +51,7 @@ class PeerSettings:
     pairs: int = 20  # SetFit: pairs a document and kind, R in its paper
     base_url: str | None = None  # of an OpenAI-compatible server
     client: Any = field(default=None, compare=False, repr=False)  # an openai.OpenAI; None: from base_url and the key
+    answers: Path | None = field(default=None, compare=False, repr=False)  # file that keeps a chat model's answers
     seed: int = 13
     device: str = "auto"
 

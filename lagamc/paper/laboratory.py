@@ -112,7 +112,8 @@ class Laboratory:
         path = self._runs / "peers" / f"{name}-{peer_name}-{_digest(wanted)}.json"
         if not path.exists():
             self._say(f"training {peer_name} on {name}, {len(split.train):,} documents")
-            result = peer(peer_name).run(split, settings)
+            answers = self._runs / "peers" / "chat-answers.jsonl"
+            result = peer(peer_name).run(split, dataclasses.replace(settings, answers=answers))
             names = split.label_set.names
             labels = [[names[column] for column in row.nonzero()[0]] for row in result.predicted]
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Peers learn the small corpus, choose on dev alone, and say what they lack."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -233,8 +234,27 @@ def test_a_chat_server_that_fails_is_named(httpserver, split, monkeypatch):
     with pytest.raises(ConfigError, match="--model NAME"):
         peer("chat").run(split)
     httpserver.expect_request("/v1/chat/completions").respond_with_json({"error": {"message": "no such model"}}, 404)
-    with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404"):
+    with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404.*none is kept"):
         peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1")))
+
+
+def test_answers_that_came_before_an_error_are_kept(httpserver, split, tmp_path):
+    """The third document fails; asked again, the first two are not; another model is asked anew."""
+    ok = Response(json.dumps(answer("A big hole.")), content_type="application/json")
+    for reply in (ok, ok, Response("{}", status=400)):
+        httpserver.expect_ordered_request("/v1/chat/completions").respond_with_response(reply)
+    small, file = split.sampled(dev=2, test=2), tmp_path / "deep" / "answers.jsonl"
+    settings = PeerSettings(model="m", base_url=httpserver.url_for("/v1"), answers=file)
+    with pytest.raises(BackboneError, match=r"2 answers are kept in .*answers\.jsonl; run it again"):
+        peer("chat").run(small, settings)
+    with file.open("a") as opened:
+        opened.write('\n{"asked": "cut sho')
+    for _ in range(2):
+        httpserver.expect_ordered_request("/v1/chat/completions").respond_with_response(ok)
+    peer("chat").run(small, settings)
+    assert len(httpserver.log) == 5
+    with pytest.raises(BackboneError, match="4 answers are kept"):
+        peer("chat").run(small, dataclasses.replace(settings, model="other"))
 
 
 def test_the_baseline_command(corpora, label_set, tmp_path, capsys):
