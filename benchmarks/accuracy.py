@@ -7,7 +7,8 @@
 
 Writes docs/results/NAME[-few16|-unseen4].json, a run at a time: a stopped benchmark goes on with the runs that are
 left, and half-trained models go on from their checkpoints under --runs. Thresholds and settings are chosen on dev;
-test is read once a run. --afresh measures again what has been measured.
+test is read once a run. What was measured with the same settings and documents counts as measured, whatever the code
+was then: every run keeps its git revision, the tables show it, and --afresh measures again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example, read_corpus
 from lagamc.datasets import Split, few_documents, read_data_set
+from lagamc.errors import LagamcError
 from lagamc.evaluation import evaluate_classifier
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator
@@ -52,7 +54,13 @@ UNSEEDED = {"tfidf-svm", "tfidf-logreg", "frozen-logreg", "zero-shot"}  # the sa
 
 
 def main() -> None:
-    options = arguments()
+    try:
+        measure(arguments())
+    except LagamcError as error:
+        raise SystemExit(f"accuracy.py: {error}") from error
+
+
+def measure(options: argparse.Namespace) -> None:
     seeds = [int(seed) for seed in options.seeds.split(",")]
     name, whole = collection(options.data)
     protocol = f"-few{options.few}" if options.few else f"-unseen{options.unseen}" if options.unseen else ""
@@ -68,7 +76,10 @@ def main() -> None:
         ]
         for system, own_seed in wanted:
             config = TrainingConfig(seed=own_seed, **json.loads(options.config))
-            settings = PeerSettings(seed=own_seed, model=options.peer_model, epochs=options.peer_epochs)
+            settings = PeerSettings(
+                seed=own_seed, model=options.peer_model, epochs=options.peer_epochs,
+                answers=options.runs / "chat-answers.jsonl",
+            )  # fmt: skip
             key = digest(system, split, config.to_dict() if system == "lagamc" else repr(settings), unseen)
             if any(row["key"] == key for row in runs):
                 print(f"{system}, seed {own_seed}: measured already", file=sys.stderr)
@@ -81,10 +92,29 @@ def main() -> None:
             row |= intervals(actual, predicted)
             if unseen:
                 row["unseen"] = dataclasses.asdict(subset_figures(actual, predicted, labels, unseen))
-            runs = [other for other in runs if (other["system"], other["seed"]) != (row["system"], own_seed)]
-            runs.append({**row, "key": key, "train_documents": len(split.train), **provenance(seed=own_seed)})
+            row |= {"key": key, "train_documents": len(split.train), **provenance(seed=own_seed)}
+            runs = [*kept(runs, row), row]
             write(path, whole, runs, given_command())
     show(json.loads(path.read_text(encoding="utf-8")))
+
+
+def kept(runs: Sequence[dict[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The runs that a new one leaves in place: its own seed goes, and so do other settings of its system.
+
+    A mean over runs of different settings would be a figure of none.
+    """
+    others = [row for row in runs if (row["system"], row["seed"]) != (new["system"], new["seed"])]
+    mixed = [row for row in others if row["system"] == new["system"] and settings_of(row) != settings_of(new)]
+    for row in mixed:
+        print(f"{row['system']}, seed {row['seed']}: dropped, it had other settings", file=sys.stderr)
+    return [row for row in others if row not in mixed]
+
+
+def settings_of(run: Mapping[str, Any]) -> str:
+    """What has to be equal in all runs of a system, as JSON: neither the seed nor what dev chose."""
+    found = run["configuration"]
+    own = {**found, "seed": None} if "backbone" in found else {name: found.get(name) for name in ("model", "epochs")}
+    return json.dumps(own, sort_keys=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -190,7 +220,9 @@ def theirs(name: str, split: Split, settings: PeerSettings) -> Measured:
     row = {
         "system": PEERS[name].title, **result.metrics.summary(), "seconds": round(time.monotonic() - began, 1),
         "dev_micro_f1": result.dev.micro_f1, "dev_macro_f1": result.dev.macro_f1,
-        "configuration": {"model": settings.model, "threshold": result.threshold, **result.chosen},
+        "configuration": {
+            "model": settings.model, "epochs": settings.epochs, "threshold": result.threshold, **result.chosen,
+        },
     }  # fmt: skip
     return row, indicators(split)[2], result.predicted, split.label_set
 
@@ -208,7 +240,7 @@ def digest(system: str, split: Split, settings: object, unseen: Sequence[str] = 
 
 
 def write(path: Path, whole: Split, runs: list[dict[str, Any]], command: str) -> None:
-    """Runs with their means a system; predictions of our runs beside them. A half-written file is never seen."""
+    """Runs with their means a system, and predictions beside them. A half-written file is never seen."""
     runs_only = [{name: value for name, value in row.items() if name != "predictions"} for row in runs]
     report = {
         "command": command,
@@ -221,15 +253,23 @@ def write(path: Path, whole: Split, runs: list[dict[str, Any]], command: str) ->
         "runs": runs_only,
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    for row in runs:
-        if predictions := row.get("predictions"):
-            lines = [json.dumps({"id": identifier, "labels": labels}) for identifier, labels in predictions.items()]
-            target = path.with_name(f"{path.stem}-predictions.jsonl")
-            target.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            break
+    write_predictions(path, runs)
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     draft.replace(path)
+
+
+def write_predictions(path: Path, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Those of our lowest seed, in a file that names it. Those of an earlier session lie there already."""
+    ours = [row for row in runs if "backbone" in row["configuration"]]
+    first = min(ours, key=lambda row: int(row["seed"]), default={})
+    if "predictions" not in first:
+        return
+    for old in path.parent.glob(f"{path.stem}-predictions*.jsonl"):
+        old.unlink()
+    lines = [json.dumps({"id": identifier, "labels": labels}) for identifier, labels in first["predictions"].items()]
+    target = path.with_name(f"{path.stem}-predictions-seed{first['seed']}.jsonl")
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

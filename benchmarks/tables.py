@@ -56,12 +56,13 @@ def protocol_table(name: str, protocol: str, number: int, content: Mapping[str, 
     head = f"**{TITLES[name]}**, {what} ({size} in all); `{content['command']}` on {content['machine']}.\n"
     lines = [
         head,
-        f"| system | test micro-F1 | test macro-F1 |{' macro-F1 of the unseen labels |' if unseen else ''}",
-        f"|---|---|---|{'---|' if unseen else ''}",
+        f"| system | test micro-F1 | test macro-F1 |{' macro-F1 of the unseen labels |' if unseen else ''} revision |",
+        f"|---|---|---|{'---|' if unseen else ''}---|",
     ]
     for row in content["systems"]:
         last = f" {row['unseen_macro_f1']:.3f} |" if unseen else ""
-        lines.append(f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} |{last}")
+        figures = f"{figure(row, 'micro_f1')} | {figure(row, 'macro_f1')}"
+        lines.append(f"| {row['system']} | {figures} |{last} {revisions(content, row['system'])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -128,11 +129,19 @@ def table(name: str, content: Mapping[str, Any]) -> str:
         f"**{TITLES[name]}**: {counts['train']:,} train, {counts['dev']:,} dev, {counts['test']:,} test documents, "
         f"{content['labels']} labels; `{content['command']}` on {content['machine']}.\n"
     )
-    lines = [head, "| system | test micro-F1 | test macro-F1 |", "|---|---|---|"]
+    lines = [head, "| system | test micro-F1 | test macro-F1 | revision |", "|---|---|---|---|"]
     lines += [
-        f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} |" for row in content["systems"]
+        f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} | "
+        f"{revisions(content, row['system'])} |"
+        for row in content["systems"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def revisions(content: Mapping[str, Any], system: str) -> str:
+    """Of the code that measured a system's runs, each once, hashes cut to 7 digits; runs may be of different ones."""
+    found = dict.fromkeys(run["revision"] for run in content["runs"] if run["system"] == system)
+    return ", ".join(re.sub(r"\b([0-9a-f]{7})[0-9a-f]{33}\b", r"\1", revision) for revision in found)
 
 
 def figure(row: Mapping[str, Any], name: str) -> str:

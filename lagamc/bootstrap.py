@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lagamc.metrics import Indicator
 
-__all__ = ["SUMMARY", "Interval", "bootstrap_intervals", "paired_differences"]
+__all__ = ["SUMMARY", "Interval", "bootstrap_intervals", "label_intervals", "paired_differences"]
 
 SUMMARY = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
 _BLOCK = 64  # resamples computed at a time; memory is block x documents
@@ -58,17 +58,45 @@ def paired_differences(
     return _intervals({name: one[name] - other[name] for name in SUMMARY}, confidence)
 
 
+def label_intervals(
+    actual: Indicator, predicted: Indicator, *, samples: int = 1000, seed: int = 13, confidence: float = 0.95
+) -> tuple[Interval, ...]:
+    """Percentile intervals of every label's F1 in column order, over the same draws as `bootstrap_intervals`.
+
+    Draws without a document that carries the label or was given it have no F1 of it, and are left out. Where none is
+    left, the interval is [0, 1]; a label that no document carries or was given has [0, 0], as its F1 is 0.
+    """
+    _check(actual, predicted, samples)
+    both, sizes = (actual & predicted).astype(np.float64), actual + predicted.astype(np.float64)  # (N, L)
+    blocks = []
+    for weights in _draws(len(actual), samples, seed):
+        total = weights @ sizes  # (S, L)
+        blocks.append(_ratio(2 * (weights @ both), total, otherwise=np.nan))
+    f1 = np.concatenate(blocks)
+    f1[:, ~sizes.any(axis=0)] = 0.0
+    columns = (column[~np.isnan(column)] for column in f1.T)
+    return tuple(_interval(column, confidence) if len(column) else Interval(0.0, 1.0) for column in columns)
+
+
 def _intervals(figures: dict[str, Array], confidence: float) -> dict[str, Interval]:
+    return {name: _interval(values, confidence) for name, values in figures.items()}
+
+
+def _interval(values: Array, confidence: float) -> Interval:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
-    ends = ((1 - confidence) / 2, (1 + confidence) / 2)
-    return {name: Interval(*(float(end) for end in np.quantile(values, ends))) for name, values in figures.items()}
+    low, high = np.quantile(values, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return Interval(float(low), float(high))
+
+
+def _check(actual: Indicator, predicted: Indicator, samples: int) -> None:
+    if actual.shape != predicted.shape or not len(actual) or samples < 1:
+        raise ValueError(f"shapes {actual.shape} and {predicted.shape}, {samples} samples: nothing to resample")
 
 
 def _resampled(actual: Indicator, predicted: Indicator, samples: int, seed: int) -> dict[str, Array]:
     """{figure: (samples,)}."""
-    if actual.shape != predicted.shape or not len(actual) or samples < 1:
-        raise ValueError(f"shapes {actual.shape} and {predicted.shape}, {samples} samples: nothing to resample")
+    _check(actual, predicted, samples)
     both = (actual & predicted).astype(np.float64)
     given, carried = predicted.astype(np.float64), actual.astype(np.float64)
     defined = (actual | predicted).any(axis=0)  # (L,)
@@ -101,5 +129,5 @@ def _draws(documents: int, samples: int, seed: int) -> Iterator[Array]:
         yield np.stack([np.bincount(row, minlength=documents) for row in chosen]).astype(np.float64)
 
 
-def _ratio(numerator: Array, denominator: Array) -> Array:
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+def _ratio(numerator: Array, denominator: Array, otherwise: float = 0.0) -> Array:
+    return np.divide(numerator, denominator, out=np.full_like(numerator, otherwise), where=denominator > 0)

@@ -31,8 +31,7 @@ class ParameterCount:
 
 def count_parameters(config: TrainingConfig) -> ParameterCount | None:
     """Count for a backbone whose weights lie on this machine as safetensors; None for any other."""
-    source = backbone_source(config.backbone)
-    folder = Path(source) if source else _minilm()
+    folder = _folder(backbone_source(config.backbone))
     if folder is None or not (shapes := _shapes(folder)):
         return None
     if config.resolved_family == "embedded":
@@ -45,6 +44,20 @@ def count_parameters(config: TrainingConfig) -> ParameterCount | None:
     encoder = _shapes(minilm)
     trained = adapters + _size(encoder, lambda name: not _NOT_TRAINED.search(name))
     return ParameterCount(trained, adapters + _size(shapes) + _size(encoder))
+
+
+def _folder(source: str) -> Path | None:
+    """Where the weights lie: a folder, or what is cached of a hub name; nothing is asked of the hub."""
+    if not source:
+        return _minilm()
+    if (folder := Path(source)).is_dir():
+        return folder
+    from huggingface_hub import snapshot_download  # imported for hub names alone: it takes a second
+
+    try:
+        return Path(snapshot_download(source, local_files_only=True))
+    except (OSError, ValueError):  # not in the cache, or no name of a hub
+        return None
 
 
 def _embedded(encoder: Shapes, layers: int) -> ParameterCount:
@@ -64,7 +77,11 @@ def _size(shapes: Shapes, wanted: Callable[[str], bool] | None = None) -> int:
 
 
 def _shapes(folder: Path) -> Shapes:
+    """Empty where no weights can be read, or some of their files are not there yet."""
     try:
+        indexes = [json.loads(file.read_bytes()) for file in folder.glob("*.safetensors.index.json")]
+        if not all((folder / name).exists() for index in indexes for name in index.get("weight_map", {}).values()):
+            return {}
         return {name: shape for file in sorted(folder.glob("*.safetensors")) for name, shape in _header(file)}
     except (OSError, ValueError):  # unreadable or damaged: whoever loads the weights will say so
         return {}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from accuracy import FIGURES, read_split
 from commandline import given_command, print_table
-from tables import protocol_table
+from tables import protocol_table, revisions
 from tiny_models import build_tiny_embedded
 
 from lagamc.corpus import Corpus, Example
@@ -66,6 +66,7 @@ def test_few_examples_over_two_seeds_are_measured_once(run, monkeypatch, capsys)
     table = protocol_table("caves", "few", 4, report)
     assert f"{mean:.3f} ± " in table
     assert "4 training documents a label" in table
+    assert all(row["revision"][:7] in table for row in report["runs"])
 
     monkeypatch.setattr(accuracy, "ours", None)  # would fail if it were called
     again = run("--few", "4", "--seeds", "1,2", "--peers", "tfidf-svm,frozen-logreg")
@@ -81,15 +82,47 @@ def test_unseen_labels_are_reported_apart(run):
     assert {len(row["unseen"]["labels"]) for row in report["runs"]} == {1}
 
 
+def test_too_many_unseen_labels_end_the_run_in_a_line(run):
+    with pytest.raises(SystemExit, match=r"^accuracy\.py: Only . of 3 labels can be held out"):
+        run("--unseen", "3", "--peers", "")
+
+
+def fake_ours(_folder, split, config, _unseen, **_):
+    """A run of ours that trains nothing and whose every prediction is its seed."""
+    none = np.zeros((len(split.test), len(split.label_set)), dtype=bool)
+    row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(FIGURES, 0.0)}
+    predictions = {example.id: [str(config.seed)] for example in split.test}
+    return {**row, "predictions": predictions}, none, none, split.label_set
+
+
+def test_one_seed_at_other_settings_is_not_averaged_with_the_rest(run, tmp_path, monkeypatch, capsys):
+    """Runs at the same settings stay, read back from the file or not, and so do other systems."""
+    monkeypatch.setattr(accuracy, "ours", fake_ours)
+    run("--seeds", "1,2", "--peers", "tfidf-svm")
+    report = run("--seeds", "1,2,3", "--peers", "tfidf-svm")
+    assert [row["seeds"] for row in report["systems"]] == [[1, 2, 3], [1]]
+    report = run("--seeds", "2", "--peers", "", "--config", json.dumps({"epochs": 2}))
+    assert {row["system"]: row["seeds"] for row in report["systems"]} == {"TF-IDF + linear SVM": [1], "lagamc": [2]}
+    assert "lagamc, seed 3: dropped, it had other settings" in capsys.readouterr().err
+
+
+def test_predictions_are_those_of_the_lowest_seed_which_their_file_names(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "ours", fake_ours)
+    for seeds, lowest in (("5,4", "4"), ("6", "4"), ("3", "3")):
+        run("--seeds", seeds, "--peers", "")
+        [file] = (tmp_path / "results").glob("*.jsonl")
+        assert file.name == f"council-predictions-seed{lowest}.jsonl"
+        assert {*json.loads(file.read_text().splitlines()[0])["labels"]} == {lowest}
+
+
+def test_a_row_names_every_revision_it_was_measured_at():
+    runs = [{"system": "ours", "revision": digit * 40 + end} for digit, end in (("a", ""), ("b", "-dirty"), ("a", ""))]
+    assert revisions({"runs": [*runs, {"system": "other", "revision": "c" * 40}]}, "ours") == "aaaaaaa, bbbbbbb-dirty"
+
+
 def test_other_settings_take_the_place_of_what_was_measured_before(run, tmp_path, monkeypatch):
     """A mean over rows of different settings would be a figure of none."""
-
-    def ours(_folder, split, config, _unseen, **_):
-        none = np.zeros((len(split.test), len(split.label_set)), dtype=bool)
-        row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(FIGURES, 0.0)}
-        return row, none, none, split.label_set
-
-    monkeypatch.setattr(accuracy, "ours", ours)
+    monkeypatch.setattr(accuracy, "ours", fake_ours)
     options = ["--few", "4", "--seeds", "1,2", "--peers", "", "--config"]
     settings = [json.dumps({"backbone": str(tmp_path / "tiny"), "epochs": epochs}) for epochs in (1, 2)]
     run(*options, settings[0])

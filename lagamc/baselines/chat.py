@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +27,12 @@ def prompted(split: Split, settings: PeerSettings) -> PeerResult:
     """Ask the model once a document of dev and test; nothing is trained.
 
     Each line of an answer goes to the label with the nearest description by the frozen built-in encoder;
-    dev chooses the cosine below which a line counts for nothing.
+    dev chooses the cosine below which a line counts for nothing. Where `settings.answers` names a file, every answer is
+    kept there as it comes, and what was asked of the same model and server before is not asked again.
 
     Raises:
         ConfigError: no model is named, or the server is not given.
-        BackboneError: the server does not answer, or answers without text.
+        BackboneError: the server does not answer, or answers without text. The message says what is kept.
     """
     from lagamc.encoder import SentenceEncoder
 
@@ -36,9 +40,8 @@ def prompted(split: Split, settings: PeerSettings) -> PeerResult:
         raise ConfigError("The chat peer needs the name of a model: --model NAME.")
     client = settings.client or _client(settings.base_url)
     encoder = SentenceEncoder.load().eval()
-    dev, test = (
-        _scores(client, settings.model, corpus, split.label_set, encoder) for corpus in (split.dev, split.test)
-    )
+    answers = _Answers(client, settings)
+    dev, test = (_scores(answers, corpus, split.label_set, encoder) for corpus in (split.dev, split.test))
     return result_from_scores(split, dev, test, model=settings.model)
 
 
@@ -64,30 +67,63 @@ def _client(base_url: str | None) -> Any:
     return openai.OpenAI(base_url=base_url, api_key=key or "none")
 
 
-def _scores(client: Any, model: str, corpus: Corpus, label_set: LabelSet, encoder: SentenceEncoder) -> Scores:
+class _Answers:
+    """Texts of a chat model by conversation, in memory and in the file of the settings, a JSON object a line."""
+
+    def __init__(self, client: Any, settings: PeerSettings) -> None:
+        self._client, self._settings, self._file = client, settings, settings.answers
+        self._known: dict[str, str] = {}
+        if self._file is not None and self._file.exists():
+            for line in self._file.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut short is asked again
+                    row = json.loads(line)
+                    self._known[row["asked"]] = row["answer"]
+
+    def to(self, conversation: list[dict[str, str]]) -> list[str]:
+        """The lines of an answer, without bullets."""
+        asked = [self._settings.base_url, self._settings.model, conversation]
+        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        if key not in self._known:
+            self._known[key] = self._ask(conversation)
+            self._keep(json.dumps({"asked": key, "answer": self._known[key]}))
+        return [line.strip(" -*\t") for line in self._known[key].splitlines() if line.strip(" -*\t")]
+
+    def _keep(self, line: str) -> None:
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8") as opened:
+                opened.write(f"\n{line}")  # whatever stands before, were it a line cut short
+
+    def _ask(self, conversation: list[dict[str, str]]) -> str:
+        import openai
+
+        model = self._settings.model
+        try:
+            answer = self._client.chat.completions.create(model=model, messages=conversation, temperature=0)
+        except openai.OpenAIError as error:
+            raise BackboneError(f"The chat model {model!r} did not answer: {error}. {self._so_far()}") from error
+        text: str | None = answer.choices[0].message.content if answer.choices else None
+        if text is None:
+            raise BackboneError(f"The chat model {model!r} answered without text. {self._so_far()}")
+        return text
+
+    def _so_far(self) -> str:
+        if self._file is None:
+            return f"{len(self._known):,} answers came before, and none is kept: name a file for them."
+        return f"{len(self._known):,} answers are kept in {self._file}; run it again to go on from there."
+
+
+def _scores(answers: _Answers, corpus: Corpus, label_set: LabelSet, encoder: SentenceEncoder) -> Scores:
     """(documents, labels): the best cosine of a line that is nearest to the label, -inf where there is none."""
-    answers = [_ask(client, model, messages(example.text, label_set)) for example in corpus]
-    lines = sorted({line for answer in answers for line in answer})
+    found = [answers.to(messages(example.text, label_set)) for example in corpus]
+    lines = sorted({line for answer in found for line in answer})
     scores = np.full((len(corpus), len(label_set)), -np.inf)
     if not lines:
         return scores
     cosines = (encoder.encode(lines) @ encoder.encode(label_set.descriptions).T).numpy()  # (lines, L)
     position = {line: row for row, line in enumerate(lines)}
-    for row, answer in enumerate(answers):
+    for row, answer in enumerate(found):
         for line in answer:
             label = int(cosines[position[line]].argmax())
             scores[row, label] = max(scores[row, label], float(cosines[position[line], label]))
     return scores
-
-
-def _ask(client: Any, model: str, conversation: list[dict[str, str]]) -> list[str]:
-    import openai
-
-    try:
-        answer = client.chat.completions.create(model=model, messages=conversation, temperature=0)
-    except openai.OpenAIError as error:
-        raise BackboneError(f"The chat model {model!r} did not answer: {error}") from error
-    text = answer.choices[0].message.content if answer.choices else None
-    if text is None:
-        raise BackboneError(f"The chat model {model!r} answered without text. Try again, or another model.")
-    return [line.strip(" -*\t") for line in text.splitlines() if line.strip(" -*\t")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +31,8 @@ __all__ = [
 
 Scores = NDArray[np.float64]  # (documents, labels), -inf where a label cannot be predicted
 
-_CANDIDATES = 200
+_CANDIDATES = 200  # thresholds tried
+_PREDICTED = 4  # times the carried labels: so many of the highest scores are searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,13 @@ class PeerSettings:
 
     model: str | None = None  # hub name or folder of the encoder; name of the chat model; None: built-in MiniLM
     epochs: int | None = None  # None: as many as `lagamc train` would take
-    learning_rates: tuple[float, ...] = (1e-4,)  # of fine-tuned encoders; dev chooses
+    learning_rates: tuple[float, ...] | None = None  # of fine-tuned encoders; dev chooses. None: what suits the encoder
     batch_size: int = 16
     max_tokens: int = 256
     pairs: int = 20  # SetFit: pairs a document and kind, R in its paper
     base_url: str | None = None  # of an OpenAI-compatible server
     client: Any = field(default=None, compare=False, repr=False)  # an openai.OpenAI; None: from base_url and the key
+    answers: Path | None = field(default=None, compare=False, repr=False)  # file that keeps a chat model's answers
     seed: int = 13
     device: str = "auto"
 
@@ -58,12 +61,17 @@ class PeerSettings:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.epochs is not None and self.epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {self.epochs}.")
-        if not self.learning_rates or not all(0 < rate < 1 for rate in self.learning_rates):
-            raise ConfigError(f"learning_rates must lie between 0 and 1, got {self.learning_rates}.")
+        rates = self.learning_rates
+        if rates is not None and not (rates and all(0 < rate < 1 for rate in rates)):
+            raise ConfigError(f"learning_rates must lie between 0 and 1, got {rates}.")
 
     def epochs_for(self, split: Split) -> int:
         """Epochs in force."""
         return self.epochs or recommended_epochs(len(split.train))
+
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates in force: 1e-4 suits the built-in MiniLM, larger encoders need less."""
+        return self.learning_rates or ((1e-4,) if self.model is None else (2e-5, 5e-5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +103,17 @@ def worth(metrics: Metrics) -> float:
 
 
 def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tuple[float, Metrics]:
-    """The threshold above which scores become labels, of all that differ on these documents (at most 200)."""
-    finite = scores[np.isfinite(scores)]
-    levels = np.unique(np.quantile(finite, np.linspace(0, 1, _CANDIDATES))) if len(finite) else np.zeros(1)
-    between = np.append((levels[1:] + levels[:-1]) / 2, levels[0] - 1.0)  # the last: every finite score counts
-    found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in between]
+    """The threshold above which scores become labels, best by `worth` on these documents.
+
+    Tried are 200 levels, equally many scores apart, among the highest scores: four times as many as labels are
+    carried, whatever the size of the label set. One level more lies below every finite score.
+    """
+    finite = np.sort(scores[np.isfinite(scores)])
+    top = finite[-max(_PREDICTED * int(actual.sum()), 1) :]
+    levels = np.unique(np.quantile(top, np.linspace(0, 1, _CANDIDATES))) if len(top) else np.zeros(1)
+    below = finite[0] - 1.0 if len(finite) else -1.0  # every finite score counts
+    tried = np.append((levels[1:] + levels[:-1]) / 2, below)
+    found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in tried]
     return max(found, key=lambda pair: worth(pair[1]))
 
 

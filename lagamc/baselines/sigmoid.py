@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lagamc.baselines.peers import PeerResult, PeerSettings, indicators, result_from_scores, worth
 from lagamc.datasets import Split
-from lagamc.errors import BackboneError
+from lagamc.errors import BackboneError, ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["plain", "with_descriptions"]
+__all__ = ["HUB_NAMES", "named", "plain", "with_descriptions"]
+
+HUB_NAMES = {
+    "bert": "google-bert/bert-base-uncased",
+    "roberta": "FacebookAI/roberta-base",
+    "xlnet": "xlnet/xlnet-base-cased",
+}
 
 HEAD_RATE = 10.0  # times the learning rate, for layers that start untrained
 
 
 def plain(split: Split, settings: PeerSettings) -> PeerResult:
-    """Mean of token states, one linear layer; any AutoModel encoder (BERT, RoBERTa, XLNet, MiniLM)."""
+    """Mean of token states, one linear layer; any AutoModel encoder, by default the built-in MiniLM."""
     return _fine_tuned(split, settings, described=False)
+
+
+def named(kind: str) -> Callable[[Split, PeerSettings], PeerResult]:
+    """`plain` with the encoder of a name in `HUB_NAMES`, or with a given `model` of the same kind."""
+
+    def fit(split: Split, settings: PeerSettings) -> PeerResult:
+        own = dataclasses.replace(settings, model=settings.model or HUB_NAMES[kind])
+        return _fine_tuned(split, own, described=False, kind=kind)
+
+    return fit
 
 
 def with_descriptions(split: Split, settings: PeerSettings) -> PeerResult:
@@ -26,7 +44,7 @@ def with_descriptions(split: Split, settings: PeerSettings) -> PeerResult:
     return _fine_tuned(split, settings, described=True)
 
 
-def _fine_tuned(split: Split, settings: PeerSettings, *, described: bool) -> PeerResult:
+def _fine_tuned(split: Split, settings: PeerSettings, *, described: bool, kind: str | None = None) -> PeerResult:
     import torch
 
     from lagamc.baselines.training import fit_network
@@ -34,9 +52,9 @@ def _fine_tuned(split: Split, settings: PeerSettings, *, described: bool) -> Pee
     train, dev, _ = indicators(split)
     parts = (split.train, split.dev, split.test)
     results: list[PeerResult] = []
-    for rate in settings.learning_rates:
+    for rate in settings.rates():
         torch.manual_seed(settings.seed)
-        encoder, tokenizer = _pretrained(settings.model)
+        encoder, tokenizer = _pretrained(settings.model, kind)
 
         def tokenize(texts: list[str], tokenizer: Any = tokenizer) -> list[list[int]]:
             ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=settings.max_tokens)["input_ids"]
@@ -57,7 +75,8 @@ def _fine_tuned(split: Split, settings: PeerSettings, *, described: bool) -> Pee
     return max(results, key=lambda result: worth(result.dev))
 
 
-def _pretrained(model: str | None) -> tuple[Any, Any]:
+def _pretrained(model: str | None, kind: str | None = None) -> tuple[Any, Any]:
+    """Encoder and tokenizer. Raises BackboneError where they cannot be loaded, ConfigError for another kind."""
     from transformers import AutoModel, AutoTokenizer
 
     from lagamc.encoder import minilm_folder
@@ -67,6 +86,10 @@ def _pretrained(model: str | None) -> tuple[Any, Any]:
         encoder, tokenizer = AutoModel.from_pretrained(source), AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError, KeyError) as error:
         raise BackboneError(f"No encoder can be loaded from {source}: {error}") from error
+    if kind is not None and encoder.config.model_type != kind:
+        raise ConfigError(
+            f"{source} is of kind {encoder.config.model_type}, not {kind}. Choose the peer sigmoid for it."
+        )
     if tokenizer.pad_token_id is None:
         raise BackboneError(f"The tokenizer of {source} has no padding token. Choose an encoder such as BERT.")
     return encoder, tokenizer

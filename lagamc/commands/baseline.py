@@ -24,10 +24,11 @@ def register(commands: Any) -> None:
     command.add_argument("--data", type=Path, metavar="DIR", help="train, dev and test files and labels.json")
     command.add_argument("--model", help="hub name or folder of the encoder, or name of the chat model")
     command.add_argument("--base-url", help="of an OpenAI-compatible server (chat); the key is OPENAI_API_KEY")
+    command.add_argument("--answers", type=Path, default=Path("chat-answers.jsonl"), metavar="FILE",
+        help="keeps the chat model's answers, and is read before it is asked (default: %(default)s)")  # fmt: skip
     command.add_argument("--epochs", type=int, help="default: as many as lagamc train would take")
-    command.add_argument(
-        "--learning-rates", default="1e-4", help="dev chooses; separated by ',' (default: %(default)s)"
-    )
+    command.add_argument("--learning-rates", metavar="A,B",
+        help="of a fine-tuned encoder; dev chooses (default: 1e-4 for the built-in one, else 2e-5,5e-5)")  # fmt: skip
     command.add_argument("--sample", type=at_least(1), metavar="N",
         help="at most N documents of dev and of test (default: all; the paper asked its chat models 500)")  # fmt: skip
     command.add_argument("--seed", type=at_least(0), default=13)
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         raise ConfigError("Give a folder with train, dev and test files and labels.json: --data DIR.")
     settings = PeerSettings(
         model=options.model, base_url=options.base_url, epochs=options.epochs, seed=options.seed,
-        learning_rates=_rates(options.learning_rates), device=options.device,
+        learning_rates=_rates(options.learning_rates), device=options.device, answers=options.answers,
     )  # fmt: skip
     data = read_data_set(options.data)
     split = data.split.sampled(dev=options.sample, test=options.sample, seed=options.seed)
@@ -57,7 +58,9 @@ def run(options: argparse.Namespace) -> None:
     _print(options, item, data, settings, result)
 
 
-def _rates(text: str) -> tuple[float, ...]:
+def _rates(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from lagamc.errors import DatasetError
 
 if TYPE_CHECKING:
     from lagamc.analysis import SubsetFigures, ThresholdRow
+    from lagamc.bootstrap import Interval
     from lagamc.evaluation import Details, Report
 
 __all__ = ["register"]
@@ -36,6 +37,7 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from lagamc.bootstrap import label_intervals
     from lagamc.evaluation import details, evaluate_classifier, sweep
     from lagamc.teacher_forcing import TEACHER_FORCED, teacher_forced
 
@@ -52,25 +54,31 @@ def run(options: argparse.Namespace) -> None:
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
     more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)
+    intervals = label_intervals(report.actual, report.predicted, samples=options.resamples, seed=options.seed)
     rows = sweep(report) if options.sweep else ()
     generation = "constrained" if options.constrained else "free-running"
     diagnostic: dict[str, Any] | None = None
     if options.teacher_forced:
         with progress("teacher-forced") as advance:
-            figures = teacher_forced(classifier, corpus, progress=advance).summary()
-        diagnostic = {"what": TEACHER_FORCED, **figures}
+            forced = teacher_forced(classifier, corpus, progress=advance).summary()
+        diagnostic = {"what": TEACHER_FORCED, **forced}
     if options.json:
-        print(json.dumps({"generation": generation, **_as_json(report, more, rows, diagnostic)}, ensure_ascii=False))
+        figures = _as_json(report, more, intervals, rows, diagnostic)
+        print(json.dumps({"generation": generation, **figures}, ensure_ascii=False))
     else:
         print(f"{len(report.results):,} documents, {generation}; 95% intervals over documents")
-        print("\n".join(_as_text(report, more, rows, diagnostic)))
+        print("\n".join(_as_text(report, more, intervals, rows, diagnostic)))
 
 
 def _as_json(
-    report: Report, more: Details, rows: tuple[ThresholdRow, ...], diagnostic: dict[str, Any] | None
-) -> dict[str, Any]:
+    report: Report, more: Details, intervals: Sequence[Interval], rows: Sequence[ThresholdRow],
+    diagnostic: dict[str, Any] | None,
+) -> dict[str, Any]:  # fmt: skip
     figures: dict[str, Any] = {"documents": len(report.results), **report.metrics.summary(), **more.to_dict()}
-    figures["labels"] = [dataclasses.asdict(label) for label in report.metrics.labels]
+    figures["labels"] = [
+        {**dataclasses.asdict(label), "f1_interval": dataclasses.asdict(interval)}
+        for label, interval in zip(report.metrics.labels, intervals, strict=True)
+    ]
     if rows:
         figures["sweep"] = [dataclasses.asdict(row) for row in rows]
     if diagnostic:
@@ -79,8 +87,9 @@ def _as_json(
 
 
 def _as_text(
-    report: Report, more: Details, rows: tuple[ThresholdRow, ...], diagnostic: dict[str, Any] | None
-) -> Iterator[str]:
+    report: Report, more: Details, intervals: Sequence[Interval], rows: Sequence[ThresholdRow],
+    diagnostic: dict[str, Any] | None,
+) -> Iterator[str]:  # fmt: skip
     for name, value in report.metrics.summary().items():
         interval = more.intervals[name]
         yield f"{name:>16}  {value:.4f}  [{interval.low:.4f}, {interval.high:.4f}]"
@@ -89,9 +98,10 @@ def _as_text(
         for name in report.metrics.summary():
             yield f"{name:>16}  {diagnostic[name]:.4f}"
     width = max(5, *(len(label.name) for label in report.metrics.labels))
-    yield f"\n{'label':<{width}}  precision  recall      f1  documents"
-    for label in report.metrics.labels:
-        yield f"{label.name:<{width}}  {label.precision:9.4f}  {label.recall:6.4f}  {label.f1:6.4f}  {label.support:9,}"
+    yield f"\n{'label':<{width}}  precision  recall      f1  {'[95%]':16}  documents"
+    for label, interval in zip(report.metrics.labels, intervals, strict=True):
+        f1 = f"{label.f1:6.4f}  [{interval.low:.4f}, {interval.high:.4f}]"
+        yield f"{label.name:<{width}}  {label.precision:9.4f}  {label.recall:6.4f}  {f1}  {label.support:9,}"
     yield "\nlabels a document  actual  predicted"
     for count in more.counts:
         yield f"{count.labels:17}  {count.actual:6,}  {count.predicted:9,}"

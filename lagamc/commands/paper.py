@@ -13,6 +13,7 @@ from lagamc.commands.terminal import add_json
 from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from lagamc.config import TrainingConfig
     from lagamc.paper.laboratory import Laboratory
     from lagamc.paper.outcome import Outcome
 
@@ -27,16 +28,20 @@ def register(commands: Any) -> None:
     command.add_argument("table", choices=TABLES, metavar="TABLE", help=", ".join(TABLES))
     command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder of sets, see docs/data.md")
     command.add_argument(
-        "--runs", type=Path, required=True, metavar="DIR", help="run folders are kept here, and reused"
-    )
+        "--runs", type=Path, default=Path("paper-runs"), metavar="DIR",
+        help="run folders are kept here, and reused (default: %(default)s)",
+    )  # fmt: skip
     command.add_argument("--out", type=Path, metavar="DIR", help="where TABLE.json and TABLE.svg go (default: --runs)")
     command.add_argument("--sets", default="", help="names separated by ',' (default: all in DIR)")
     command.add_argument("--backbone", default="minilm", help="as in lagamc train (default: %(default)s)")
     command.add_argument("--epochs", type=int, help="default: by size of train")
-    command.add_argument("--learning-rate", type=float, help="default: as in lagamc train")
+    command.add_argument(
+        "--config", default="{}", metavar="JSON",
+        help="more settings of lagamc train, such as '{\"batch_size\": 8}', the paper's",
+    )  # fmt: skip
     command.add_argument("--peers", default="tfidf-svm,sigmoid", help="the closest first (default: %(default)s)")
     command.add_argument("--peer-model", help="encoder of the peers: hub name or folder (default: the built-in one)")
-    command.add_argument("--matchers", default="", help="table 7: sentence transformers beside the frozen built-in one")
+    command.add_argument("--matchers", default="", help="table 7: S-BERT-L12, ST5-xxl, or sentence transformers")
     command.add_argument("--unseen", type=int, default=4, help="fig2: labels held out a set (default: %(default)s)")
     for part in ("train", "dev", "test"):
         command.add_argument(f"--{part}", type=int, metavar="N", help=f"at most N {part} documents a set")
@@ -48,7 +53,6 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from lagamc.baselines import PeerSettings
-    from lagamc.config import TrainingConfig
     from lagamc.paper.chart import bar_chart
     from lagamc.paper.laboratory import Laboratory, Sizes
     from lagamc.provenance import provenance
@@ -56,19 +60,11 @@ def run(options: argparse.Namespace) -> None:
     for name in ("train", "dev", "test", "unseen"):
         if (size := getattr(options, name)) is not None and size < 1:
             raise ConfigError(f"--{name} must be at least 1, got {size}.")
-    changes = {} if options.learning_rate is None else {"learning_rate": options.learning_rate}
-    config = TrainingConfig(
-        backbone=options.backbone,
-        epochs=options.epochs,
-        seed=options.seed,
-        device=options.device,
-        decision="written",
-        **changes,
-    )
+    config = _config(options)
     laboratory = Laboratory(
         options.data, options.runs, config=config, peers=_names(options.peers), chosen=_names(options.sets),
         peer_settings=PeerSettings(
-            model=options.peer_model, epochs=options.epochs, seed=options.seed, device=options.device
+            model=options.peer_model, epochs=options.epochs, seed=config.seed, device=config.device
         ),
         sizes=Sizes(train=options.train, dev=options.dev, test=options.test),
         say=lambda line: print(f"lagamc: {line}", file=sys.stderr),
@@ -76,11 +72,24 @@ def run(options: argparse.Namespace) -> None:
     outcome = _tables(options)[options.table](laboratory)
     folder: Path = options.out or options.runs
     folder.mkdir(parents=True, exist_ok=True)
-    content = {**outcome.to_dict(), **provenance(seed=options.seed, configuration=config.to_dict())}
+    content = {**outcome.to_dict(), **provenance(seed=config.seed, configuration=config.to_dict())}
     (folder / f"{outcome.table}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if outcome.rows:
         (folder / f"{outcome.table}.svg").write_text(bar_chart(outcome), encoding="utf-8")
     print(json.dumps(content, ensure_ascii=False) if options.json else "\n".join(outcome.lines()))
+
+
+def _config(options: argparse.Namespace) -> TrainingConfig:
+    from lagamc.config import TrainingConfig
+
+    try:
+        changes = json.loads(options.config)
+    except ValueError as error:
+        raise ConfigError(f"--config must be JSON: {error}.") from error
+    if not isinstance(changes, dict):
+        raise ConfigError(f"--config must be a JSON object of settings, got {options.config}.")
+    named = {name: getattr(options, name) for name in ("backbone", "epochs", "seed", "device")}
+    return TrainingConfig.from_dict({**named, "decision": "written", **changes})
 
 
 def _tables(options: argparse.Namespace) -> Mapping[str, Callable[[Laboratory], Outcome]]:

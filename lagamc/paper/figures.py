@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
-__all__ = ["AVERAGES", "COUNTS", "MATCHERS", "SETS", "TABLE_3", "TABLE_4", "TABLE_5", "TABLE_8"]
+__all__ = [
+    "AVERAGES", "CHAT_MODELS", "COUNTS", "ENCODERS", "MATCHERS", "MATCHER_SOURCES", "OURS_3", "OURS_4", "SETS",
+    "TABLE_3", "TABLE_4", "TABLE_5", "TABLE_8", "counterpart",
+]  # fmt: skip
 
 SETS = ("caves", "semeval2018", "reuters", "aapd", "pubmed_mesh")
 Pair = tuple[float, float]  # micro-F1, macro-F1
+Printed = TypeVar("Printed")
 
 _TABLE_3 = """
 BERT              70.36 65.29 70.70 56.30 87.73 34.98 71.30 55.90 85.05 70.99
@@ -83,3 +88,23 @@ AVERAGES: Mapping[str, float] = {  # macro-F1 over all sets, sections 8.1 and 8.
     "unseen labels": 0.7061,
     "unified": 0.7838,
 }
+
+# Which printed row a model of ours belongs to, by how its name begins; any other has no counterpart.
+OURS_3: Mapping[str, str] = {"flan-t5-large": "LAGAMC", "t5-base": "T5-Base", "t5-large": "T5-Large"}
+OURS_4: Mapping[str, tuple[str, str]] = {  # without and with threshold
+    "flan-t5-large": ("Ours", "Ours with threshold"),
+    "llama-2-7b": ("Llama-2-7B w/o threshold", "Llama-2-7B with threshold"),
+    "mistral-7b": ("Mistral-7B w/o threshold", "Mistral-7B with threshold"),
+}
+ENCODERS: Mapping[str, str] = {"bert": "BERT", "roberta": "RoBERTa", "xlnet": "XLNet"}
+CHAT_MODELS: Mapping[str, str] = {"gpt-3.5": "ChatGPT", "chatgpt": "ChatGPT"}
+MATCHER_SOURCES: Mapping[str, str] = {  # Table 7: hub name of what the paper calls so
+    "S-BERT-L12": "sentence-transformers/all-MiniLM-L12-v2",
+    "ST5-xxl": "sentence-transformers/sentence-t5-xxl",
+}
+
+
+def counterpart(model: str, rows: Mapping[str, Printed]) -> Printed | None:
+    """What `rows` has for a model, by how its name, hub name or folder begins; None where the paper has none."""
+    name = model.rstrip("/").rpartition("/")[2].lower()
+    return next((row for start, row in rows.items() if name.startswith(start)), None)

@@ -19,6 +19,7 @@ from lagamc.datasets import SPLITS, DataSet, Split, find_data_sets, read_data_se
 from lagamc.errors import DatasetError
 from lagamc.evaluation import Report, evaluate_classifier
 from lagamc.metrics import Indicator, indicator
+from lagamc.paper.figures import OURS_3, counterpart
 from lagamc.provenance import provenance
 from lagamc.run import train_run
 
@@ -64,7 +65,7 @@ class Laboratory:
         self.notes: dict[str, None] = {}  # in order, each once
         self._data, self._runs, self._sizes = data, runs, sizes or Sizes()
         self.peers = tuple(peer(name) for name in peers)
-        self._peer_settings = peer_settings or PeerSettings(seed=config.seed, device=config.device)
+        self.peer_settings = peer_settings or PeerSettings(seed=config.seed, device=config.device)
         self._say = say
 
     def data_sets(self) -> Iterator[DataSet]:
@@ -106,12 +107,13 @@ class Laboratory:
 
     def peer_predictions(self, name: str, split: Split, peer_name: str) -> Indicator:
         """(documents, labels) predicted by a peer on test, kept as a file."""
-        settings = self._peer_settings
+        settings = self.peer_settings
         wanted = [peer_name, _public(settings), split.label_set.hash, *(getattr(split, part).hash for part in SPLITS)]
         path = self._runs / "peers" / f"{name}-{peer_name}-{_digest(wanted)}.json"
         if not path.exists():
             self._say(f"training {peer_name} on {name}, {len(split.train):,} documents")
-            result = peer(peer_name).run(split, settings)
+            answers = self._runs / "peers" / "chat-answers.jsonl"
+            result = peer(peer_name).run(split, dataclasses.replace(settings, answers=answers))
             names = split.label_set.names
             labels = [[names[column] for column in row.nonzero()[0]] for row in result.predicted]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,12 +130,16 @@ class Laboratory:
         sizes = ", ".join(
             f"at most {size:,} {part}" for part, size in dataclasses.asdict(self._sizes).items() if size is not None
         )
-        epochs = f"{self.config.epochs} epochs" if self.config.epochs else (
+        config = self.config
+        ours = config.backbone + ("" if counterpart(config.backbone, OURS_3) == "LAGAMC" else
+                                  ", where the paper's own method has flan-t5-large")  # fmt: skip
+        epochs = f"{config.epochs} epochs" if config.epochs else (
             f"epochs by size of train ({recommended_epochs(50_000)} to {recommended_epochs(1)})"
         )  # fmt: skip
         return (
-            f"free-running, backbone {self.config.backbone}, {epochs}, seed {self.config.seed}"
-            f"{', ' + sizes + ' documents a set' if sizes else ''}; epoch, thresholds and peers' settings chosen on "
+            f"free-running, backbone {ours}; {epochs}, learning rate {config.learning_rate:g}, batch size "
+            f"{config.batch_size}, seed {config.seed}; peers' encoder {self.peer_settings.model or 'MiniLM, built in'}"
+            f"{'; ' + sizes + ' documents a set' if sizes else ''}; epoch, thresholds and peers' settings chosen on "
             "dev, test read once; [95% bootstrap interval over test documents]."
         )
 

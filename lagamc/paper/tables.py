@@ -24,9 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 WITHOUT_SEMANTIC_LOSS: Mapping[str, Any] = {"lambda_mode": "one"}
-_PAPER_PEERS = {
-    "sigmoid": "BERT", "textcnn": "TextCNN", "bigru": "TextRNN", "attentionxml": "AttentionXML", "chat": "ChatGPT",
-}  # fmt: skip
+_PAPER_PEERS = {"textcnn": "TextCNN", "bigru": "TextRNN", "attentionxml": "AttentionXML"}
 
 
 def main_comparison(laboratory: Laboratory) -> Outcome:
@@ -40,13 +38,13 @@ def main_comparison(laboratory: Laboratory) -> Outcome:
         rows.append(_measured(name, "lagamc, free-running", report.actual, report.predicted, None))
         forced = teacher_forced(classifier, split.test)
         own = {"micro_f1": forced.micro_f1, "macro_f1": forced.macro_f1}
-        rows.append(_row(name, "LAGAMC; ours teacher-forced", printed.pop("LAGAMC", None), own))
+        twin = figures.counterpart(laboratory.config.backbone, figures.OURS_3)
+        rows.append(_row(name, _title(twin, "lagamc, teacher-forced"), _taken(printed, twin), own))
         same = dataclasses.replace(split, label_set=report.label_set)  # peers answer in the model's label order
         for item in laboratory.peers:
             predicted = laboratory.peer_predictions(name, same, item.name)
-            twin = _PAPER_PEERS.get(item.name)
-            title = f"{twin}; ours {item.title}" if twin else item.title
-            rows.append(_measured(name, title, report.actual, predicted, printed.pop(twin, None) if twin else None))
+            twin = _twin(laboratory, item.name)
+            rows.append(_measured(name, _title(twin, item.title), report.actual, predicted, _taken(printed, twin)))
         rows += [_row(name, system, pair, {}) for system, pair in printed.items()]
     return _outcome(laboratory, "3", "Table 3: main comparison", rows)
 
@@ -60,10 +58,13 @@ def thresholds(laboratory: Laboratory) -> Outcome:
         classifier = laboratory.classifier(name, split)
         levels = sweep(evaluate_classifier(classifier, split.dev))
         best = max(levels, key=lambda level: level.micro_f1 + level.macro_f1)
-        for threshold, system in ((-1.0, "Ours"), (best.threshold, "Ours with threshold")):
+        without, beyond = figures.counterpart(laboratory.config.backbone, figures.OURS_4) or (None, None)
+        for threshold, twin, ours in (
+            (-1.0, without, "lagamc"),
+            (best.threshold, beyond, f"lagamc above {best.threshold:g}, chosen on dev"),
+        ):
             report = evaluate_classifier(classifier, split.test, threshold=threshold)
-            title = f"{system} ({threshold:g}, chosen on dev)" if system != "Ours" else system
-            rows.append(_measured(name, title, report.actual, report.predicted, printed.pop(system, None)))
+            rows.append(_measured(name, _title(twin, ours), report.actual, report.predicted, _taken(printed, twin)))
         rows += [
             _row(name, f"dev at {level.threshold:g}", None, {"micro_f1": level.micro_f1, "macro_f1": level.macro_f1})
             for level in levels
@@ -87,7 +88,14 @@ def ablations(laboratory: Laboratory) -> Outcome:
         for system, own, changes in variants:
             report = laboratory.report(name, own, **changes)
             rows.append(_measured(name, system, report.actual, report.predicted, printed.get(system)))
-    return _outcome(laboratory, "5", "Table 5: ablations of the loss and the descriptions", rows)
+    config = laboratory.config
+    least = config.lambda_bounds[0] if config.lambda_mode == "learned" else config.initial_lambda
+    note = (
+        "w/o semantic loss sets lambda, the share of the cross-entropy, to 1. It may be as low as "
+        f"{least:g} in ours, so the cross-entropy also weighs up to 1 / {least:g} times as much against the "
+        "document-to-description term. The row below it leaves that term out as well."
+    )
+    return _outcome(laboratory, "5", "Table 5: ablations of the loss and the descriptions", rows, note)
 
 
 def label_counts(laboratory: Laboratory) -> Outcome:
@@ -108,7 +116,8 @@ def matcher_ablation(laboratory: Laboratory, matchers: Sequence[str]) -> Outcome
 
     Args:
         laboratory: data and runs.
-        matchers: sentence-transformers folders or hub names; "" is the frozen built-in encoder.
+        matchers: the paper's names (`figures.MATCHER_SOURCES`), sentence-transformers folders or hub names; "" is
+            the frozen built-in encoder.
     """
     rows: list[Row] = []
     with_prompt = {"instruction": INSTRUCTION, "task_description": TASK_DESCRIPTION}
@@ -122,8 +131,9 @@ def matcher_ablation(laboratory: Laboratory, matchers: Sequence[str]) -> Outcome
             _macro(name, "Ours" if prompted else "Ours (no instruction by default)", report, printed.get("Ours"))
         )
         for matcher in matchers:
+            other = rematched(report, figures.MATCHER_SOURCES.get(matcher, matcher) or None)
             title = f"matcher {matcher or 'all-MiniLM-L6-v2, frozen'}"
-            rows.append(_macro(name, title, rematched(report, matcher or None), None))
+            rows.append(_macro(name, title, other, printed.pop(matcher, None)))
         other = laboratory.report(name, split, **(without if prompted else with_prompt))
         title = "w/o instruction" if prompted else "with the paper's instruction"
         rows.append(_macro(name, title, other, printed.get("w/o instruction") if prompted else None))
@@ -141,14 +151,34 @@ def descriptions_in_peers(laboratory: Laboratory) -> Outcome:
         actual = indicator([example.labels for example in split.test], split.label_set)
         for peer_name, system in (("sigmoid", "BERT"), ("sigmoid-descriptions", "BERT + Label Desc.")):
             predicted = laboratory.peer_predictions(name, split, peer_name)
-            title = f"{system}; ours {peer(peer_name).title}"
-            rows.append(_measured(name, title, actual, predicted, printed.pop(system, None)))
+            twin = system if _twin(laboratory, "sigmoid") == "BERT" else None
+            title = _title(twin, peer(peer_name).title)
+            rows.append(_measured(name, title, actual, predicted, _taken(printed, twin)))
         rows += [_row(name, system, pair, {}) for system, pair in printed.items()]
     return _outcome(laboratory, "8", "Table 8: descriptions in a fine-tuned encoder", rows)
 
 
 def _atomic(label_set: LabelSet) -> LabelSet:
     return LabelSet(Label(name, name) for name in label_set.names)
+
+
+def _twin(laboratory: Laboratory, peer_name: str) -> str | None:
+    """The printed system that a peer is; for fine-tuned encoders and chat models by the model."""
+    model = laboratory.peer_settings.model or ""
+    if peer_name == "chat":
+        return figures.counterpart(model, figures.CHAT_MODELS)
+    if peer_name == "sigmoid":
+        return figures.counterpart(model, figures.ENCODERS)
+    return _PAPER_PEERS.get(peer_name) or figures.ENCODERS.get(peer_name)
+
+
+def _title(twin: str | None, ours: str) -> str:
+    return f"{twin}; ours {ours}" if twin else f"{ours} (no counterpart)"
+
+
+def _taken(printed: dict[str, figures.Pair], twin: str | None) -> figures.Pair | None:
+    """The printed figures of a system, which then need no row of their own."""
+    return printed.pop(twin, None) if twin else None
 
 
 def _measured(
@@ -175,5 +205,5 @@ def _row(data: str, system: str, printed: tuple[float, float] | None, ours: Mapp
     return Row(data, system, {name: Cell(paper, ours.get(name)) for name, paper in pairs})
 
 
-def _outcome(laboratory: Laboratory, table: str, title: str, rows: Sequence[Row]) -> Outcome:
-    return Outcome(table, title, laboratory.protocol(), rows, tuple(laboratory.notes))
+def _outcome(laboratory: Laboratory, table: str, title: str, rows: Sequence[Row], *notes: str) -> Outcome:
+    return Outcome(table, title, laboratory.protocol(), rows, (*laboratory.notes, *notes))

@@ -1,18 +1,20 @@
 """Peers learn the small corpus, choose on dev alone, and say what they lack."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from werkzeug import Response
 
-from lagamc.baselines import PEERS, PeerSettings, peer
+from lagamc.baselines import PEERS, PeerSettings, peer, sigmoid
 from lagamc.baselines.chat import messages
-from lagamc.baselines.peers import best_threshold, result_from_scores
+from lagamc.baselines.peers import best_threshold, result_from_scores, worth
 from lagamc.cli import main
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, ConfigError, DatasetError
+from lagamc.labels import Label, LabelSet
 from lagamc.metrics import indicator, multilabel_metrics
 
 WORDS = {"road": "hole crack kerb tarmac", "noise": "loud drum party shout", "bins": "bin rubbish sack smell"}
@@ -45,6 +47,60 @@ def test_a_fine_tuned_encoder_learns_and_repeats_itself(split, tiny, name):
     assert result.metrics.micro_f1 > commonest(split) + 0.2
     assert result.chosen["learning_rate"] in settings.learning_rates
     np.testing.assert_array_equal(peer(name).run(split, settings).predicted, result.predicted)
+
+
+@pytest.fixture(scope="module")
+def named_encoders(tiny, tmp_path_factory):
+    """{kind: folder} of one BERT, RoBERTa and XLNet, all with BERT's tokenizer."""
+    from transformers import (
+        AutoTokenizer,
+        PreTrainedTokenizerFast,
+        RobertaConfig,
+        RobertaModel,
+        XLNetConfig,
+        XLNetModel,
+    )
+
+    bert = tiny["embedded"].with_name("bert-bert")
+    folder = tmp_path_factory.mktemp("named")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=AutoTokenizer.from_pretrained(bert).backend_tokenizer, pad_token="[PAD]", unk_token="[UNK]"
+    )
+    size = {"vocab_size": len(tokenizer), "pad_token_id": 0}
+    models = {
+        "roberta": RobertaModel(RobertaConfig(
+            hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, **size
+        )),
+        "xlnet": XLNetModel(XLNetConfig(d_model=32, n_layer=1, n_head=2, d_inner=64, **size)),
+    }  # fmt: skip
+    for kind, model in models.items():
+        model.save_pretrained(folder / kind)
+        tokenizer.save_pretrained(folder / kind)
+    return {"bert": bert, **{kind: folder / kind for kind in models}}
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlnet"])
+def test_named_encoders_run_with_their_own_learning_rates(split, named_encoders, kind, monkeypatch):
+    """Without `model` they are looked up by their hub names; here that is a folder."""
+    assert sigmoid.HUB_NAMES[kind].rpartition("/")[2].startswith(kind)
+    monkeypatch.setitem(sigmoid.HUB_NAMES, kind, str(named_encoders[kind]))
+    tried = []
+    monkeypatch.setattr(sigmoid, "result_from_scores", lambda *scores, **chosen: (
+        tried.append(chosen["learning_rate"]), result_from_scores(*scores, **chosen))[1])  # fmt: skip
+    result = peer(kind).run(split, PeerSettings(epochs=1))
+    assert tried == [2e-5, 5e-5]
+    assert result.chosen["learning_rate"] in tried
+
+
+def test_the_built_in_encoder_keeps_its_learning_rate_and_given_ones_count():
+    assert PeerSettings().rates() == (1e-4,)
+    assert PeerSettings(model="org/encoder").rates() == (2e-5, 5e-5)
+    assert PeerSettings(model="org/encoder", learning_rates=(1e-3,)).rates() == (1e-3,)
+
+
+def test_a_named_encoder_takes_no_other_kind(split, named_encoders):
+    with pytest.raises(ConfigError, match=r"is of kind bert, not xlnet\. Choose the peer sigmoid"):
+        peer("xlnet").run(split, PeerSettings(model=str(named_encoders["bert"])))
 
 
 def test_descriptions_are_read_by_the_encoder_that_learns(tiny):
@@ -83,6 +139,19 @@ def test_equal_scores_can_all_become_labels(label_set):
     """Where every score is the same, dev may still choose to take them all."""
     scores = np.where(np.eye(3, dtype=bool), 1.0, -np.inf)
     assert best_threshold(np.eye(3, dtype=bool), scores, label_set)[1].micro_f1 == 1
+
+
+def test_many_labels_do_not_coarsen_the_threshold():
+    """Of 100,000 scores the 300 that matter are told apart: nearly the best of all thresholds is found."""
+    generator = np.random.default_rng(0)
+    label_set = LabelSet(Label(f"label {number}", f"Description {number}.") for number in range(500))
+    actual = generator.random((200, 500)) < 1.5 / 500
+    scores = generator.normal(size=actual.shape) + 4.0 * actual
+    best = max(
+        worth(multilabel_metrics(actual, scores > level, label_set.names))
+        for level in np.sort(scores, axis=None)[-2000:]
+    )
+    assert worth(best_threshold(actual, scores, label_set)[1]) > best - 0.005
 
 
 def test_test_labels_have_no_part_in_the_choice(split):
@@ -165,8 +234,27 @@ def test_a_chat_server_that_fails_is_named(httpserver, split, monkeypatch):
     with pytest.raises(ConfigError, match="--model NAME"):
         peer("chat").run(split)
     httpserver.expect_request("/v1/chat/completions").respond_with_json({"error": {"message": "no such model"}}, 404)
-    with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404"):
+    with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404.*none is kept"):
         peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1")))
+
+
+def test_answers_that_came_before_an_error_are_kept(httpserver, split, tmp_path):
+    """The third document fails; asked again, the first two are not; another model is asked anew."""
+    ok = Response(json.dumps(answer("A big hole.")), content_type="application/json")
+    for reply in (ok, ok, Response("{}", status=400)):
+        httpserver.expect_ordered_request("/v1/chat/completions").respond_with_response(reply)
+    small, file = split.sampled(dev=2, test=2), tmp_path / "deep" / "answers.jsonl"
+    settings = PeerSettings(model="m", base_url=httpserver.url_for("/v1"), answers=file)
+    with pytest.raises(BackboneError, match=r"2 answers are kept in .*answers\.jsonl; run it again"):
+        peer("chat").run(small, settings)
+    with file.open("a") as opened:
+        opened.write('\n{"asked": "cut sho')
+    for _ in range(2):
+        httpserver.expect_ordered_request("/v1/chat/completions").respond_with_response(ok)
+    peer("chat").run(small, settings)
+    assert len(httpserver.log) == 5
+    with pytest.raises(BackboneError, match="4 answers are kept"):
+        peer("chat").run(small, dataclasses.replace(settings, model="other"))
 
 
 def test_the_baseline_command(corpora, label_set, tmp_path, capsys):

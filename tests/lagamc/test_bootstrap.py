@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lagamc.bootstrap import SUMMARY, bootstrap_intervals, paired_differences
+from lagamc.bootstrap import SUMMARY, Interval, bootstrap_intervals, label_intervals, paired_differences
 from lagamc.metrics import multilabel_metrics
 
 
@@ -55,6 +55,25 @@ def test_a_label_that_vanishes_from_a_draw_does_not_pull_macro_f1_down():
     assert (interval.low, interval.high) == (1, 1)
     never = np.column_stack([actual[:, 0], np.zeros(200, bool)])  # undefined in the whole set: counts as 0, as ever
     assert bootstrap_intervals(never, never)["macro_f1"].high == multilabel_metrics(never, never, "ab").macro_f1 == 0.5
+
+
+def test_every_labels_f1_lies_inside_its_interval(matrices):
+    actual, predicted, _ = matrices
+    labels = multilabel_metrics(actual, predicted, list("abcd")).labels
+    intervals = label_intervals(actual, predicted)
+    assert all(interval.low < label.f1 < interval.high for label, interval in zip(labels, intervals, strict=True))
+    drawn = np.random.default_rng(5).integers(300, size=(1, 300))[0]
+    [first, *_] = label_intervals(actual, predicted, samples=1, seed=5)
+    assert first.low == pytest.approx(multilabel_metrics(actual[drawn], predicted[drawn], list("abcd")).labels[0].f1)
+
+
+def test_labels_that_vanish_from_draws_or_never_occur():
+    """A perfect label stays at 1 though it lies on one document; one that never occurs stays at 0."""
+    actual = np.zeros((200, 2), bool)
+    actual[0, 0] = True
+    assert label_intervals(actual, actual) == (Interval(1, 1), Interval(0, 0))
+    missing = next(seed for seed in range(9) if 0 not in np.random.default_rng(seed).integers(200, size=(1, 200)))
+    assert label_intervals(actual, actual, samples=1, seed=missing) == (Interval(0, 1), Interval(0, 0))
 
 
 def test_nothing_to_resample_is_refused(matrices):

@@ -96,5 +96,9 @@ def test_the_command_prints_every_part_and_names_the_diagnostic(trained, capsys)
         assert part in text
     assert main([*command, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
+    for label in figures["labels"]:
+        low, high = label["f1_interval"].values()
+        assert low <= label["f1"] <= high
+        assert f"{label['f1']:.4f}  [{low:.4f}, {high:.4f}]" in text
     assert figures["teacher_forced"]["what"] == TEACHER_FORCED
     assert {"intervals", "counts", "buckets", "rare", "unseen", "sweep", "labels", "documents"} <= set(figures)

@@ -9,13 +9,22 @@ from lagamc.baselines import PeerSettings
 from lagamc.cli import main
 from lagamc.commands.paper import TABLES
 from lagamc.config import TrainingConfig
+from lagamc.corpus import Corpus, Example
 from lagamc.datasets import Split, read_data_set
 from lagamc.errors import DatasetError
+from lagamc.labels import Label, LabelSet
 from lagamc.paper import curves, figures
 from lagamc.paper.chart import bar_chart
 from lagamc.paper.laboratory import Laboratory, Sizes
 from lagamc.paper.outcome import Cell, Outcome, Row
-from lagamc.paper.tables import ablations, label_counts, main_comparison
+from lagamc.paper.tables import (
+    ablations,
+    descriptions_in_peers,
+    label_counts,
+    main_comparison,
+    matcher_ablation,
+    thresholds,
+)
 from lagamc.unseen import hold_out_labels
 
 
@@ -59,7 +68,16 @@ def test_the_command_runs_every_table(laboratory, tiny, table, tmp_path, capsys)
         "--sets",
         "caves,reuters",
     ]
-    options += ["--backbone", str(tiny["embedded"]), "--epochs", "1", "--learning-rate", "0.002", "--unseen", "1"]
+    options += [
+        "--backbone",
+        str(tiny["embedded"]),
+        "--epochs",
+        "1",
+        "--config",
+        '{"learning_rate": 0.002}',
+        "--unseen",
+        "1",
+    ]
     options += ["--peers", "tfidf-svm", "--peer-model", str(tiny["embedded"].with_name("bert-bert"))]
     options += ["--matchers", str(tiny["embedded"]), "--train", "40", "--dev", "20", "--test", "20"]
     assert main(["paper", table, *options]) == 0
@@ -88,14 +106,17 @@ def test_a_second_table_trains_nothing_anew(data, tmp_path, tiny):
     assert [line for line in label_counts(own).rows if line.data == "caves"]
     assert [line for line in said if line.startswith("training")] == trained
     systems = {row.system: row.cells["micro_f1"] for row in first.rows}
-    assert systems["LAGAMC; ours teacher-forced"].paper == 0.9246
+    assert systems["lagamc, teacher-forced (no counterpart)"].paper is None
+    assert systems["LAGAMC"] == Cell(0.9246)
     assert systems["lagamc, free-running"].interval is not None
     assert systems["Renee"] == Cell(0.7946)
 
 
 def test_other_settings_train_another_model(data, tmp_path, tiny):
     own = make_laboratory(data, tmp_path, tiny, chosen=("caves",))
-    rows = ablations(own).rows
+    outcome = ablations(own)
+    rows = outcome.rows
+    assert any("weighs up to 1 / 0.2 times as much" in note for note in outcome.notes)
     assert [row.system for row in rows] == [
         "Ours", "w/o semantic loss", "w/o semantic loss and description term", "w/o label description",
     ]  # fmt: skip
@@ -105,6 +126,73 @@ def test_other_settings_train_another_model(data, tmp_path, tiny):
     atomic = [json.loads(path.read_text()) for path in tmp_path.glob("*/labels.json")]
     assert sum(labels == {name: name for name in labels} for labels in atomic) == 1
     assert all((path / "origin.json").exists() for path in tmp_path.glob("caves-*"))
+
+
+def test_the_paper_sets_batch_size_and_runs_folder_have_their_place(data, tiny, tmp_path, monkeypatch, capsys):
+    """`--config` reaches the run, the protocol says so, and without `--runs` all lies in paper-runs."""
+    monkeypatch.chdir(tmp_path)
+    command = ["paper", "6", "--data", str(data), "--sets", "caves", "--train", "20", "--dev", "10", "--test", "10"]
+    command += ["--backbone", str(tiny["embedded"]), "--epochs", "1", "--peer-model", "org/encoder"]
+    assert main([*command, "--config", '{"batch_size": 8, "learning_rate": 0.0002}']) == 0
+    assert "learning rate 0.0002, batch size 8, seed 13; peers' encoder org/encoder" in capsys.readouterr().out
+    assert json.loads((tmp_path / "paper-runs" / "6.json").read_text())["configuration"]["batch_size"] == 8
+    for wrong, said in (("{", "must be JSON"), ("[]", "JSON object"), ('{"x": 1}', "Unknown settings: x")):
+        assert main([*command, "--config", wrong]) == 1
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "row"),
+    [
+        ("flan-t5-large", figures.OURS_3, "LAGAMC"),
+        ("google-t5/t5-base", figures.OURS_3, "T5-Base"),
+        ("t5-large", figures.OURS_3, "T5-Large"),
+        ("flan-t5-small", figures.OURS_3, None),
+        ("minilm", figures.OURS_3, None),
+        ("mistral-7b", figures.OURS_4, ("Mistral-7B w/o threshold", "Mistral-7B with threshold")),
+        ("meta-llama/Llama-2-7b-hf", figures.OURS_4, ("Llama-2-7B w/o threshold", "Llama-2-7B with threshold")),
+        ("llama-3.1-8b", figures.OURS_4, None),
+        ("/models/bert-base-uncased/", figures.ENCODERS, "BERT"),
+        ("FacebookAI/roberta-base", figures.ENCODERS, "RoBERTa"),
+        ("distilbert", figures.ENCODERS, None),
+        ("", figures.ENCODERS, None),
+    ],
+)
+def test_a_printed_row_stands_beside_the_same_model_alone(model, rows, row):
+    assert figures.counterpart(model, rows) == row
+    printed = figures.TABLE_4 if rows is figures.OURS_4 else figures.TABLE_3
+    assert all(name in printed for name in (row if isinstance(row, tuple) else (row,)) if name)
+
+
+def test_the_encoder_decides_which_figure_stands_beside_a_peer(data, tmp_path, tiny):
+    """In Tables 3, 4 and 8: figures of a model that is not ours have a row of their own."""
+    bert = make_laboratory(data, tmp_path, tiny, chosen=("caves",), peers=("sigmoid",))
+    (tmp_path / "small").symlink_to(tiny["embedded"])  # the name decides
+    other = make_laboratory(
+        data, tmp_path, tiny, chosen=("caves",), peers=("sigmoid",),
+        peer_settings=PeerSettings(model=str(tmp_path / "small"), epochs=1),
+    )  # fmt: skip
+    title = "fine-tuned encoder + sigmoid layer"
+    for table in (main_comparison, descriptions_in_peers):
+        rows = {row.system: row.cells["micro_f1"] for row in table(bert).rows}
+        assert rows[f"BERT; ours {title}"].paper == 0.7036
+        assert "BERT" not in rows
+        rows = {row.system: row.cells["micro_f1"] for row in table(other).rows}
+        assert rows[f"{title} (no counterpart)"].paper is None
+        assert rows["BERT"] == Cell(0.7036)
+    rows = {row.system: row.cells["micro_f1"] for row in thresholds(bert).rows}
+    assert rows["lagamc (no counterpart)"].paper is None
+    assert rows["Ours"] == Cell(0.9246)
+
+
+def test_a_matcher_goes_by_the_papers_name(laboratory, tiny, monkeypatch):
+    monkeypatch.setattr(figures, "MATCHER_SOURCES", {"ST5-xxl": str(tiny["embedded"])})
+    rows = {row.system: row.cells["macro_f1"] for row in matcher_ablation(laboratory, ("ST5-xxl",)).rows
+            if row.data == "caves"}  # fmt: skip
+    assert rows["matcher ST5-xxl"].paper == 0.832
+    assert rows["matcher ST5-xxl"].ours is not None
+    assert "ST5-xxl" not in rows
+    assert rows["S-BERT-L12"] == Cell(0.828)
 
 
 def test_a_set_without_train_is_named_and_left_out(laboratory):
@@ -138,6 +226,18 @@ def test_unseen_labels_lie_on_no_document_that_is_learnt_from(corpora, label_set
     assert hold_out_labels(split, count=1, seed=3)[1] == (name,)
     with pytest.raises(DatasetError, match="of 3 labels can be held out"):
         hold_out_labels(split, count=3)
+
+
+def test_a_common_label_that_is_drawn_first_is_drawn_again():
+    """Two of six labels lie on a third of train each: whatever is drawn first, the four others are found."""
+    carried = ["common"] * 38 + [name for name in ("a", "b", "c", "d") for _ in range(8)] + ["none"] * 30
+    corpus = Corpus(Example(str(number), f"Text {number}.", (name,)) for number, name in enumerate(carried))
+    label_set = LabelSet(Label(name, f"It is {name}.") for name in sorted(set(carried)))
+    split = Split(corpus, corpus, corpus, label_set)
+    for seed in range(10):
+        held, chosen = hold_out_labels(split, count=4, seed=seed)
+        assert len(held.train) >= 60
+        assert set(chosen) == set("abcd")
 
 
 def test_the_unified_set_keeps_sets_apart(data):

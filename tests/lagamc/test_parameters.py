@@ -1,5 +1,7 @@
 """What is counted from file headers is what a built backbone has, but for what depends on the label set."""
 
+import json
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +24,22 @@ def test_counts_are_those_of_the_built_backbone(tiny, label_set, kind):
     width = backbone.encoder.word_embeddings.shape[1]
     assert count.trained == trained - 2 - own
     assert count.total == total - 2 - own - own * width
+
+
+def test_a_hub_name_is_counted_where_its_files_are_cached(tiny, tmp_path, monkeypatch):
+    """Presets alike; a download that was cut short counts as not here."""
+    cached = tmp_path / "models--google--flan-t5-base"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("abc")
+    shutil.copytree(tiny["seq2seq"], cached / "snapshots" / "abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    expected = count_parameters(TrainingConfig(backbone=str(tiny["seq2seq"])))
+    assert expected is not None
+    for name in ("flan-t5-base", "google/flan-t5-base"):
+        assert count_parameters(TrainingConfig(backbone=name)) == expected
+    index = {"weight_map": {"shared.weight": "model-00002-of-00002.safetensors"}}
+    (cached / "snapshots" / "abc" / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert count_parameters(TrainingConfig(backbone="flan-t5-base")) is None
 
 
 def test_what_is_not_here_is_not_counted(tmp_path):
