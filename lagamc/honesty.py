@@ -35,7 +35,7 @@ class Chance:
     """
 
     permuted: Figures  # mean over permutations
-    permuted_range: dict[str, Interval]  # the middle 95% of them
+    permuted_range: dict[str, Interval]  # from the lowest of them to the highest
     constant: Figures
     constant_labels: tuple[str, ...]
 
@@ -149,10 +149,7 @@ def _chance(report: Report, train: Corpus, seed: int) -> Chance:
     constant = np.tile(indicator([chosen], report.label_set), (len(report.actual), 1))
     return Chance(
         permuted={name: float(column.mean()) for name, column in values.items()},
-        permuted_range={
-            name: Interval(*(float(end) for end in np.quantile(column, (0.025, 0.975))))
-            for name, column in values.items()
-        },
+        permuted_range={name: Interval(float(column.min()), float(column.max())) for name, column in values.items()},
         constant=multilabel_metrics(report.actual, constant, names).summary(),
         constant_labels=chosen,
     )

@@ -33,12 +33,22 @@ def cores() -> int:
 
 
 def revision() -> str:
-    """The git revision of this code, marked where files have changed since; the package version outside git."""
-    folder = Path(__file__).parent
+    """The git revision of this code, marked where it has changed since; the package version outside git.
+
+    Files under docs/ are no code: a benchmark that writes its results there goes on at the same revision.
+    """
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return f"lagamc-workbench {importlib.metadata.version('lagamc-workbench')}"
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(top,exclude)docs")
+    return f"{head}-dirty" if changed else head
+
+
+def _git(*arguments: str) -> str:
+    """What git says of this folder; nothing where there is no git, or no repository."""
     git = shutil.which("git")
-    if git is not None:
-        command = [git, "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
-        if found.returncode == 0:
-            return found.stdout.strip()
-    return f"lagamc-workbench {importlib.metadata.version('lagamc-workbench')}"
+    if git is None:
+        return ""
+    command = [git, "-C", str(Path(__file__).parent), *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # no shell
+    return found.stdout.strip() if found.returncode == 0 else ""
