@@ -14,12 +14,21 @@ from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 
-__all__ = ["TEACHER_FORCED", "teacher_forced", "teacher_forced_predictions"]
+__all__ = ["TEACHER_FORCED", "check_targets", "teacher_forced", "teacher_forced_predictions"]
 
 TEACHER_FORCED = (
     "teacher-forced: the decoder's input is the true target, and the likeliest token is taken at each position. "
     "The answer is part of the question, so this says nothing about new documents."
 )
+
+
+def check_targets(classifier: Classifier) -> None:
+    """Raise LabelError where the model knows labels that it cannot write."""
+    if added := classifier.zero_shot:
+        raise LabelError(
+            f"Teacher forcing needs targets, and this model cannot write labels added after training: "
+            f"{', '.join(added)}. Leave them out."
+        )
 
 
 def teacher_forced(classifier: Classifier, corpus: Corpus, *, progress: Progress | None = None) -> Metrics:
@@ -47,11 +56,7 @@ def teacher_forced_predictions(
     """
     if not corpus:
         raise DatasetError("There is no document to evaluate on.")
-    if added := classifier.zero_shot:
-        raise LabelError(
-            f"Teacher forcing needs targets, and this model cannot write labels added after training: "
-            f"{', '.join(added)}. Leave them out."
-        )
+    check_targets(classifier)
     backbone, label_set = classifier.backbone, classifier.label_set
     targets = [
         backbone.target_slots(sorted(map(label_set.index, set(example.labels))))[: backbone.max_positions]

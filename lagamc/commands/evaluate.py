@@ -39,7 +39,7 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from lagamc.bootstrap import label_intervals
     from lagamc.evaluation import details, evaluate_classifier, sweep
-    from lagamc.teacher_forcing import TEACHER_FORCED, teacher_forced
+    from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
     corpus: Corpus = read_corpus(options.file)
     if not corpus.label_counts():
@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> None:
         )
     counts = read_corpus(options.train).label_counts() if options.train else None
     classifier = loaded_model(options)
+    if options.teacher_forced:
+        check_targets(classifier)
     unseen = classifier.zero_shot or None
     if options.unseen:
         unseen = tuple(name.strip() for name in options.unseen.split(";") if name.strip())

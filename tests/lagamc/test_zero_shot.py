@@ -9,6 +9,7 @@ from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.corpus import Corpus, Example
 from lagamc.errors import LabelError
+from lagamc.honesty import honesty_report
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
 from lagamc.teacher_forcing import teacher_forced
@@ -121,3 +122,5 @@ def test_teacher_forcing_refuses_labels_that_cannot_be_written(classifier):
     corpus = Corpus([Example("a", TEXTS[0], ("shop",))])
     with pytest.raises(LabelError, match=r"added after training: shop\. Leave them out"):
         teacher_forced(classifier.with_labels([SHOP]), corpus)
+    with pytest.raises(LabelError, match="added after training"):
+        honesty_report(classifier.with_labels([SHOP]), train=corpus, test=corpus)
