@@ -75,6 +75,7 @@ def honesty_table(name: str, content: Mapping[str, Any]) -> str:
     found, counts = content["honesty"], content["documents"]
     rows = {
         "free-running": found["free_running"],
+        "free-running, written sentences alone": found["sentences_alone"],
         "teacher-forced": found["teacher_forced"],
         "texts shuffled, free-running": found["shuffled"],
         "texts shuffled, teacher-forced": found["teacher_forced_shuffled"],

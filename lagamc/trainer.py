@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lagamc.backbone import Backbone
 from lagamc.batches import Batch, Batches, one_ahead
 from lagamc.callbacks import Callback
-from lagamc.checkpoint import read_json, recovered, replaced_folder
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import WIDEST, WRITTEN_ONLY, DecisionRule
-from lagamc.errors import Cancelled, CheckpointError, TrainingError
+from lagamc.errors import Cancelled, TrainingError
 from lagamc.evaluation import chosen_rule, decided, evaluate
 from lagamc.labels import LabelSet
 from lagamc.losses import HybridLoss, description_loss
 from lagamc.precision import chosen_device, chosen_precision, reproducible
+from lagamc.progress import TrainingState, has_checkpoint, load_weights, read_checkpoint, weights_of, write_checkpoint
 from lagamc.soft_tokens import soft_tokens
 from lagamc.workers import Workers
 
-__all__ = ["Trainer", "TrainingState"]
+__all__ = ["Trainer"]
 
 SCALAR_RATE = 1e-2  # learning rate of lambda and of the scorer's scale and offset
-
-
-@dataclass(slots=True)
-class TrainingState:
-    """How far a run is; saved with every checkpoint."""
-
-    step: int = 0
-    elapsed: float = 0.0  # seconds of training, earlier sessions of a resumed run included
-    best_epoch: int = 0
-    best: dict[str, float] = field(default_factory=dict)  # dev figures of the best epoch, by its best rule
-    rule: DecisionRule = WRITTEN_ONLY  # that rule
 
 
 class Trainer:
@@ -99,7 +85,7 @@ class Trainer:
             Cancelled: on request; the last checkpoint stays.
             TrainingError: the loss is no longer a number, or a GPU's memory ran out.
         """
-        if (recovered(self._checkpoint_folder) / "state.json").exists():
+        if has_checkpoint(self._checkpoint_folder):
             self._resume()
         self._announce()
         self._started = self._saved = time.monotonic()
@@ -124,7 +110,7 @@ class Trainer:
                     self._save_checkpoint()
             self._evaluate(epoch + 1)
             self._save_checkpoint()
-        self._load_weights(self._best_weights)
+        load_weights(self._learners(), self._best_weights)
         return self.state
 
     def _patience_ran_out(self) -> bool:
@@ -214,7 +200,7 @@ class Trainer:
         best = not self.state.best or figures[self.config.metric] > self.state.best[self.config.metric]
         if best:
             self.state.best_epoch, self.state.best, self.state.rule = epoch, figures, rule
-            self._best_weights = self._weights()
+            self._best_weights = weights_of(self._learners())
         self._notify(
             "evaluation", step=self.state.step, epoch=epoch, best=best,
             micro_f1=figures["micro_f1"], macro_f1=figures["macro_f1"],
@@ -286,65 +272,17 @@ class Trainer:
         """Every parameter that the optimiser changes, the losses' own included."""
         return self.backbone.trained_parameters() | {f"hybrid.{n}": p for n, p in self.hybrid.named_parameters()}
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: parameter.detach().cpu().clone() for name, parameter in self._learners().items()}
-
-    @torch.no_grad()
-    def _load_weights(self, weights: dict[str, Tensor]) -> None:
-        learners = self._learners()
-        if weights.keys() != learners.keys():
-            raise CheckpointError("The checkpoint belongs to another model. Delete checkpoint/ to start afresh.")
-        for name, parameter in learners.items():
-            parameter.copy_(weights[name])
-
     def _save_checkpoint(self) -> None:
-        """Everything needed to go on as if nothing had happened, random state included."""
         self._saved = time.monotonic()
-        if not self.workers.is_first:
-            return
-        moments = {
-            f"{name}/{key}": value.detach().cpu().reshape(value.shape).clone()
-            for name, parameter in self._learners().items()
-            for key, value in self.optimizer.state.get(parameter, {}).items()
-        }
-        with replaced_folder(self._checkpoint_folder) as draft:
-            save_file(self._weights(), draft / "weights.safetensors")
-            save_file(moments, draft / "optimizer.safetensors")
-            save_file(self._random_states(), draft / "random.safetensors")
-            if self._best_weights:
-                save_file(self._best_weights, draft / "best.safetensors")
-            (draft / "state.json").write_text(json.dumps(asdict(self.state)), encoding="utf-8")
-        self._notify("checkpoint", step=self.state.step)
-
-    def _random_states(self) -> dict[str, Tensor]:
-        states = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self.device)
-        return states
+        if self.workers.is_first:
+            write_checkpoint(
+                self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, state=self.state,
+                best=self._best_weights, device=self.device,
+            )  # fmt: skip
+            self._notify("checkpoint", step=self.state.step)
 
     def _resume(self) -> None:
-        folder = self._checkpoint_folder
-        saved = read_json(folder / "state.json")
-        self.state = TrainingState(**saved | {"rule": DecisionRule(**saved["rule"])})
-        try:
-            self._load_weights(load_file(folder / "weights.safetensors"))
-            moments = load_file(folder / "optimizer.safetensors")
-            if (folder / "best.safetensors").exists():
-                self._best_weights = load_file(folder / "best.safetensors")
-            random = load_file(folder / "random.safetensors")
-            if self.workers.is_first:
-                torch.set_rng_state(random["cpu"])
-            if (
-                self.workers.is_first and self.device.type == "cuda" and "cuda" in random
-            ):  # absent where the run began on a CPU
-                torch.cuda.set_rng_state(random["cuda"], self.device)
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
-            raise CheckpointError(
-                f"The checkpoint is damaged ({error}). Delete checkpoint/ to start afresh."
-            ) from error
-        for name, parameter in self._learners().items():
-            keys = [key for key in moments if key.startswith(f"{name}/")]
-            if keys:
-                self.optimizer.state[parameter] = {
-                    key.rsplit("/", 1)[1]: moments[key].to(parameter.device) for key in keys
-                }
+        self.state, self._best_weights = read_checkpoint(
+            self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, device=self.device,
+            own_random=not self.workers.is_first,
+        )  # fmt: skip
