@@ -27,6 +27,7 @@ from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
+from lagamc.precision import chosen_precision
 
 __all__ = ["DESCRIPTIONS", "taught"]
 
@@ -53,8 +54,9 @@ def taught() -> tuple[Backbone, list[str]]:
         parameter.requires_grad_(True)
     optimizer = torch.optim.AdamW(backbone.generator.parameters(), lr=3e-4, fused=True)
     recent: deque[float] = deque(maxlen=10)
+    short = chosen_precision("auto", backbone.device) == "bfloat16"
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=short):
             logits = backbone.write(
                 backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.decoder_ids
             )

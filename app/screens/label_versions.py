@@ -90,18 +90,23 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
 def origin(source: str, provenance: Mapping[str, Any]) -> str:
     """In a line what a wording was made from."""
     if source == "wikipedia":
-        return (
-            f"{provenance.get('title', '')}, revision {provenance.get('revision', '')}, {provenance.get('url', '')}. "
-            f"{provenance.get('licence', '')}"
-        )
+        return _article(provenance)
     if source == "refined":
-        return _answered(provenance)
+        after = f"; after {_article(provenance)}" if "url" in provenance else ""
+        return _answered(provenance) + after
     if source == "corrections":
         by = f", by {_answered(provenance)}" if "answered_by" in provenance else ""
         return f"{int(provenance.get('documents', 0)):,} {provenance.get('kind', '')} documents{by}"
     if source == "scaffold":
         return f"terms and sentences of {int(provenance.get('documents', 0)):,} documents"
     return ""
+
+
+def _article(provenance: Mapping[str, Any]) -> str:
+    return (
+        f"{provenance.get('title', '')}, revision {provenance.get('revision', '')}, {provenance.get('url', '')}. "
+        f"{provenance.get('licence', '')}"
+    )
 
 
 def _answered(provenance: Mapping[str, Any]) -> str:

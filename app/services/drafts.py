@@ -22,7 +22,7 @@ from lagamc.descriptions.examples import pick_examples
 from lagamc.descriptions.prompt import MAX_EXAMPLE_CHARACTERS, Example, refinement_prompt
 from lagamc.descriptions.refine import Budget, Outcome, Request, refine
 from lagamc.descriptions.scaffold import assemble, candidate_sentences, typical_sentences
-from lagamc.descriptions.wikipedia import Article
+from lagamc.descriptions.wikipedia import ARTICLE, Article
 from storage import drafts, evidence, labels, projects
 from storage.engine import Database
 from storage.models import Decision, DescriptionDraft
@@ -220,13 +220,15 @@ class DraftService:
         """
         with self._database.read() as session:
             label = labels.get(session, label_id=label_id)
+            current = labels.current_version(session, label_id=label_id)
+        article = {name: value for name, value in (current.provenance if current else {}).items() if name in ARTICLE}
         if not prompt.strip():
             raise AppError("The prompt is blank. Build it again, or write one.")
         model = self._outside.chat(label.project_id, settings)
         outcome = refine(model, Request(label.name, prompt), drafts=drafts_wanted, budget=budget)
         for found in outcome.drafts:
             text = found.text[:MAX_DESCRIPTION_CHARACTERS]
-            self.add(label_id, text, source="refined", author=author, provenance=found.provenance)
+            self.add(label_id, text, source="refined", author=author, provenance={**article, **found.provenance})
         return outcome
 
     def _project_of(self, label_id: int) -> int:

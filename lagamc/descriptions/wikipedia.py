@@ -9,13 +9,14 @@ from typing import Any, Protocol
 from lagamc.descriptions.sentences import first_sentence, whole_sentences
 from lagamc.errors import ProviderError
 
-__all__ = ["ATTRIBUTION", "WIKIPEDIA_URL", "Article", "Client", "Seed", "WikipediaProvider"]
+__all__ = ["ARTICLE", "ATTRIBUTION", "WIKIPEDIA_URL", "Article", "Client", "Seed", "WikipediaProvider"]
 
 WIKIPEDIA_URL = "https://{language}.wikipedia.org/w/api.php"
 
 NOT_READ = "(not looked up; choose it to get its introduction)"
 
 ATTRIBUTION = "Text from Wikipedia, CC BY-SA 4.0"
+ARTICLE = frozenset({"title", "url", "revision", "language", "licence"})  # what names an article, in a provenance
 
 
 class Client(Protocol):
@@ -57,7 +58,7 @@ class Seed:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What is stored with the draft."""
+        """What is stored with the draft, by the names in `ARTICLE`."""
         return {
             "title": self.title,
             "url": self.url,

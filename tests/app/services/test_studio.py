@@ -9,6 +9,7 @@ from tiny_models import build_tiny_embedded
 
 from app.container import build
 from app.errors import AppError
+from app.screens import label_versions
 from app.services.preparation import LOOKED_AT
 from lagamc.descriptions.refine import Budget
 from storage import evidence, predictions
@@ -152,6 +153,20 @@ def test_refined_drafts_are_kept_without_the_key(untrained, httpserver, chat):
     for file in untrained.settings.data_folder.rglob("*"):
         if file.is_file():
             assert KEY.encode() not in file.read_bytes(), file
+
+
+def test_what_is_refined_from_an_article_names_it(untrained, httpserver, chat):
+    """Its licence asks for that, whoever worded it anew."""
+    article = {"title": "Noise", "url": "https://en.wikipedia.org/wiki/Noise", "revision": 7, "licence": "CC BY-SA 4.0"}
+    drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
+    seed = drafts.add(noise, "Noise is unwanted sound.", source="wikipedia", author="ann", provenance=article)
+    drafts.accept(seed, "ann")
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(completion("Loud neighbours at night."))
+    drafts.refine(noise, "the prompt", "ann", settings=chat, drafts_wanted=1, budget=Budget())
+    (draft,) = drafts.list(noise)
+    assert article.items() <= draft.provenance.items()
+    told = label_versions.origin(draft.source, draft.provenance)
+    assert "after Noise, revision 7, https://en.wikipedia.org/wiki/Noise. CC BY-SA 4.0" in told
 
 
 def test_a_project_can_forbid_that_anything_leaves(untrained, httpserver, chat):
