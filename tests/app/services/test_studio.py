@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from chat_server import KEY, completion, until
 from small_collection import DESCRIPTIONS, WORDS, Collection
@@ -196,9 +198,15 @@ def test_before_training_only_the_nearest_documents_are_told(untrained):
         what_if.try_text(project, None, " ")
 
 
+MISTAKEN = 2  # a document about water
+
+
 @pytest.fixture
 def spoken(trained):
-    """Sentences of the model about all documents but one; two documents have one of their own, and noise unwritten."""
+    """Sentences of the model about all documents but one; two documents have one of their own, and noise unwritten.
+
+    One about water is taken for one about bins.
+    """
     own = "loud waste water again please"
     with trained.database.write() as session:
         options = {
@@ -208,7 +216,7 @@ def spoken(trained):
         }
         for number, document in enumerate(evidence.unpredicted(session, **options, limit=17)):
             name = next(name for name, words in WORDS.items() if words in document.text)
-            text = own if number < 2 else DESCRIPTIONS[name]
+            text = own if number < 2 else DESCRIPTIONS["bins" if number == MISTAKEN else name]
             said = [PredictedSentence(text=text, cosine=0.9, log_probability=-0.1)]
             if number < 2:
                 label_id = trained.label_ids["noise"]
@@ -243,10 +251,10 @@ def test_sentences_are_generated_once_and_matched_again(trained, spoken, monkeyp
     assert all("the new label" in row.labels_after for row in taken.affected)
     assert all({"noise"} <= {*row.labels_before} & {*row.labels_after} for row in taken.affected[:2])
     assert len(taken.nearest) == 10
-    found = [row.confused for row in services.studio.collisions(project).rows]
+    found = services.what_if.confused(project, list(itertools.permutations(trained.label_ids.values(), 2)))
     assert all(one.total >= len(one.first) for one in found)
     quoted = [text for one in found for _, text in one.first]
-    assert quoted
+    assert f"train message {MISTAKEN} about the water leak please" in quoted
     assert all(text.startswith(("train message", "dev message")) for text in quoted)
 
     added = services.labels.add(project, "dogs", "Dogs bark.", "ann")
