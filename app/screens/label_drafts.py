@@ -71,7 +71,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
         rows = [
             markup.Row(
                 [
-                    label_versions.SOURCES.get(draft.source) or draft.source,
+                    label_versions.SOURCES.get(draft.source, draft.source) or "by hand",
                     wording.difference(draft.changes),
                     label_editor.judged(services, project_id, key, draft.text),
                     draft.author,

@@ -131,7 +131,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
             rank = gr.Number(
                 default.lora_rank,
                 label="LoRA rank",
-                info="More learns more, in more memory.",
+                info="Higher learns more.",
                 precision=0,
                 min_width=130,
             )
@@ -153,7 +153,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
             parts = gr.Number(
                 default.accumulation_steps,
                 label="Parts a batch",
-                info="More need less memory, for the same step.",
+                info="More take less memory.",
                 precision=0,
                 minimum=1,
                 min_width=130,
