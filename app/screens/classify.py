@@ -187,7 +187,9 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
 
 
 def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:
-    chips = markup.chips(view.labels, colours, empty="no label: every sentence abstains")
+    untrained = set(view.untrained)
+    marked = {f"{name} (untrained)" if name in untrained else name: colours.get(name, "") for name in view.labels}
+    chips = markup.chips(marked, marked, empty="no label: every sentence abstains")
     return str(Markup("<p><b>Labels</b> {}</p>").format(chips))
 
 

@@ -21,10 +21,8 @@ from app.screens import (
     label_what_if,
     runs,
 )
-from app.screens.evidence import added_labels, evidence
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
-from app.services.classification import SentenceRow
 from app.services.corrections import ClusterView
 from app.services.draft_jobs import BatchEstimate, BatchRow, BatchView
 from app.services.drafts import ExampleView
@@ -32,7 +30,6 @@ from app.services.label_splits import SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
 from app.services.what_if import ChangeRow, Confused, WhatIfView
-from lagamc.decision import DecisionRule
 from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.exchange import LabelRecord, compare
 from lagamc.descriptions.impact import Figures
@@ -333,16 +330,3 @@ def test_confused_documents_are_quoted_as_text():
     row = CollisionRow(1, "noise", 2, "bins", 0.9, found)
     told = label_collisions._table(CollisionView(("noise", "bins"), np.eye(2), (row,), 0.4, "v1"), 0)
     assert "<td>4<br><b>d1</b> &lt;script&gt;{x}&lt;/script&gt;<br><b>d2</b> a lamp<br>and 2 more</td>" in told
-
-
-def test_a_label_that_was_added_after_training_is_marked():
-    """With its colour, and in words that tell why no model wrote its description."""
-    row = SentenceRow("It is about dogs.", "dogs", 0.5, None, None, None, False, None, 0.7, zero_shot=True)
-    told = evidence([row], 0.4, {"dogs": "#1d6b57"}, trained=True)
-    assert "dogs (untrained)" in told
-    assert "never learnt to write: It is about dogs." in told
-    assert "background:#1d6b57" in told
-    assert "(untrained)" not in evidence([replace(row, zero_shot=False)], 0.4, {}, trained=True)
-    assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"), DecisionRule(added=0.3))
-    assert "above a probability of 0.30" in added_labels(("dogs",), DecisionRule(added=0.3))
-    assert added_labels((), DecisionRule()) == ""

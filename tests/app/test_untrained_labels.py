@@ -1,0 +1,28 @@
+"""How screens show labels that a model knows by their descriptions alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from app.screens import classify
+from app.screens.evidence import added_labels, evidence
+from app.services.classification import SentenceRow
+from lagamc.decision import DecisionRule
+
+
+def test_a_label_that_was_added_after_training_is_marked():
+    """With its colour, and in words that tell why no model wrote its description."""
+    row = SentenceRow("It is about dogs.", "dogs", 0.5, None, None, None, False, None, 0.7, zero_shot=True)
+    told = evidence([row], 0.4, {"dogs": "#1d6b57"}, trained=True)
+    assert "dogs (untrained)" in told
+    assert "never learnt to write: It is about dogs." in told
+    assert "background:#1d6b57" in told
+    given = SimpleNamespace(labels=["noise", "dogs"], untrained=["dogs"])
+    assert "dogs (untrained)</span>" in (chips := classify._decided(given, {"dogs": "#1d6b57"}))
+    assert "background:#1d6b57" in chips
+    assert "noise (untrained)" not in chips
+    assert "(untrained)" not in evidence([replace(row, zero_shot=False)], 0.4, {}, trained=True)
+    assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"), DecisionRule(added=0.3))
+    assert "above a probability of 0.30" in added_labels(("dogs",), DecisionRule(added=0.3))
+    assert added_labels((), DecisionRule()) == ""
