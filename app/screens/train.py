@@ -94,30 +94,9 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
         )
         backbone_help = gr.HTML(about, padding=True, elem_id="backbone-help")
         with gr.Row():
-            epochs = gr.Number(
-                EPOCH_RANGE[0],
-                label="Epochs",
-                info="Passes over the data.",
-                precision=0,
-                minimum=1,
-                min_width=130,
-            )
-            rate = gr.Number(
-                default.learning_rate,
-                label="Learning rate",
-                info="Lower is slower, steadier.",
-                minimum=0,
-                step=1e-5,
-                min_width=130,
-            )
-            batch = gr.Number(
-                default.batch_size,
-                label="Batch size",
-                info="Documents per step.",
-                precision=0,
-                minimum=1,
-                min_width=130,
-            )
+            epochs = _number(EPOCH_RANGE[0], "Epochs", "Passes over the data.", precision=0, minimum=1)
+            rate = _number(default.learning_rate, "Learning rate", "Lower is slower, steadier.", minimum=0, step=1e-5)
+            batch = _number(default.batch_size, "Batch size", "Documents per step.", precision=0, minimum=1)
             metric = gr.Dropdown(
                 METRICS,
                 value=default.metric,
@@ -128,35 +107,12 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
             )
     with gr.Column(visible=False) as lora:
         with gr.Row():
-            rank = gr.Number(
-                default.lora_rank,
-                label="LoRA rank",
-                info="Higher learns more.",
-                precision=0,
-                min_width=130,
-            )
-            alpha = gr.Number(
-                default.lora_alpha,
-                label="LoRA alpha",
-                info="Strength of what is learnt.",
-                precision=0,
-                min_width=130,
-            )
-            dropout = gr.Number(
-                default.lora_dropout,
-                label="LoRA dropout",
-                info="Guards against overfitting.",
-                step=0.01,
-                min_width=130,
-            )
+            rank = _number(default.lora_rank, "LoRA rank", "Higher learns more.", precision=0)
+            alpha = _number(default.lora_alpha, "LoRA alpha", "Strength of what is learnt.", precision=0)
+            dropout = _number(default.lora_dropout, "LoRA dropout", "Guards against overfitting.", step=0.01)
         with gr.Row():
-            parts = gr.Number(
-                default.accumulation_steps,
-                label="Parts a batch",
-                info="More take less memory.",
-                precision=0,
-                minimum=1,
-                min_width=130,
+            parts = _number(
+                default.accumulation_steps, "Parts a batch", "More take less memory.", precision=0, minimum=1
             )
             twice = gr.Checkbox(
                 default.gradient_checkpointing,
@@ -165,6 +121,10 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
                 min_width=130,
             )
     return [backbone, epochs, rate, batch, metric, rank, alpha, dropout, parts, twice], backbone_help, lora
+
+
+def _number(value: float, label: str, info: str, **limits: Any) -> gr.Number:
+    return gr.Number(value, label=label, info=info, min_width=130, **limits)
 
 
 def _config(*values: Any) -> dict[str, Any]:
