@@ -28,7 +28,7 @@ from typing import Any
 
 import t5_base
 import torch
-from accuracy import DEMO, demo_corpora, read_split
+from accuracy import DEMO, RUNS, demo_corpora, read_split
 from commandline import given_command, print_table
 from torch import Tensor, nn
 from transformers import GenerationConfig
@@ -94,7 +94,7 @@ def trained(options: argparse.Namespace) -> Subject:
 
 
 def taught_t5(documents: int) -> Subject:
-    backbone, texts = t5_base.taught()
+    backbone, texts = t5_base.taught(RUNS / "t5-base" / "model.safetensors")
     descriptions = backbone.encoder.encode(t5_base.DESCRIPTIONS)
     return Subject(backbone, backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_model, save_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
@@ -39,8 +40,12 @@ STEPS, BATCH, SEED = 300, 4, 13
 FLUENT = 0.1  # mean cross-entropy of a token at which descriptions are known by heart
 
 
-def taught() -> tuple[Backbone, list[str]]:
-    """The backbone, float32 and in evaluation mode, and 256 documents that it was not taught on."""
+def taught(kept: Path) -> tuple[Backbone, list[str]]:
+    """The backbone, float32 and in evaluation mode, and 256 documents that it was not taught on.
+
+    Args:
+        kept: file of the taught weights; written where there is none.
+    """
     label_set = LabelSet.from_mapping(LABELS)
     with tempfile.TemporaryDirectory() as scratch:
         config = TrainingConfig(
@@ -49,7 +54,16 @@ def taught() -> tuple[Backbone, list[str]]:
         backbone = build_backbone(config, label_set)
     chooser = random.Random(SEED)
     lessons = [_document(number, chooser) for number in range(STEPS * BATCH)]
-    batches = Batches(backbone, lessons, label_set, batch_size=BATCH, seed=SEED)
+    if kept.exists():
+        load_model(backbone.generator, kept)
+    else:
+        _teach(backbone, Batches(backbone, lessons, label_set, batch_size=BATCH, seed=SEED))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save_model(backbone.generator, str(kept))
+    return backbone.eval(), [_document(number, chooser).text for number in range(256)]
+
+
+def _teach(backbone: Backbone, batches: Batches) -> None:
     for parameter in backbone.generator.parameters():
         parameter.requires_grad_(True)
     optimizer = torch.optim.AdamW(backbone.generator.parameters(), lr=3e-4, fused=True)
@@ -70,7 +84,6 @@ def taught() -> tuple[Backbone, list[str]]:
             print(f"step {step} of {STEPS}: cross-entropy {statistics.mean(recent):.3f}", file=sys.stderr)
         if len(recent) == recent.maxlen and statistics.mean(recent) < FLUENT:
             break
-    return backbone.eval(), [_document(number, chooser).text for number in range(256)]
 
 
 def _document(number: int, chooser: random.Random) -> Example:
