@@ -37,6 +37,7 @@ LABELS: dict[str, str] = json.loads(
 )
 DESCRIPTIONS = tuple(LABELS.values())
 STEPS, BATCH, SEED = 300, 4, 13
+LEARNING = 2  # of the decoder's layers, the last ones: they suffice for descriptions, and cost a fraction
 FLUENT = 0.1  # mean cross-entropy of a token at which descriptions are known by heart
 
 
@@ -64,9 +65,12 @@ def taught(kept: Path) -> tuple[Backbone, list[str]]:
 
 
 def _teach(backbone: Backbone, batches: Batches) -> None:
-    for parameter in backbone.generator.parameters():
+    generator = backbone.generator.requires_grad_(False)
+    decoder = generator.get_base_model().decoder
+    learners = [p for part in (*decoder.block[-LEARNING:], decoder.final_layer_norm) for p in part.parameters()]
+    for parameter in learners:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(backbone.generator.parameters(), lr=3e-4, fused=True)
+    optimizer = torch.optim.AdamW(learners, lr=1e-3, fused=True)
     recent: deque[float] = deque(maxlen=10)
     short = chosen_precision("auto", backbone.device) == "bfloat16"
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
@@ -77,7 +81,7 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
         loss = F.cross_entropy(logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(backbone.generator.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(learners, 1.0)
         optimizer.step()
         recent.append(loss.item())
         if step % 10 == 0:

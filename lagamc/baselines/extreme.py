@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lagamc.baselines.linear import tfidf
-from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores
+from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores, silent
 from lagamc.datasets import Split
 from lagamc.metrics import Indicator
 
@@ -32,7 +30,8 @@ def omikuji_trees(split: Split, _: PeerSettings) -> PeerResult:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "train.txt"
         _write_xmc(path, learn, train)
-        model = library.Model.train_on_data(str(path), n_threads=1)
+        with silent():
+            model = library.Model.train_on_data(str(path), n_threads=1)
 
     def scores(features: Any) -> Scores:
         found = np.full((features.shape[0], train.shape[1]), -np.inf)
@@ -58,7 +57,7 @@ def bonsai_tree(split: Split, _: PeerSettings) -> PeerResult:
     train = indicators(split)[0]
     learnt = np.flatnonzero(train.any(axis=0))
     learn, check, measure = tfidf(split, 1)
-    with contextlib.redirect_stdout(io.StringIO()):  # it reports sizes on stdout
+    with silent():
         model = library.train_tree(csr_matrix(train[:, learnt].astype(np.float64)), learn, verbose=False)
 
     def scores(features: Any) -> Scores:

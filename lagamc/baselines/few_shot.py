@@ -6,7 +6,7 @@ import tempfile
 
 import numpy as np
 
-from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores
+from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores, silent
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, DatasetError
@@ -46,7 +46,8 @@ def setfit(split: Split, settings: PeerSettings) -> PeerResult:
             seed=settings.seed, max_length=settings.max_tokens, save_strategy="no", report_to="none",
             show_progress_bar=False,
         )  # fmt: skip
-        library.Trainer(model=model, args=arguments, train_dataset=pairs).train()
+        with silent():
+            library.Trainer(model=model, args=arguments, train_dataset=pairs).train()
 
     def scores(corpus: Corpus) -> Scores:
         found = np.full((len(corpus), train.shape[1]), -np.inf)

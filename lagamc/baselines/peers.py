@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +29,7 @@ __all__ = [
     "indicators",
     "optional",
     "result_from_scores",
+    "silent",
     "worth",
 ]
 
@@ -135,3 +139,17 @@ def optional(module: str) -> ModuleType:
             f"This peer needs a package that is not installed ({error}). "
             "Install the optional peers: pip install 'lagamc-workbench[peers]'"
         ) from error
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Drop what packages, their compiled code included, report on standard output: a command's answer belongs there."""
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 1)
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

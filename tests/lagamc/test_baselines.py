@@ -176,12 +176,13 @@ def test_an_empty_part_and_unknown_names_are_refused(split):
 
 
 @pytest.mark.parametrize("name", [name for name, item in PEERS.items() if item.extra])
-def test_optional_peers_learn_or_say_what_to_install(split, tiny, name):
-    """With the extra `peers` installed they learn; without it the error names it."""
+def test_optional_peers_learn_or_say_what_to_install(split, tiny, name, capfd):
+    """With the extra `peers` installed they learn, and leave standard output alone; without it the error names it."""
     needed = {"setfit": "setfit", "omikuji": "omikuji"}.get(name, "libmultilabel")
     settings = PeerSettings(model=str(tiny["embedded"]), epochs=8, pairs=2)
     if _installed(needed):
         assert peer(name).run(split, settings).metrics.micro_f1 > commonest(split)
+        assert capfd.readouterr().out == ""
     else:
         with pytest.raises(ConfigError, match=r"pip install 'lagamc-workbench\[peers\]'"):
             peer(name).run(split, settings)
