@@ -18,15 +18,14 @@ import dataclasses
 import hashlib
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from commandline import given_command
+from records import kept, show, usual_peers, write
 
 from lagamc.analysis import subset_figures
 from lagamc.baselines import PEERS, PeerSettings, peer
@@ -48,8 +47,6 @@ ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "city-council"
 RESULTS = ROOT / "docs" / "results"
 RUNS = ROOT / "data" / "benchmarks"
-FIGURES = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
-FULL_PEERS = "tfidf-svm,tfidf-logreg,frozen-logreg,sigmoid,sigmoid-descriptions"
 UNSEEDED = {"tfidf-svm", "tfidf-logreg", "frozen-logreg", "zero-shot"}  # the same documents give the same figures
 
 
@@ -94,27 +91,8 @@ def measure(options: argparse.Namespace) -> None:
                 row["unseen"] = dataclasses.asdict(subset_figures(actual, predicted, labels, unseen))
             row |= {"key": key, "train_documents": len(split.train), **provenance(seed=own_seed)}
             runs = [*kept(runs, row), row]
-            write(path, whole, runs, given_command())
+            write(path, whole, runs, options)
     show(json.loads(path.read_text(encoding="utf-8")))
-
-
-def kept(runs: Sequence[dict[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The runs that a new one leaves in place: its own seed goes, and so do other settings of its system.
-
-    A mean over runs of different settings would be a figure of none.
-    """
-    others = [row for row in runs if (row["system"], row["seed"]) != (new["system"], new["seed"])]
-    mixed = [row for row in others if row["system"] == new["system"] and settings_of(row) != settings_of(new)]
-    for row in mixed:
-        print(f"{row['system']}, seed {row['seed']}: dropped, it had other settings", file=sys.stderr)
-    return [row for row in others if row not in mixed]
-
-
-def settings_of(run: Mapping[str, Any]) -> str:
-    """What has to be equal in all runs of a system, as JSON: neither the seed nor what dev chose."""
-    found = run["configuration"]
-    own = {**found, "seed": None} if "backbone" in found else {name: found.get(name) for name in ("model", "epochs")}
-    return json.dumps(own, sort_keys=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -133,8 +111,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--afresh", action="store_true", help="train and measure again what lies there")
     options = parser.parse_args()
     if options.peers is None:
-        few = "setfit,sigmoid,frozen-logreg,tfidf-svm"
-        options.peers = few if options.few else "zero-shot" if options.unseen else FULL_PEERS
+        options.peers = usual_peers(options)
     for name in filter(None, options.peers.split(",")):
         peer(name)
     return options
@@ -237,64 +214,6 @@ def digest(system: str, split: Split, settings: object, unseen: Sequence[str] = 
     parts = [split.label_set.hash, *(corpus.hash for corpus in (split.train, split.dev, split.test))]
     content = json.dumps([system, settings, parts, *unseen], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:10]
-
-
-def write(path: Path, whole: Split, runs: list[dict[str, Any]], command: str) -> None:
-    """Runs with their means a system, and predictions beside them. A half-written file is never seen."""
-    runs_only = [{name: value for name, value in row.items() if name != "predictions"} for row in runs]
-    report = {
-        "command": command,
-        "documents": {part: len(getattr(whole, part)) for part in ("train", "dev", "test")},
-        "labels": len(whole.label_set),
-        "machine": runs[-1]["machine"],
-        "versions": runs[-1]["versions"],
-        "systems": [mean_row([row for row in runs if row["system"] == system])
-                    for system in dict.fromkeys(row["system"] for row in runs)],
-        "runs": runs_only,
-    }  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_predictions(path, runs)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
-def write_predictions(path: Path, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Those of our lowest seed, in a file that names it. Those of an earlier session lie there already."""
-    ours = [row for row in runs if "backbone" in row["configuration"]]
-    first = min(ours, key=lambda row: int(row["seed"]), default={})
-    if "predictions" not in first:
-        return
-    for old in path.parent.glob(f"{path.stem}-predictions*.jsonl"):
-        old.unlink()
-    lines = [json.dumps({"id": identifier, "labels": labels}) for identifier, labels in first["predictions"].items()]
-    target = path.with_name(f"{path.stem}-predictions-seed{first['seed']}.jsonl")
-    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Means over the seeds of one system, and how far they scatter."""
-    mean: dict[str, Any] = {"system": rows[0]["system"], "seeds": [row["seed"] for row in rows]}
-    for name in (*FIGURES, "seconds"):
-        mean[name] = statistics.fmean(row[name] for row in rows)
-    if len(rows) == 1:
-        mean |= {name: rows[0][name] for name in ("micro_f1_interval", "macro_f1_interval")}
-    else:
-        mean |= {f"{name}_sd": statistics.stdev(row[name] for row in rows) for name in ("micro_f1", "macro_f1")}
-    if "unseen" in rows[0]:
-        mean["unseen_macro_f1"] = statistics.fmean(row["unseen"]["macro_f1"] for row in rows)
-    return mean
-
-
-def show(report: Mapping[str, Any]) -> None:
-    print(f"\n{report['documents']} {report['labels']} labels; {report['machine']}; {report['versions']}")
-    revisions = sorted({row["revision"] for row in report["runs"]})
-    print(f"measured at {', '.join(revisions)}")
-    print(f"{'system':<52} seeds  micro-F1  macro-F1  seconds  unseen macro-F1")
-    for row in report["systems"]:
-        unseen = f"{row['unseen_macro_f1']:9.4f}" if "unseen_macro_f1" in row else ""
-        figures = f"{row['micro_f1']:8.4f}  {row['macro_f1']:8.4f}  {row['seconds']:7.1f}  {unseen}"
-        print(f"{row['system']:<52} {len(row['seeds']):5}  {figures}")
 
 
 if __name__ == "__main__":

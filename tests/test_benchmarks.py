@@ -7,8 +7,9 @@ import sys
 import accuracy
 import numpy as np
 import pytest
-from accuracy import FIGURES, read_split
+from accuracy import read_split
 from commandline import given_command, print_table
+from records import FIGURES
 from tables import protocol_table, revisions
 from tiny_models import build_tiny_embedded
 
@@ -104,6 +105,15 @@ def test_one_seed_at_other_settings_is_not_averaged_with_the_rest(run, tmp_path,
     report = run("--seeds", "2", "--peers", "", "--config", json.dumps({"epochs": 2}))
     assert {row["system"]: row["seeds"] for row in report["systems"]} == {"TF-IDF + linear SVM": [1], "lagamc": [2]}
     assert "lagamc, seed 3: dropped, it had other settings" in capsys.readouterr().err
+
+
+def test_the_command_names_all_that_the_file_holds(run, tmp_path, monkeypatch):
+    """A run that added one system does not hide how the others were measured, nor say where folders lie."""
+    monkeypatch.setattr(accuracy, "ours", fake_ours)
+    run("--seeds", "2", "--peers", "tfidf-svm", "--few", "4")
+    command = run("--seeds", "1", "--peers", "zero-shot", "--few", "4")["command"]
+    assert command.startswith("python benchmarks/accuracy.py council --seeds 1,2 --few 4 --peers tfidf-svm,zero-shot ")
+    assert "--runs" not in command
 
 
 def test_predictions_are_those_of_the_lowest_seed_which_their_file_names(run, tmp_path, monkeypatch):
