@@ -36,7 +36,8 @@ LABELS: dict[str, str] = json.loads(
     (Path(__file__).parent.parent / "examples" / "city-council" / "labels.json").read_text(encoding="utf-8")
 )
 DESCRIPTIONS = tuple(LABELS.values())
-STEPS, BATCH, SEED = 300, 4, 13
+STEPS, BATCH, SEED = 600, 4, 13
+RATE = 1e-3
 LEARNING = 2  # of the decoder's layers, the last ones: they suffice for descriptions, and cost a fraction
 FLUENT = 0.1  # mean cross-entropy of a token at which descriptions are known by heart
 
@@ -70,7 +71,7 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
     learners = [p for part in (*decoder.block[-LEARNING:], decoder.final_layer_norm) for p in part.parameters()]
     for parameter in learners:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(learners, lr=1e-3, fused=True)
+    optimizer = torch.optim.AdamW(learners, lr=RATE, fused=True)
     recent: deque[float] = deque(maxlen=10)
     short = chosen_precision("auto", backbone.device) == "bfloat16"
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
@@ -82,6 +83,8 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learners, 1.0)
+        for group in optimizer.param_groups:  # constant, and from half way on linearly down to zero
+            group["lr"] = RATE * min(1.0, 2 * (1 - step / STEPS))
         optimizer.step()
         recent.append(loss.item())
         if step % 10 == 0:

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-TITLES = {"city-council": "the demo project", "caves": "CAVES (Poddar et al. 2022), tweets about vaccines"}
+TITLES = {
+    "city-council": "the demo project",
+    "caves": "CAVES (Poddar et al. 2022), tweets about vaccines",
+    "reuters": "Reuters-21578, Distribution 1.0, newswire",
+}
 PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "measurements.md")
 BLOCK = re.compile(r"(<!-- (results|paper):(\w+) -->\n).*?(<!-- /\2:\3 -->)", re.DOTALL)
 
