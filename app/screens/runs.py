@@ -48,7 +48,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     status = gr.HTML(markup.note(NO_PROJECT), elem_id="run-status")
     with gr.Row():
         cancel = gr.Button("Cancel this run", size="sm", scale=0, min_width=160, visible=False, elem_id="run-cancel")
-        resume = gr.Button("Resume from the last checkpoint", size="sm", visible=False, elem_id="run-resume")
+        resume = gr.Button("Resume this run", size="sm", visible=False, elem_id="run-resume")
     with gr.Column(visible="hidden", elem_id="curves") as curves, gr.Row():
         plots = [plot(curve) for curve in CURVES]
     with gr.Accordion("Log", open=False):
