@@ -94,9 +94,11 @@ def trained(options: argparse.Namespace) -> Subject:
 
 
 def taught_t5(documents: int) -> Subject:
-    backbone, texts = t5_base.taught(RUNS / "t5-base" / "model.safetensors")
-    descriptions = backbone.encoder.encode(t5_base.DESCRIPTIONS)
-    return Subject(backbone, backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
+    plain, texts = t5_base.taught(RUNS / "t5-base" / "model.safetensors")
+    backbone, _ = t5_base.taught(RUNS / "t5-base" / "model.safetensors")
+    backbone.prepack()
+    descriptions = plain.encoder.encode(t5_base.DESCRIPTIONS)
+    return Subject(plain, backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
 
 
 def compared(subject: Subject, repeats: int, batch_size: int) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A model of T5-Base's shape with random weights, taught to write the descriptions of what a document names.
 
 No hub is needed: a token is a word of the descriptions. Training is plain cross-entropy for some hundred steps in the
-last layers of the decoder; the layers before them compute as much as those of T5-Base and add nothing. It has
-to write descriptions, which is all that a benchmark of decoding needs of it.
+last layers of the decoder; the layers before them compute as much as those of T5-Base and add nothing. The sentence
+encoder learns the description term beside it. The model has to write descriptions and to know which labels are
+probable, which is all that a benchmark of decoding needs of it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
 from lagamc.labels import LabelSet
-from lagamc.losses import IGNORED
+from lagamc.losses import IGNORED, description_loss
 from lagamc.precision import chosen_precision
 
 __all__ = ["DESCRIPTIONS", "taught"]
@@ -59,7 +60,7 @@ LABELS = {
 }
 DESCRIPTIONS = tuple(LABELS.values())
 STEPS, BATCH, SEED = 300, 4, 13
-RATE = 1e-3
+RATE, TERM_RATE = 1e-3, 1e-4
 LEARNING = 2  # of the decoder's layers, the last ones; what the others would add starts and stays at zero
 FLUENT = 0.1  # mean cross-entropy of a token at which descriptions are known by heart
 
@@ -79,11 +80,11 @@ def taught(kept: Path) -> tuple[Backbone, list[str]]:
     chooser = random.Random(SEED)
     lessons = [_document(number, chooser) for number in range(STEPS * BATCH)]
     if kept.exists():
-        load_model(backbone.generator, kept)
+        load_model(backbone, kept)
     else:
         _teach(backbone, Batches(backbone, lessons, label_set, batch_size=BATCH, seed=SEED))
         kept.parent.mkdir(parents=True, exist_ok=True)
-        save_model(backbone.generator, str(kept))
+        save_model(backbone, str(kept))
     return backbone.eval(), [_document(number, chooser).text for number in range(256)]
 
 
@@ -100,20 +101,25 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
     learners = [parameter for part in learning for parameter in part.parameters()]
     for parameter in learners:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(learners, lr=RATE, fused=True)
+    term = [parameter for part in (backbone.encoder, backbone.scorer) for parameter in part.parameters()]
+    groups = [{"params": learners, "peak": RATE}, {"params": term, "peak": TERM_RATE}]
+    optimizer = torch.optim.AdamW(groups, fused=True)
+    descriptions = backbone.encoder.tokenize(DESCRIPTIONS)
     recent: deque[float] = deque(maxlen=10)
     short = chosen_precision("auto", backbone.device) == "bfloat16"
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=short):
-            logits = backbone.write(
-                backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.decoder_ids
-            )
+            states, mask, log_odds = backbone.recall(
+                backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.texts,
+                backbone.encoder(descriptions),
+            )  # fmt: skip
+            logits = backbone.write(states, mask, batch.decoder_ids)
         loss = F.cross_entropy(logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss + description_loss(log_odds, batch.carried)).backward()
         torch.nn.utils.clip_grad_norm_(learners, 1.0)
         for group in optimizer.param_groups:  # constant, and from half way on linearly down to zero
-            group["lr"] = RATE * min(1.0, 2 * (1 - step / STEPS))
+            group["lr"] = group["peak"] * min(1.0, 2 * (1 - step / STEPS))
         optimizer.step()
         recent.append(loss.item())
         if step % 10 == 0:

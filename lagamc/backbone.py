@@ -38,6 +38,7 @@ class Backbone(nn.Module):
 
     family: ClassVar[Family]
     max_positions: int = sys.maxsize  # slots that the decoder can take
+    padding_of_a_pass: int = sys.maxsize  # slots of padding in a decoder pass that cost as much as another pass
     _bridge: Tensor | None
 
     def __init__(
@@ -224,8 +225,8 @@ class Backbone(nn.Module):
         return embeddings
 
     def prepack(self) -> None:
-        """Make the encoder, which learns no more, faster on a CPU; from here on it gives no gradient."""
-        prepack(self.encoder.transformer)
+        """Make ready to answer, and faster on a CPU; from here on nothing gives a gradient."""
+        prepack(self.encoder.transformer.encoder)
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """{name: parameter} of everything that learns."""

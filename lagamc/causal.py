@@ -100,7 +100,7 @@ class CausalBackbone(AdapterBackbone):
         """Logits at the last places, those of `decoder_ids`; positions leave padding out."""
         positions = (seen.cumsum(dim=1) - 1).clamp(min=0)[:, -inputs.shape[1] :]
         logits: Tensor = self.generator(
-            inputs_embeds=inputs, attention_mask=seen, position_ids=positions, past_key_values=cache,
+            inputs_embeds=inputs, attention_mask=seen, position_ids=positions, cache=cache,
             use_cache=cache is not None, logits_to_keep=decoder_ids.shape[1],
         ).logits  # fmt: skip
         return logits

@@ -101,9 +101,8 @@ class EmbeddedBackbone(Backbone):
         return PackedDecoder(self.generator.decoder, states, mask)
 
     def prepack(self) -> None:
-        """Make encoder and decoder faster on a CPU; from here on they give no gradient."""
         super().prepack()
-        prepack(self.generator.decoder.bert, self.generator.decoder.cls)
+        prepack(self.generator.decoder)
 
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)

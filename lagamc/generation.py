@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lagamc.backbone import Backbone
+from lagamc.decoder import Decoder
 from lagamc.draft import ConstrainedDraft, Draft, Question
 
 __all__ = ["Generated", "GeneratedSentence", "generate", "label_log_odds"]
@@ -110,7 +111,6 @@ def _generate_batch(
     kind: type[Draft],
 ) -> list[Generated]:
     states, mask, log_odds = _read(backbone, texts, prompts, descriptions)
-    decoder = backbone.decoder(states, mask)
     likely = log_odds.float().cpu().numpy()
     drafts = [
         kind(
@@ -119,11 +119,38 @@ def _generate_batch(
         )
         for odds in likely
     ]  # fmt: skip
-    writing = drafts
+    for rows in _alike([len(draft.guess()) for draft in drafts], backbone.padding_of_a_pass):
+        own = mask[rows]
+        used = own.any(dim=0)  # places that are padding in all of these rows are left out
+        decoder = backbone.decoder(states[rows][:, used], own[:, used])
+        _write(decoder, [drafts[row] for row in rows], backbone.start_slot)
+    return [
+        Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, odds)
+        for draft, odds in zip(drafts, likely, strict=True)
+    ]
+
+
+def _alike(lengths: Sequence[int], padding: int) -> Iterator[list[int]]:
+    """The rows in groups; as long as the longest of its group, its rows would take up to `padding` slots more."""
+    group: list[int] = []
+    spare = longest = 0
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        spare += longest - lengths[row]
+        if group and spare > padding:
+            yield group
+            group = []
+        if not group:
+            spare, longest = 0, lengths[row]
+        group.append(row)
+    yield group
+
+
+def _write(decoder: Decoder, writing: Sequence[Draft], start_slot: int) -> None:
+    """Guess, check and write down until all drafts are finished; row i of the decoder is the i-th draft."""
     while writing:
         guesses = [draft.guess() for draft in writing]
         questions = [draft.questions(guess) for draft, guess in zip(writing, guesses, strict=True)]
-        last = [draft.slots[-1] if draft.slots else backbone.start_slot for draft in writing]
+        last = [draft.slots[-1] if draft.slots else start_slot for draft in writing]
         logits = decoder.feed(
             [[slot, *guess] for slot, guess in zip(last, guesses, strict=True)],
             [[question.place for question in own] for own in questions],
@@ -133,10 +160,6 @@ def _generate_batch(
         if going:
             decoder.keep(going, [1 + agreed[row] for row in going])
         writing = [writing[row] for row in going]
-    return [
-        Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, odds)
-        for draft, odds in zip(drafts, likely, strict=True)
-    ]
 
 
 def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterator[list[tuple[int, int, float]]]:

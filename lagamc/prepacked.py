@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.activations import GELUActivation
+from transformers.models.bert.modeling_bert import BertIntermediate
 
 __all__ = ["PrepackedLinear", "prepack"]
 
@@ -26,32 +28,28 @@ class PrepackedLinear(nn.Module):
     def __init__(self, linear: nn.Linear, *, gelu: bool = False) -> None:
         super().__init__()
         self.nbytes = linear.weight.nbytes  # the weight itself has no address
-        self._weight: Any = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())  # noqa: SLF001
-        self._bias = nn.Buffer(linear.bias.detach())
+        self.weight: Any = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())  # noqa: SLF001
+        self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach())
         self._after: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, states: Tensor) -> Tensor:
         """(..., K) -> (..., N)."""
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(states, self._weight, self._bias, *self._after)  # noqa: SLF001
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(states, self.weight, self.bias, *self._after)  # noqa: SLF001
         return product
 
 
-def prepack(transformer: Any, head: Any = None) -> None:
-    """Replace the linear layers of a `BertModel`'s layers, and of the `head` after them where there is one, if the
-    processor and the number format allow it.
-    """
-    weight = transformer.embeddings.word_embeddings.weight
-    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not _has_onednn():
-        return
-    for layer in transformer.encoder.layer:
-        if transformer.config.hidden_act == "gelu" and not isinstance(layer.intermediate, PrepackedLinear):
-            layer.intermediate = PrepackedLinear(layer.intermediate.dense, gelu=True)
-    parts = [transformer.encoder.layer, head] if head is not None else [transformer.encoder.layer]
-    for module in [module for part in parts for module in part.modules()]:
-        for name, child in module.named_children():
-            if isinstance(child, nn.Linear):
-                setattr(module, name, PrepackedLinear(child))
+def prepack(*models: nn.Module) -> None:
+    """Replace the linear layers in these models, where the processor and the number format allow it."""
+    for model in models:
+        for name, child in model.named_children():
+            gelu = isinstance(child, BertIntermediate) and isinstance(child.intermediate_act_fn, GELUActivation)
+            linear = child.dense if gelu else child
+            if isinstance(linear, nn.Linear) and _possible(linear.weight):
+                setattr(model, name, PrepackedLinear(linear, gelu=gelu))
+            else:
+                prepack(child)
 
 
-def _has_onednn() -> bool:
-    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+def _possible(weight: Tensor) -> bool:
+    onednn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return onednn and weight.device.type == "cpu" and weight.dtype == torch.float32

@@ -45,7 +45,7 @@ class Seq2SeqBackbone(AdapterBackbone):
     def extend(self, states: Tensor, mask: Tensor, decoder_ids: Tensor, decoder_mask: Tensor, cache: Cache) -> Tensor:
         logits: Tensor = self.generator(
             encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
-            decoder_input_ids=decoder_ids, decoder_attention_mask=decoder_mask, past_key_values=cache, use_cache=True,
+            decoder_input_ids=decoder_ids, decoder_attention_mask=decoder_mask, cache=cache, use_cache=True,
         ).logits  # fmt: skip
         return logits
 

@@ -197,7 +197,8 @@ class Trainer:
 
     def _evaluate(self, epoch: int) -> None:
         figures, rule = self.workers.from_first(self._measured)
-        best = not self.state.best or figures[self.config.metric] > self.state.best[self.config.metric]
+        metric = self.config.metric
+        best = not self.state.best or figures[metric] > self.state.best[metric]
         if best:
             self.state.best_epoch, self.state.best, self.state.rule = epoch, figures, rule
             self._best_weights = weights_of(self._learners())
@@ -208,13 +209,15 @@ class Trainer:
 
     def _measured(self) -> tuple[dict[str, float], DecisionRule]:
         """Dev figures as the model stands, by the rule that dev likes best, and that rule."""
+        metric = self.config.metric
         by_probability = self.config.decision == "probability"
         report = evaluate(
             self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
             threshold=self.config.threshold, rule=WIDEST if by_probability else WRITTEN_ONLY, cancelled=self._cancelled,
         )  # fmt: skip
-        rule = chosen_rule(report, self.config.metric) if by_probability else WRITTEN_ONLY
-        return decided(report, rule).metrics.summary(), rule
+        rule = chosen_rule(report, metric) if by_probability else WRITTEN_ONLY
+        found = decided(report, rule).metrics
+        return found.summary() | {metric: getattr(found, metric)}, rule
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         rate = self.config.learning_rate

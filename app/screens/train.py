@@ -21,7 +21,10 @@ __all__ = ["build"]
 
 OWN_BACKBONE = "A folder on the server, or a hub name."
 COUNTED_LATER = "How many parameters it trains shows once the run has started."
-METRICS = [("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"), ("sample-F1", "sample_f1")]
+METRICS = [
+    ("micro- and macro-F1", "micro_macro_f1"), ("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"),
+    ("sample-F1", "sample_f1"),
+]  # fmt: skip
 
 SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
 OF_LARGE_MODELS = ("lora_rank", "lora_alpha", "lora_dropout", "accumulation_steps", "gradient_checkpointing")

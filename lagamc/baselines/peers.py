@@ -30,7 +30,6 @@ __all__ = [
     "optional",
     "result_from_scores",
     "silent",
-    "worth",
 ]
 
 Scores = NDArray[np.float64]  # (documents, labels), -inf where a label cannot be predicted
@@ -101,13 +100,8 @@ def indicators(split: Split) -> tuple[Indicator, Indicator, Indicator]:
     return train, dev, test
 
 
-def worth(metrics: Metrics) -> float:
-    """What dev decides by: the mean of micro- and macro-F1, since both are reported."""
-    return (metrics.micro_f1 + metrics.macro_f1) / 2
-
-
 def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tuple[float, Metrics]:
-    """The threshold above which scores become labels, best by `worth` on these documents.
+    """The threshold above which scores become labels, best by the mean of micro- and macro-F1 on these documents.
 
     Tried are 200 levels, equally many scores apart, among the highest scores: four times as many as labels are
     carried, whatever the size of the label set. One level more lies below every finite score.
@@ -118,7 +112,7 @@ def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tu
     below = finite[0] - 1.0 if len(finite) else -1.0  # every finite score counts
     tried = np.append((levels[1:] + levels[:-1]) / 2, below)
     found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in tried]
-    return max(found, key=lambda pair: worth(pair[1]))
+    return max(found, key=lambda pair: pair[1].micro_macro_f1)
 
 
 def result_from_scores(split: Split, dev: Scores, test: Scores, **chosen: Any) -> PeerResult:

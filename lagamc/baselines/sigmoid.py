@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lagamc.baselines.peers import PeerResult, PeerSettings, indicators, result_from_scores, worth
+from lagamc.baselines.peers import PeerResult, PeerSettings, indicators, result_from_scores
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, ConfigError
 
@@ -72,7 +72,7 @@ def _fine_tuned(split: Split, settings: PeerSettings, *, described: bool, kind: 
             pad=tokenizer.pad_token_id,
         )  # fmt: skip
         results.append(result_from_scores(split, scores, test, learning_rate=rate, epoch=epoch))
-    return max(results, key=lambda result: worth(result.dev))
+    return max(results, key=lambda result: result.dev.micro_macro_f1)
 
 
 def _pretrained(model: str | None, kind: str | None = None) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lagamc.baselines.peers import PeerSettings, Scores, best_threshold, worth
+from lagamc.baselines.peers import PeerSettings, Scores, best_threshold
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator
 from lagamc.precision import chosen_device
@@ -65,7 +65,7 @@ def fit_network(
             optimizer.step()
             schedule.step()
         scores = _logits(network, tokens[1], settings.batch_size, pad, device)
-        figure = worth(best_threshold(dev, scores, label_set)[1])
+        figure = best_threshold(dev, scores, label_set)[1].micro_macro_f1
         if figure > best[0]:
             best = figure, scores, _logits(network, tokens[2], settings.batch_size, pad, device), epoch
     return best[1], best[2], best[3]

@@ -65,6 +65,14 @@ def test_the_rule_is_the_one_that_suits_the_documents():
     assert decided(report(documents), found).metrics.micro_f1 == 1.0
 
 
+@pytest.mark.parametrize(("metric", "given"), [("micro_f1", False), ("macro_f1", True), ("micro_macro_f1", True)])
+def test_the_metric_decides_between_a_rare_label_and_mistakes_in_a_common_one(metric, given):
+    unsure = [sentence("b", 0.35, written=False)]
+    mistaken = [sentence("a", 0.35, written=False)]
+    documents = [*[(["a"], [sentence("a", 0.9)])] * 20, (["b"], unsure), *[([], mistaken)] * 3]
+    assert (chosen_rule(report(documents), metric).unwritten < 0.35) == given
+
+
 def test_of_equally_good_rules_the_usual_one_is_taken():
     assert chosen_rule(report([(["a"], [sentence("a", 0.9)])]), "macro_f1") == CANDIDATES[0]
 

@@ -29,6 +29,29 @@ def test_a_layer_gives_the_same_for_any_number_of_tokens(shape, gelu):
 
 
 @torch.inference_mode()
+def test_a_layer_without_bias():
+    linear, states = nn.Linear(24, 40, bias=False), torch.randn(3, 24)
+    torch.testing.assert_close(PrepackedLinear(linear)(states), linear(states), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["seq2seq", "llama", "mistral"])
+@torch.inference_mode()
+def test_adapters_are_merged_and_compute_the_same(tiny, kind):
+    backbone = build_backbone(TrainingConfig(backbone=str(tiny[kind])), LabelSet.from_mapping(DESCRIPTIONS)).eval()
+    for name, weight in backbone.generator.named_parameters():
+        if "lora" in name:
+            weight.normal_(std=0.1)
+    ids = torch.tensor(backbone.tokenize(["a hole in the road"]))
+    slots = torch.tensor([[backbone.start_slot, *backbone.target_slots([0, 2])]])
+    expected = backbone.write(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, slots)
+    backbone.prepack()
+    assert not any(isinstance(module, nn.Linear) for module in backbone.generator.modules())
+    assert not any("lora" in name for name, _ in backbone.generator.named_parameters())
+    found = backbone.write(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, slots)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
 def test_a_model_computes_the_same(backbone):
     ids = torch.tensor(backbone.tokenize(["a hole in the road"]))
     slots = torch.tensor([[backbone.start_slot, *backbone.target_slots([0, 2])]])
@@ -58,5 +81,5 @@ def test_memory_grows_by_the_output_weights_alone(backbone):
 def test_other_number_formats_stay_as_they_are(backbone):
     backbone.double()
     before = [type(module) for module in backbone.modules()]
-    prepack(backbone.encoder.transformer)
+    prepack(backbone)
     assert [type(module) for module in backbone.modules()] == before
