@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLES", "register"]
 
+_SHAPING = (
+    "sets", "backbone", "epochs", "config", "peers", "peer_model", "matchers", "unseen", "train", "dev", "test", "seed",
+)  # fmt: skip
 TABLES = ("2", "3", "4", "5", "6", "7", "8", "fig2", "fig3", "fig46", "unified")
 
 
@@ -48,7 +52,7 @@ def register(commands: Any) -> None:
     command.add_argument("--seed", type=int, default=13)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -72,11 +76,24 @@ def run(options: argparse.Namespace) -> None:
     outcome = _tables(options)[options.table](laboratory)
     folder: Path = options.out or options.runs
     folder.mkdir(parents=True, exist_ok=True)
-    content = {**outcome.to_dict(), **provenance(seed=config.seed, configuration=config.to_dict())}
+    content = {
+        **outcome.to_dict(),
+        "command": _given(options),
+        **provenance(seed=config.seed, configuration=config.to_dict()),
+    }
     (folder / f"{outcome.table}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if outcome.rows:
         (folder / f"{outcome.table}.svg").write_text(bar_chart(outcome), encoding="utf-8")
     print(json.dumps(content, ensure_ascii=False) if options.json else "\n".join(outcome.lines()))
+
+
+def _given(options: argparse.Namespace) -> str:
+    """The command, without where data and results lie on this machine."""
+    words = ["lagamc", "paper", options.table, "--data", "DIR"]
+    for name in _SHAPING:
+        if (value := getattr(options, name)) != options.parser.get_default(name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _config(options: argparse.Namespace) -> TrainingConfig:

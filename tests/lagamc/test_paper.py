@@ -135,7 +135,10 @@ def test_the_paper_sets_batch_size_and_runs_folder_have_their_place(data, tiny, 
     command += ["--backbone", str(tiny["embedded"]), "--epochs", "1", "--peer-model", "org/encoder"]
     assert main([*command, "--config", '{"batch_size": 8, "learning_rate": 0.0002}']) == 0
     assert "learning rate 0.0002, batch size 8, seed 13; peers' encoder org/encoder" in capsys.readouterr().out
-    assert json.loads((tmp_path / "paper-runs" / "6.json").read_text())["configuration"]["batch_size"] == 8
+    content = json.loads((tmp_path / "paper-runs" / "6.json").read_text())
+    assert content["configuration"]["batch_size"] == 8
+    assert content["command"].startswith("lagamc paper 6 --data DIR --sets caves ")
+    assert str(data) not in content["command"]
     for wrong, said in (("{", "must be JSON"), ("[]", "JSON object"), ('{"x": 1}', "Unknown settings: x")):
         assert main([*command, "--config", wrong]) == 1
         assert said in capsys.readouterr().err
