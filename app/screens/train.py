@@ -21,10 +21,7 @@ __all__ = ["build"]
 
 OWN_BACKBONE = "A folder on the server, or a hub name."
 COUNTED_LATER = "How many parameters it trains shows once the run has started."
-METRICS = [
-    ("micro- and macro-F1", "micro_macro_f1"), ("micro-F1", "micro_f1"), ("macro-F1", "macro_f1"),
-    ("sample-F1", "sample_f1"),
-]  # fmt: skip
+METRICS = [("micro and macro", "micro_macro_f1"), ("micro", "micro_f1"), ("macro", "macro_f1"), ("sample", "sample_f1")]
 
 SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
 OF_LARGE_MODELS = ("lora_rank", "lora_alpha", "lora_dropout", "accumulation_steps", "gradient_checkpointing")
@@ -104,7 +101,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
                 METRICS,
                 value=default.metric,
                 label="Choose by",
-                info="Figure on dev that picks the best epoch and the rule for labels.",
+                info="F1 on dev that picks the best epoch and the rule for labels.",
                 min_width=130,
                 elem_id="metric",
             )
