@@ -119,11 +119,12 @@ def _generate_batch(
         )
         for odds in likely
     ]  # fmt: skip
-    for rows in _alike([len(draft.guess()) for draft in drafts], backbone.padding_of_a_pass):
+    guesses = [draft.guess() for draft in drafts]
+    for rows in _alike(list(map(len, guesses)), backbone.padding_of_a_pass):
         own = mask[rows]
         used = own.any(dim=0)  # places that are padding in all of these rows are left out
         decoder = backbone.decoder(states[rows][:, used], own[:, used])
-        _write(decoder, [drafts[row] for row in rows], backbone.start_slot)
+        _write(decoder, [drafts[row] for row in rows], [guesses[row] for row in rows], backbone.start_slot)
     return [
         Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, odds)
         for draft, odds in zip(drafts, likely, strict=True)
@@ -145,10 +146,9 @@ def _alike(lengths: Sequence[int], padding: int) -> Iterator[list[int]]:
     yield group
 
 
-def _write(decoder: Decoder, writing: Sequence[Draft], start_slot: int) -> None:
-    """Guess, check and write down until all drafts are finished; row i of the decoder is the i-th draft."""
+def _write(decoder: Decoder, writing: Sequence[Draft], guesses: Sequence[Sequence[int]], start_slot: int) -> None:
+    """Check guesses, write down what stands, guess again, until all drafts end; row i writes the i-th draft."""
     while writing:
-        guesses = [draft.guess() for draft in writing]
         questions = [draft.questions(guess) for draft, guess in zip(writing, guesses, strict=True)]
         last = [draft.slots[-1] if draft.slots else start_slot for draft in writing]
         logits = decoder.feed(
@@ -160,6 +160,7 @@ def _write(decoder: Decoder, writing: Sequence[Draft], start_slot: int) -> None:
         if going:
             decoder.keep(going, [1 + agreed[row] for row in going])
         writing = [writing[row] for row in going]
+        guesses = [draft.guess() for draft in writing]
 
 
 def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterator[list[tuple[int, int, float]]]:

@@ -1,5 +1,7 @@
 """Rows that were fed too much go on as if they had not been."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from lagamc.backbones import build_backbone
 from lagamc.config import TrainingConfig
+from lagamc.generation import _alike
 
 FED = st.tuples(st.lists(st.integers(4, 20), min_size=1, max_size=9), st.integers(1, 9))  # slots, how many to keep
 ROUNDS = st.lists(st.lists(FED, min_size=4, max_size=4), min_size=1, max_size=5)
@@ -46,3 +49,15 @@ def test_what_is_kept_decides_what_is_chosen_next(backbone, rounds, data):
         for position, count in zip(going, counts, strict=True):
             kept[alive[position]] += fed[alive[position]][0][:count]
         alive = [alive[position] for position in going]
+
+
+@given(lengths=st.lists(st.integers(0, 300), min_size=1, max_size=40), padding=st.integers(0, 100))
+def test_rows_of_like_length_go_together(lengths, padding):
+    """Every row once, in groups that pad no more than they may and end no sooner than they have to."""
+    groups = list(_alike(lengths, padding))
+    assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
+    for group in groups:
+        longest = lengths[group[0]]
+        assert sum(longest - lengths[row] for row in group) <= padding
+    for group, following in itertools.pairwise(groups):
+        assert sum(lengths[group[0]] - lengths[row] for row in [*group, following[0]]) > padding

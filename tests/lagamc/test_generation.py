@@ -16,7 +16,7 @@ from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
 from lagamc.draft import ConstrainedDraft
-from lagamc.generation import _alike, generate
+from lagamc.generation import generate
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
 from lagamc.trie import DescriptionTrie
@@ -55,17 +55,6 @@ def assert_same(backbone, texts, descriptions, *, max_new_tokens, batch_size):
     written = generate(backbone, texts, descriptions, **options)
     assert [list(document.slots) for document in written] == greedy(backbone, texts, descriptions, **options)
     return written
-
-
-@given(lengths=st.lists(st.integers(0, 300), min_size=1, max_size=40), padding=st.integers(0, 100))
-def test_rows_of_like_length_go_together(lengths, padding):
-    groups = list(_alike(lengths, padding))
-    assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
-    for group in groups:
-        longest = lengths[group[0]]
-        assert sum(longest - lengths[row] for row in group) <= padding
-    for group, following in itertools.pairwise(groups):  # no group ends before it has to
-        assert sum(lengths[group[0]] - lengths[row] for row in [*group, following[0]]) > padding
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from torch import nn
 from lagamc.backbones import build_backbone
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
+from lagamc.generation import generate
 from lagamc.labels import LabelSet
 from lagamc.loaded import megabytes
 from lagamc.prepacked import PrepackedLinear, prepack
@@ -43,12 +44,16 @@ def test_adapters_are_merged_and_compute_the_same(tiny, kind):
             weight.normal_(std=0.1)
     ids = torch.tensor(backbone.tokenize(["a hole in the road"]))
     slots = torch.tensor([[backbone.start_slot, *backbone.target_slots([0, 2])]])
+    vectors, texts = backbone.encoder.encode(list(DESCRIPTIONS.values())), ["a hole in the road", "bins", "loud again"]
     expected = backbone.write(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, slots)
+    written = generate(backbone, texts, vectors, max_new_tokens=20)
     backbone.prepack()
     assert not any(isinstance(module, nn.Linear) for module in backbone.generator.modules())
     assert not any("lora" in name for name, _ in backbone.generator.named_parameters())
     found = backbone.write(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, slots)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    anew = generate(backbone, texts, vectors, max_new_tokens=20)
+    assert [document.slots for document in anew] == [document.slots for document in written]
 
 
 @torch.inference_mode()
