@@ -32,7 +32,7 @@ def accuracy() -> list[str]:
 
 def speed() -> list[str]:
     return sentences("training", "precision", "decoding-*", "scaling", "matching", "streaming", "app_latency",
-                     "inference", "studio")  # fmt: skip
+                     "page", "inference", "studio")  # fmt: skip
 
 
 def sentences(*names: str) -> list[str]:
@@ -256,6 +256,14 @@ def app_latency(content: Mapping[str, Any]) -> str:
     )
 
 
+def page(content: Mapping[str, Any]) -> str:
+    waits = ", ".join(f"{action} {seconds:.1f} s" for action, seconds in content["seconds"].items())
+    return (
+        f"**In the browser**, `{content['command']}` on {content['machine']}, from the click to what was asked for: "
+        f"{waits}; opening the page sends {content['events_at_opening']} events.\n"
+    )
+
+
 def inference(content: Mapping[str, Any]) -> str:
     variants = "; ".join(
         f"{row['variant']} {row['times_float32_32']:.2f} / {row['times_float32_1']:.2f} "
@@ -271,7 +279,7 @@ def inference(content: Mapping[str, Any]) -> str:
 SENTENCES = {
     "workbench": workbench, "decoding": decoding, "precision": precision, "matching": matching,
     "training": training, "scaling": scaling, "streaming": streaming, "app_latency": app_latency,
-    "inference": inference, "studio": studio,
+    "page": page, "inference": inference, "studio": studio,
 }  # fmt: skip
 BLOCKS = {"accuracy": accuracy, "speed": speed, "protocols": protocols, "honesty": honesty, "unavailable": unavailable}
 
