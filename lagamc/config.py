@@ -115,7 +115,7 @@ class TrainingConfig:
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     metric: Metric = "micro_macro_f1"  # on dev; chooses the epoch and the rule
-    patience: int = 4  # epochs without a better figure before stopping early
+    patience: int | None = None  # epochs without a better figure before stopping early; None: does not stop early
     decoder_layers: int = 1  # embedded family
     lora_rank: int = 2  # seq2seq and causal families; rank, alpha and dropout as in the paper, section 6
     lora_alpha: int = 32
@@ -156,7 +156,8 @@ class TrainingConfig:
         self._within("warmup_fraction", 0.0, 0.9)
         self._within("weight_decay", 0.0, 1.0)
         self._within("max_gradient_norm", 0.01, 1000)
-        self._whole("patience", 1, 1000)
+        if self.patience is not None:
+            self._whole("patience", 1, 1000)
         self._whole("decoder_layers", 1, 6)
         self._whole("lora_rank", 1, 256)
         self._whole("lora_alpha", 1, 1024)

@@ -40,6 +40,7 @@ class Trainer:
         backbone: what learns; changed in place.
         label_set: in target order.
         train, dev: dev decides which epoch is kept and how its labels are decided, free-running, by `config.metric`.
+            It is read after every epoch, and where it is larger than train, after every so many.
         folder: where checkpoint/ lies; training goes on from there when it exists.
         callbacks: told of every event.
         cancelled: asked before every step.
@@ -79,7 +80,7 @@ class Trainer:
         self._train_documents = len(train)
 
     def fit(self) -> TrainingState:
-        """Train to the end, or until patience runs out; leaves the best epoch's weights in the backbone.
+        """Train to the end, or until patience runs out where it is limited; leaves the best epoch's weights in the backbone.
 
         Raises:
             Cancelled: on request; the last checkpoint stays.
@@ -108,13 +109,19 @@ class Trainer:
                 due = time.monotonic() - self._saved > self.config.checkpoint_seconds
                 if due and position + 1 < len(self.batches):  # an epoch's end is saved once it is evaluated
                     self._save_checkpoint()
-            self._evaluate(epoch + 1)
+            if self._is_evaluated(epoch + 1):
+                self._evaluate(epoch + 1)
             self._save_checkpoint()
         load_weights(self._learners(), self._best_weights)
         return self.state
 
+    def _is_evaluated(self, epoch: int) -> bool:
+        """Whether dev is read after this epoch: at least as many training documents were read before."""
+        return epoch == self.epochs or epoch % math.ceil(len(self.dev) / self._train_documents) == 0
+
     def _patience_ran_out(self) -> bool:
-        return self.state.step // len(self.batches) - self.state.best_epoch >= self.config.patience
+        epoch, patience = self.state.step // len(self.batches), self.config.patience
+        return patience is not None and self._is_evaluated(epoch) and epoch - self.state.best_epoch >= patience
 
     def training_step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step on one batch, in parts where memory or several GPUs ask for it.

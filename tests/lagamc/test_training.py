@@ -1,5 +1,6 @@
 """Runs learn, repeat themselves for the same seed, and go on after a stop as if nothing had happened."""
 
+import math
 import os
 import shutil
 import signal
@@ -163,6 +164,24 @@ def test_a_run_that_stopped_early_is_not_trained_on_when_resumed(make_run):
     again.fit()
     assert (again.state.step, again.state.best_epoch) == (first.state.step, first.state.best_epoch)
     assert again.state.rule == first.state.rule
+
+
+def test_dev_is_read_no_more_often_than_train(make_run, events):
+    """Where it is three times as large, after every third epoch and the last."""
+    folder = make_run(epochs=7)
+    rows = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "dev.jsonl").write_text("".join(rows), encoding="utf-8")
+    (folder / "train.jsonl").write_text("".join(rows[: math.ceil(len(rows) / 3)]), encoding="utf-8")
+    train_run(folder, callbacks=[_log(folder)])
+    assert [row["epoch"] for row in events(folder, "evaluation")] == [3, 6, 7]
+
+
+def test_a_run_without_patience_makes_all_its_epochs(make_run):
+    """Its learning rate has not fallen before: what comes then is often the best."""
+    trainer = trainer_of(make_run(epochs=6, learning_rate=1e-7, new_layer_rate=0.1, decision="written"))
+    trainer.fit()
+    assert trainer.state.best_epoch == 1
+    assert trainer.state.step == trainer.total_steps
 
 
 def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):

@@ -215,7 +215,7 @@ def test_the_status_is_json(collection):
 def test_a_real_run_cancels(collection, backbone):
     """The child stops at its next step, and says so."""
     collection.add_documents()
-    config = {"backbone": backbone, "epochs": 1000, "patience": 1000, "batch_size": 4}
+    config = {"backbone": backbone, "epochs": 1000, "batch_size": 4}
     run_id = collection.training.start(collection.project_id, config, "ann")
     collection.wait_for(run_id, lambda: collection.training.metrics(run_id))
     assert collection.training.get(run_id).progress is not None
