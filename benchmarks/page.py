@@ -27,7 +27,7 @@ from workbench import ROOT, TEXT, served
 
 PAGES = 5
 LABELS = 10  # of the demo project
-SANDBOX = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 PACKAGES = ("gradio", "playwright")
 QUIET_MS = 2000  # what an action leaves behind is not the next one's
 LONGEST_MS = 120_000  # the first answer imports torch
@@ -44,7 +44,7 @@ def main() -> None:
         served(Path(scratch) / "data") as (address, *_),
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=SANDBOX)
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         visits = []
         for _ in range(1 + PAGES):
             context = browser.new_context()

@@ -80,7 +80,7 @@ class Trainer:
         self._train_documents = len(train)
 
     def fit(self) -> TrainingState:
-        """Train to the end, or until patience runs out where it is limited; leaves the best epoch's weights in the backbone.
+        """Train to the end, or until patience, if any, runs out; leaves the best epoch's weights in the backbone.
 
         Raises:
             Cancelled: on request; the last checkpoint stays.
