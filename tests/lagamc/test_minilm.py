@@ -83,6 +83,7 @@ def two_threads():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_same_seed_gives_the_same_losses(demo, tmp_path, two_threads):
     """On real weights, whose gradients two threads add up."""
     labels = LabelSet.read(DEMO / "labels.json")
