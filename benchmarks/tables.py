@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from paper_tables import paper_table, short
+
 ROOT = Path(__file__).parent.parent
 TITLES = {
     "city-council": "the demo project",
@@ -125,31 +127,6 @@ def paper() -> list[str]:
     return [paper_table(json.loads(file.read_text(encoding="utf-8"))) for file in files]
 
 
-def paper_table(content: Mapping[str, Any]) -> str:
-    columns = list(dict.fromkeys(name for row in content["rows"] for name in row["cells"]))
-    heads = [f"{name.replace('_f1', '-F1')}, {side}" for name in columns for side in ("paper", "ours")]
-    made = f"`{content['command']}` on {content['machine']}, at {short(content['revision'])}"
-    lines = [
-        f"**{content['title']}**; {made}. Ours: {content['our_protocol']}\n",
-        f"| data | system | {' | '.join(heads)} |",
-        f"|---|---|{'---|' * len(heads)}",
-    ]
-    for row in content["rows"]:
-        cells = [row["cells"].get(name, {}) for name in columns]
-        figures = [text for cell in cells for text in (bare(cell.get("paper")), with_interval(cell))]
-        lines.append(f"| {row['data']} | {row['system']} | {' | '.join(figures)} |")
-    return "\n".join([*lines, *(f"\n{note}" for note in content["notes"])]) + "\n"
-
-
-def bare(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
-
-
-def with_interval(cell: Mapping[str, Any]) -> str:
-    found = cell.get("interval")
-    return bare(cell.get("ours")) + (f" [{found['low']:.3f}, {found['high']:.3f}]" if found else "")
-
-
 def path(name: str) -> Path:
     return ROOT / "docs" / "results" / f"{name}.json"
 
@@ -178,10 +155,6 @@ def revisions(content: Mapping[str, Any], system: str) -> str:
     """Of the code that measured a system's runs, each once, hashes cut to 7 digits; runs may be of different ones."""
     found = dict.fromkeys(run["revision"] for run in content["runs"] if run["system"] == system)
     return ", ".join(map(short, found))
-
-
-def short(revision: str) -> str:
-    return re.sub(r"\b([0-9a-f]{7})[0-9a-f]{33}\b", r"\1", revision)
 
 
 def figure(row: Mapping[str, Any], name: str) -> str:
