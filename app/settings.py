@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from app.errors import AppError
 from lagamc.descriptions.chat import OPENAI_URL
@@ -47,7 +48,7 @@ class Settings:
         if folder.exists() and not folder.is_dir():
             raise AppError(f"The data folder {folder} is a file. Name a folder with --data-folder.")
         object.__setattr__(self, "data_folder", folder)
-        object.__setattr__(self, "database_url", self.database_url or f"sqlite:///{folder / 'workbench.db'}")
+        object.__setattr__(self, "database_url", self.database_url or f"sqlite:///{quote(str(folder))}/workbench.db")
 
     @property
     def runs_folder(self) -> Path:

@@ -13,21 +13,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from accuracy import demo_corpora
-from commandline import given_command
+from commandline import origin
 from gradio_client import Client
 from workbench import DEMO, ROOT, follow, megabytes, served
 
 WARM_UP = 5
-PACKAGES = ("torch", "gradio")
 
 
 def main() -> None:
@@ -57,10 +53,7 @@ def main() -> None:
             raise SystemExit("The untrained encoder answered, not the trained model.")
         resident = megabytes(app)
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()}, {os.environ.get('OMP_NUM_THREADS', len(os.sched_getaffinity(0)))} of "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
+        **origin("torch", "gradio"),
         "texts": len(texts),
         "p50_ms": round(float(np.percentile(milliseconds, 50))),
         "p95_ms": round(float(np.percentile(milliseconds, 95))),

@@ -1,14 +1,35 @@
-"""What benchmarks say alike: the command that they were started with, and their table."""
+"""What benchmarks say alike: where a results file comes from, and their table."""
 
 from __future__ import annotations
 
+import os
+import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["given_command", "print_table"]
+from lagamc.provenance import cores, provenance
+
+__all__ = ["given_command", "origin", "print_table"]
+
+
+def origin(*packages: str, threads: int | None = None) -> dict[str, Any]:
+    """How every results file begins: command, machine, versions of the packages that matter, revision and time.
+
+    Threads are those of matrix products; by default those that OpenMP is told to use, or one a core.
+    """
+    count = threads or int(os.environ.get("OMP_NUM_THREADS", cores()))
+    found = provenance()
+    return {
+        "command": given_command(),
+        "machine": f"{_processor()}, {count} of {cores()} cores, Python {platform.python_version()}",
+        "versions": {package: version(package) for package in packages},
+        "revision": found["revision"],
+        "time": found["time"],
+    }
 
 
 def given_command() -> str:
@@ -23,6 +44,13 @@ def print_table(report: Mapping[str, Any], rows: Sequence[Mapping[str, object]])
     first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
     for name, *figures in lines:
         print(name.ljust(first), *(text.rjust(width) for text, width in zip(figures, others, strict=True)), sep="  ")
+
+
+def _processor() -> str:
+    """The architecture, and the widest vectors that torch computes with on it."""
+    import torch
+
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _shown(word: str) -> str:

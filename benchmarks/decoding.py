@@ -16,20 +16,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import t5_base
 import torch
 from accuracy import DEMO, RUNS, demo_corpora, read_split
-from commandline import given_command, print_table
+from commandline import origin, print_table
 from torch import Tensor, nn
 from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
@@ -42,7 +39,6 @@ from lagamc.generation import Generated, generate
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 BATCH_SIZES = (1, 32)
-PACKAGES = ("torch", "transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +62,10 @@ def main() -> None:
     options = parser.parse_args()
     subject = taught_t5(options.documents) if options.model == "t5-base" else trained(options)
     report = {
-        "command": given_command(),
+        **origin("torch", "transformers", threads=torch.get_num_threads()),
         "collection": subject.collection,
         "documents": len(subject.texts),
         "labels": len(subject.descriptions),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
         "batches": [compared(subject, max(5, options.repeats), batch_size) for batch_size in BATCH_SIZES],
     }
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,6 @@ import contextlib
 import copy
 import dataclasses
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -27,7 +25,7 @@ from typing import Any
 
 import torch
 from accuracy import DEMO, ROOT, demo_corpora, read_split
-from commandline import given_command
+from commandline import origin
 
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
@@ -63,10 +61,7 @@ def main() -> None:
         rows.append({"variant": name, **measured(plain, other, dev, max(5, options.repeats))})
         print(rows[-1], flush=True)
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} of "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {package: found for package in PACKAGES if (found := installed(package))},
+        **origin(*filter(installed, PACKAGES), threads=torch.get_num_threads()),
         "collection": (options.data or DEMO).name,
         "documents": len(dev),
         "variants": rows,

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from commandline import given_command
+from commandline import origin
 from numpy.typing import NDArray
 
 from lagamc.matcher import Matcher, Nearest
@@ -62,13 +61,10 @@ def main() -> None:
     times["pair by pair"] = [value * len(sentences) / len(few) for value in times["pair by pair"]]
     rates = {name: round(len(sentences) / statistics.median(values)) for name, values in times.items()}
     report = {
-        "command": given_command(),
+        **origin("numpy", threads=threads()),
         "sentences": len(sentences),
         "labels": len(labels),
         "dimension": options.dimension,
-        "machine": f"{platform.machine()}, {threads()} of {len(os.sched_getaffinity(0))} cores, "
-        f"Python {platform.python_version()}",
-        "versions": {"numpy": np.__version__},
         "sentences_per_second": rates,
         "rate_of_the_product": ratio(times["bare product"], times["matcher"]),
         "times_sentence_by_sentence": ratio(times["sentence by sentence"], times["matcher"]),

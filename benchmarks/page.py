@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
-from commandline import given_command, print_table
+from commandline import origin, print_table
 from playwright.sync_api import Page, expect, sync_playwright
 from workbench import ROOT, TEXT, served
 
 PAGES = 5
 LABELS = 10  # of the demo project
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-PACKAGES = ("gradio", "playwright")
 QUIET_MS = 2000  # what an action leaves behind is not the next one's
 LONGEST_MS = 120_000  # the first answer imports torch
 
@@ -54,9 +50,8 @@ def main() -> None:
         browser.close()
     seconds = {action: statistics.median(one[action] for one in visits[1:]) for action in visits[0]}
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES} | {"chromium": chromium_version},
+        **origin("gradio", "playwright"),
+        "browser": f"chromium {chromium_version}",
         "events_at_opening": round(seconds.pop("events")),
         "seconds": {action: round(value, 2) for action, value in seconds.items()},
     }

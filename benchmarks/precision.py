@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import torch
 from accuracy import DEMO, demo_corpora
-from commandline import given_command, print_table
+from commandline import origin, print_table
 
 from lagamc.backbones import build_backbone
 from lagamc.config import TrainingConfig
@@ -55,10 +53,7 @@ def main() -> None:
                     seconds[name].append((time.perf_counter() - began) / STEPS)
     medians = {name: round(statistics.median(values), 3) for name, values in seconds.items()}
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} of "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {"torch": torch.__version__},
+        **origin("torch", threads=torch.get_num_threads()),
         "seconds_a_step": medians,
         "float32_over_bfloat16": round(medians["float32"] / medians["bfloat16"], 2),
     }

@@ -15,21 +15,18 @@ import argparse
 import dataclasses
 import itertools
 import json
-import os
-import platform
 import random
 import statistics
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from accuracy import demo_corpora
-from commandline import given_command
-from decoding import BATCH_SIZES, PACKAGES, RESULTS, greedy, seconds
+from commandline import origin
+from decoding import BATCH_SIZES, RESULTS, greedy, seconds
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -64,10 +61,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="at least 5 are made")
     options = parser.parse_args()
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
+        **origin("torch", "transformers", threads=torch.get_num_threads()),
         "lengths": [passes(tokens) for tokens in LENGTHS],
         "documents": options.documents,
         "labels": speeds(options.model, options.documents, max(5, options.repeats)),

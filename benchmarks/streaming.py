@@ -14,20 +14,16 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from accuracy import DEMO, ROOT
-from commandline import given_command
-
-PACKAGES = ("torch", "transformers")
+from commandline import origin
 
 
 def main() -> None:
@@ -58,10 +54,7 @@ def main() -> None:
     ]
     few, many = rows
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()}, {os.environ.get('OMP_NUM_THREADS', len(os.sched_getaffinity(0)))} of "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
+        **origin("torch", "transformers"),
         "sizes": rows,
         "times_the_time": round(many["seconds"] / few["seconds"], 2),
         "times_the_memory": round(many["peak_mb"] / few["peak_mb"], 3),

@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from commandline import given_command, print_table
+from commandline import origin, print_table
 from playwright.sync_api import expect, sync_playwright
 from workbench import served
 
@@ -37,7 +34,6 @@ from storage.models import PredictedSentence, RunStatus
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "city-council"
 REPEATS = 5
-PACKAGES = ("torch", "gradio")
 LINTED, COMPARED, TRIED = 500, 1_000, 10_000
 DISTINCT_SENTENCES = 2_000
 SUBJECTS = (
@@ -100,9 +96,7 @@ def main() -> None:
             **what_if(Path(scratch) / "what-if"),
         }
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
+        **origin("torch", "gradio"),
         "labels_linted": LINTED,
         "labels_compared": COMPARED,
         "documents_tried": TRIED,

@@ -13,19 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from accuracy import DEMO, demo_corpora, read_split
-from commandline import given_command, print_table
+from commandline import origin, print_table
 from torch import Tensor, nn
 from transformers import PrinterCallback, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 from transformers.modeling_outputs import BaseModelOutput
@@ -39,7 +36,6 @@ from lagamc.run import ordered_labels
 from lagamc.trainer import Trainer
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
-PACKAGES = ("torch", "transformers", "accelerate")
 REPEATS = 5
 
 
@@ -65,14 +61,11 @@ def main() -> None:
             own.append(pair[0])
             others.append(pair[1])
     report = {
-        "command": given_command(),
+        **origin("torch", "transformers", "accelerate", threads=torch.get_num_threads()),
         "collection": folder.name,
         "documents": len(ours.batches.rows),
         "batch_size": ours.config.batch_size,
         "repeats": len(own),
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} of "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
         "precision": ours.precision,
         "documents_per_second": round(statistics.median(own), 1),
         "documents_per_second_seq2seq_trainer": round(statistics.median(others), 1),

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import socket
 import statistics
 import subprocess
@@ -22,18 +20,16 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
-from commandline import given_command, print_table
+from commandline import origin, print_table
 from gradio_client import Client
 
 ROOT = Path(__file__).parent.parent
 DEMO = "City council (demo)"
 STARTS = 3
-PACKAGES = ("torch", "gradio")
 TEXT = "The bins were missed again and the lamp outside number 4 is still out."
 
 
@@ -56,9 +52,7 @@ def main() -> None:
             if not answer["trained"]:
                 raise SystemExit(f"The untrained encoder answered; the training run ended as {status}.")
     report = {
-        "command": given_command(),
-        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
+        **origin("torch", "gradio"),
         "first_page_seconds": round(statistics.median(starts[1:]), 1),
         "app_mb_without_a_model": round(idle),
         "demo_training_seconds": round(trained, 1),

@@ -38,6 +38,7 @@ class Backbone(nn.Module):
 
     family: ClassVar[Family]
     max_positions: int = sys.maxsize  # slots that the decoder can take
+    counts_prompt: ClassVar[bool] = True  # whether `max_document_tokens` holds the prompt as well
     padding_of_a_pass: int = sys.maxsize  # slots of padding in a decoder pass that cost as much as another pass
     _bridge: Tensor | None
 
@@ -75,6 +76,8 @@ class Backbone(nn.Module):
                 "Two descriptions become the same tokens for this backbone (they differ in case or accents "
                 "only), so no generated sentence could tell them apart. Reword one of them."
             )
+        if self.counts_prompt:
+            self._refuse_long_prompt()
         self.register_buffer("_bridge", None, persistent=False)
         self._freeze_word_embeddings()
         if config.gradient_checkpointing:
@@ -236,6 +239,16 @@ class Backbone(nn.Module):
         self.encoder.save(folder / "encoder")
         save_model(self.scorer, str(folder / "encoder" / "scorer.safetensors"))
 
+    def _refuse_long_prompt(self) -> None:
+        """Refuse a prompt that leaves the document, which stands behind it and is cut, less than a quarter."""
+        most = self.config.max_document_tokens
+        taken = len(self.tokenizer(self.prompt.render(""))["input_ids"])
+        if 4 * taken > 3 * most:
+            raise BackboneError(
+                f"Instruction and task description take {taken} of {most} tokens; the document would be cut to what is "
+                "left. Shorten them, or raise max_document_tokens."
+            )
+
     def _separator_token(self, separator: str) -> int:
         return single_token(self.tokenizer, separator)
 
@@ -258,5 +271,6 @@ def single_token(tokenizer: Any, separator: str) -> int:
     """The token that a separator is. Raises BackboneError where it is several, or unknown."""
     ids: list[int] = tokenizer(separator, add_special_tokens=False)["input_ids"]
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-        raise BackboneError(f"The separator {separator!r} is {len(ids)} tokens for this backbone; it must be one.")
+        found = f"{len(ids)} tokens" if len(ids) != 1 else "no token"
+        raise BackboneError(f"The separator {separator!r} is {found} for this backbone; it must be one.")
     return ids[0]

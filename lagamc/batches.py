@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,7 +85,14 @@ class Batch:
 
 
 class Batches:
-    """All batches of a corpus. Labels in a target stand in the label set's order."""
+    """All batches of a corpus. Labels in a target stand in the label set's order.
+
+    Of a document whose descriptions the decoder has not slots enough for, the last ones are left out of the target; its
+    labels are `carried` all the same. `cut` counts such documents.
+
+    Raises:
+        TrainingError: one description alone is longer than that.
+    """
 
     def __init__(
         self, backbone: Backbone, examples: Sequence[Example], label_set: LabelSet, *, batch_size: int, seed: int
@@ -93,13 +101,15 @@ class Batches:
         self._texts = [example.text for example in examples]
         self._prompts = backbone.tokenize(self._texts)
         self._labels = [sorted(label_set.index(name) for name in set(example.labels)) for example in examples]
-        self._targets = [backbone.target_slots(labels) for labels in self._labels]
-        longest = max(map(len, self._targets), default=0)
-        if longest > backbone.max_positions:
-            raise TrainingError(
-                f"The descriptions of one document's labels make {longest} tokens; this backbone writes at most "
-                f"{backbone.max_positions}. Shorten the longest descriptions."
-            )
+        for label in label_set:
+            if (length := len(backbone.target_slots([label_set.index(label.name)]))) > backbone.max_positions:
+                raise TrainingError(
+                    f"The description of {label.name!r} makes {length} tokens; this backbone writes at most "
+                    f"{backbone.max_positions}. Shorten it."
+                )
+        self._written = [self._fitting(labels) for labels in self._labels]
+        self._targets = [backbone.target_slots(labels) for labels in self._written]
+        self.cut = sum(map(operator.ne, self._written, self._labels))
         self._label_count = len(label_set)
         self._batch_size = batch_size
         self._seed = seed
@@ -125,6 +135,12 @@ class Batches:
             batches += [rows[i : i + self._batch_size] for i in range(0, len(rows), self._batch_size)]
         shuffler.shuffle(batches)
         return map(self.collate, batches)
+
+    def _fitting(self, labels: list[int]) -> list[int]:
+        """As many of the labels as the decoder has slots for, from the first one on."""
+        while len(self._backbone.target_slots(labels)) > self._backbone.max_positions:
+            labels = labels[:-1]
+        return labels
 
     def _cost(self, row: int) -> tuple[int, int]:
         return len(self._prompts[row]), len(self._targets[row])
@@ -159,7 +175,7 @@ class Batches:
     def _spans(self, row: int) -> Iterator[tuple[int, int, int]]:
         """(first slot, last slot + 1, label) of each sentence in a target."""
         first = 0
-        for label in self._labels[row]:
+        for label in self._written[row]:
             length = len(self._backbone.target_slots([label])) - 1
             yield first, first + length, label
             first += length + 1

@@ -38,6 +38,7 @@ class CausalBackbone(AdapterBackbone):
     SEPARATOR = "\n"
     AUTO_CLASS, TASK, KIND = AutoModelForCausalLM, "CAUSAL_LM", "causal language model"
 
+    counts_prompt = False
     default_prompt = Prompt(INSTRUCTION, TASK_DESCRIPTION)
 
     def __init__(

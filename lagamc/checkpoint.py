@@ -96,7 +96,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object. Raises CheckpointError when it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name} in {path.parent.name} is missing or damaged: {error}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.name} in {path.parent.name} is damaged: it holds no JSON object.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -66,14 +67,14 @@ class Corpus(Sequence[Example]):
 
 
 def read_corpus(path: Path, mapping: ColumnMapping | None = None) -> Corpus:
-    """Read a whole file strictly. Without a mapping, the guessed one is used.
+    """Read a whole file strictly, however large. Without a mapping, the guessed one is used.
 
     Raises:
         DatasetError: the file, or any line in it, cannot be taken; two lines share an id.
     """
-    mapping = mapping or preview_file(path).mapping
+    mapping = mapping or replace(preview_file(path, max_bytes=math.inf).mapping, split=None)
     examples: dict[str, Example] = {}
-    for row in read_rows(path, mapping):
+    for row in read_rows(path, mapping, max_bytes=math.inf):
         if isinstance(row, Refusal):
             raise DatasetError(f"{path.name}, line {row.line}: {row.reason}")
         identifier = row.id or str(row.line)

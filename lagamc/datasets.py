@@ -55,7 +55,7 @@ def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(
             f"{path.name} in {path.parent.name} cannot be read ({error}). Expected {{name: description}}."
         ) from error

@@ -117,13 +117,18 @@ class DocumentResult:
 def judged(
     text: str, sentences: Iterable[SentenceResult], threshold: float, rule: DecisionRule = WRITTEN_ONLY
 ) -> DocumentResult:
-    """The result of these sentences: which of them abstain, and the labels of the others."""
+    """The result of these sentences: which of them abstain, and the labels of the others.
+
+    A sentence that is less near to its label than the threshold says nothing for it: the label is given where it is
+    probable enough without.
+    """
 
     def abstained(item: SentenceResult) -> bool:
+        near = item.match.cosine >= threshold
         if item.probability is None:
-            return item.match.cosine < threshold
-        if item.written:
-            return item.match.cosine < threshold or item.probability < rule.written
+            return not near
+        if item.written and near:
+            return item.probability < rule.written
         return item.probability <= (rule.added if item.zero_shot else rule.unwritten)
 
     answered = tuple(dataclasses.replace(item, abstained=abstained(item)) for item in sentences)

@@ -179,5 +179,5 @@ class DescriptionScorer(nn.Module):
 
     @torch.no_grad()
     def cosines(self, log_odds: Tensor) -> Tensor:
-        """The cosines that log-odds of any shape came from."""
-        return ((log_odds - self.offset) / self.log_scale.exp()).clamp(-1.0, 1.0)
+        """The cosines that log-odds of any shape came from; they are on the CPU, wherever the weights are."""
+        return ((log_odds - self.offset.cpu()) / self.log_scale.exp().cpu()).clamp(-1.0, 1.0)

@@ -123,7 +123,7 @@ class LabelSet:
         """Read a JSON file of {name: description}. Raises LabelError when it is anything else."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise LabelError(
                 f"{path.name} cannot be read as JSON ({error}). Expected {{name: description}}."
             ) from error

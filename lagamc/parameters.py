@@ -28,6 +28,10 @@ class ParameterCount:
     trained: int
     total: int
 
+    def __str__(self) -> str:
+        share = f"{self.trained / self.total:.1%}"
+        return f"Trains {_millions(self.trained)} of {_millions(self.total)} parameters ({share})."
+
 
 def count_parameters(config: TrainingConfig) -> ParameterCount | None:
     """Count for a backbone whose weights lie on this machine as safetensors; None for any other."""
@@ -44,6 +48,10 @@ def count_parameters(config: TrainingConfig) -> ParameterCount | None:
     encoder = _shapes(minilm)
     trained = adapters + _size(encoder, lambda name: not _NOT_TRAINED.search(name))
     return ParameterCount(trained, adapters + _size(shapes) + _size(encoder))
+
+
+def _millions(number: int) -> str:
+    return f"{number / 1e6:,.1f} M" if number >= 1e5 else f"{number:,}"
 
 
 def _folder(source: str) -> Path | None:

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,10 @@ class ColumnMapping:
     def __post_init__(self) -> None:
         if not self.label_separator:
             raise DatasetError("The text between two labels is empty. Name it, for instance ';'.")
+
+    def of_texts(self) -> ColumnMapping:
+        """The same for documents that are only read: a file to classify may hold labels and splits of another use."""
+        return replace(self, labels=None, split=None)
 
     def named(self) -> dict[str, str]:
         """{role: column} of the columns in use."""
@@ -234,25 +238,30 @@ def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[st
     lines = iter(file)
     head = next(lines, "")
     delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter)
-    columns = reader.fieldnames or ()
+    reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
+    try:
+        columns = reader.fieldnames or ()
+    except csv.Error as error:
+        raise DatasetError(f"The first line of {path.name} is not readable as CSV ({error}).") from error
     if len(set(columns)) != len(columns) or not any(column.strip() for column in columns):
         raise DatasetError(f"The first line of {path.name} must name each column once; it holds {list(columns)}.")
-    line = reader.line_num
-    try:
-        for record in reader:
-            start, line = line + 1, reader.line_num
-            if None in record or None in record.values():
-                found = sum(value is not None for key, value in record.items() if key is not None)
-                found += len(record.get(None) or ())
-                yield (
-                    start,
-                    f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}.",
-                )
-            else:
-                yield start, record
-    except csv.Error as error:
-        raise DatasetError(f"{path.name}, line {reader.line_num}: not readable as CSV ({error}).") from error
+    while True:
+        start = reader.reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:  # a mark that is never closed swallows all that follows, and says so once
+            last = reader.reader.line_num
+            read = f"to line {last} " if last > start else ""
+            yield start, f"not readable as CSV from here {read}({error}). Check the quotation marks"
+            continue
+        if None in record or None in record.values():
+            found = sum(value is not None for key, value in record.items() if key is not None)
+            found += len(record.get(None) or ())
+            yield start, f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}."
+        else:
+            yield start, record
 
 
 def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from lagamc.corpus import Example
 from lagamc.errors import DatasetError
 
-__all__ = ["DEFAULT_FRACTIONS", "stratified_split"]
+__all__ = ["DEFAULT_FRACTIONS", "LEAST", "stratified_split"]
 
 DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
+LEAST = 2 * len(DEFAULT_FRACTIONS)  # examples that are divided; fewer stay together in the first split
 
 
 def stratified_split(
@@ -62,6 +63,9 @@ def _assign(examples: Sequence[Example], fractions: Mapping[str, float], seed: i
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # rarer labels than splits: stratified as far as they go
             stay, go = next(splitter.split(left, indicator[left]))
+        if len(go) < size:  # labels with few documents each: the share of every one is rounded to none
+            stay = np.random.default_rng(seed).permutation(stay)
+            go, stay = np.concatenate([go, stay[: size - len(go)]]), np.sort(stay[size - len(go) :])
         for row in left[go]:
             assigned[row] = name
         left = left[stay]

@@ -260,7 +260,8 @@ class Trainer:
             {
                 "resumed_step": self.state.step, "total_steps": self.total_steps, "epochs": self.epochs,
                 "train_documents": self._train_documents, "dev_documents": len(self.dev),
-                "labels": len(self.label_set), "parameters": everything, "trainable_parameters": trained,
+                "labels": len(self.label_set), "cut_targets": self.batches.cut,
+                "parameters": everything, "trainable_parameters": trained,
                 "device": str(self.device), "precision": self.precision,
             },
         )  # fmt: skip

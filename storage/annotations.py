@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import insert
 from sqlmodel import Session, col, func, select
 
-from storage import documents
+from storage import documents, labels
 from storage.errors import NotFound, StaleWrite
 from storage.models import Action, Annotation, AnnotationLabel, Document, Label
 
@@ -99,6 +99,8 @@ def record(
 def undo(session: Session, *, annotation_id: int, author: str) -> Annotation:
     """Make the annotation before this one current again, and record who did so.
 
+    Of a label that was merged since, its survivor comes back: the earlier annotation is then written anew.
+
     Returns:
         The record of the undoing; the document points to the earlier annotation, or to none.
 
@@ -115,8 +117,27 @@ def undo(session: Session, *, annotation_id: int, author: str) -> Annotation:
     past = history(session, document_id=document.id)
     gone = {row.undoes_id for row in past}
     standing = [row for row in past if row.action is not Action.UNDONE and row.id not in gone]
-    _point(document, standing[-1] if standing else None)
+    _point(document, _merges_followed(session, standing[-1]) if standing else None)
     return mark
+
+
+def _merges_followed(session: Session, annotation: Annotation) -> Annotation:
+    """An annotation, or where labels of it were merged since, a copy of it with those that stand for them."""
+    held = label_ids(session, annotation_id=annotation.id)
+    now = {label.id for label in labels.standing(session, label_ids=held).values()}
+    if now == held:
+        return annotation
+    copy = Annotation(
+        document_id=annotation.document_id,
+        author=annotation.author,
+        action=annotation.action,
+        prediction_id=annotation.prediction_id,
+        replaces_id=annotation.id,
+    )
+    session.add(copy)
+    session.flush()
+    session.add_all(AnnotationLabel(annotation_id=copy.id, label_id=key) for key in now)
+    return copy
 
 
 def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: str, event_id: int) -> None:
@@ -180,15 +201,21 @@ def take_back(session: Session, *, event_id: int, author: str) -> int:
 def reviewed_since(
     session: Session, *, project_id: int, since: datetime | None, actions: Collection[Action] = documents.REVIEWED
 ) -> int:
-    """Return how many documents a person reviewed with one of these ends after `since`, or at all if None."""
-    query = (
-        select(func.count())
-        .select_from(Document)
-        .join(Annotation, col(Annotation.id) == Document.annotation_id)
+    """Return how many documents a person reviewed with one of these ends after `since`, or at all if None.
+
+    An annotation that an operation on labels wrote anew is as old as the one that a person wrote.
+    """
+    columns = (col(Annotation.id), col(Annotation.replaces_id), col(Annotation.created_at))
+    current = (
+        select(*columns)
+        .join(Document, col(Annotation.id) == Document.annotation_id)
         .where(Document.project_id == project_id, col(Document.annotation_action).in_(actions))
+        .cte(recursive=True)
     )
+    chain = current.union_all(select(*columns).join(current, col(Annotation.id) == current.c.replaces_id))
+    query = select(func.count()).select_from(chain).where(chain.c.replaces_id.is_(None))
     if since is not None:
-        query = query.where(Annotation.created_at > since)
+        query = query.where(chain.c.created_at > since)
     return session.exec(query).one()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlmodel import Session, col, func, or_, select
 
@@ -16,6 +17,8 @@ __all__ = [
     "REVIEWED",
     "add_all",
     "annotated",
+    "assign",
+    "by_hash",
     "carrying",
     "existing",
     "find",
@@ -37,8 +40,8 @@ QUEUE = (Split.UNASSIGNED, Split.TRAIN, Split.DEV)
 
 
 def text_hash(text: str) -> str:
-    """Return what makes two texts the same document: sha256 over the words, white space collapsed."""
-    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
+    """Return what makes two texts the same document: sha256 over the words, white space and accents made alike."""
+    return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
 
 
 def get(session: Session, *, document_id: int, lock: bool = False) -> Document:
@@ -73,6 +76,12 @@ def existing(
     return found | dict(session.exec(query.where(col(Document.text_hash).in_(hashes))).all())
 
 
+def by_hash(session: Session, *, project_id: int, hashes: Collection[str]) -> dict[str, Document]:
+    """Return {text hash: document} of the project's documents with one of these texts."""
+    query = select(Document).where(Document.project_id == project_id, col(Document.text_hash).in_(hashes))
+    return {document.text_hash: document for document in session.exec(query)}
+
+
 def following(
     session: Session, *, project_id: int, after_id: int, limit: int, query: str = "", reach: int = 10_000
 ) -> tuple[Sequence[Document], int | None]:
@@ -91,6 +100,17 @@ def following(
         rows = rows.where(or_(*held))
     found = session.exec(rows.order_by(col(Document.id)).limit(limit + 1)).all()
     return (found[:limit], found[limit - 1].id) if len(found) > limit else (found, last)
+
+
+def assign(session: Session, *, project_id: int, splits: Mapping[str, Split]) -> None:
+    """Put documents, {external id: split}, into splits."""
+    names = list(splits)
+    for start in range(0, len(names), 500):
+        part = names[start : start + 500]
+        query = select(Document).where(Document.project_id == project_id, col(Document.external_id).in_(part))
+        for document in session.exec(query):
+            document.split = splits[document.external_id]
+    session.flush()
 
 
 def total(session: Session, *, project_id: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -17,8 +18,8 @@ def utc_now() -> datetime:
 
 
 def name_key(name: str) -> str:
-    """Return a name as compared: case and white space make no difference."""
-    return " ".join(name.split()).casefold()
+    """Return a name as compared: case, white space and the way that accents are encoded make no difference."""
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
 class Split(StrEnum):

@@ -2,13 +2,14 @@
 
 import json
 import random
+import re
 import sys
 
 import accuracy
 import numpy as np
 import pytest
 from accuracy import read_split
-from commandline import given_command, print_table
+from commandline import given_command, origin, print_table
 from records import FIGURES
 from tables import protocol_table, revisions
 from tiny_models import build_tiny_embedded
@@ -148,6 +149,16 @@ def test_a_results_file_says_how_it_was_made_but_not_where(tmp_path, monkeypatch
     assert given_command() == (
         f"python benchmarks/accuracy.py {name} --runs={name} --peer-model org/encoder --config '{{\"epochs\": 2}}'"
     )
+
+
+def test_a_results_file_says_where_it_comes_from(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["benchmarks/matching.py"])
+    found = origin("numpy", threads=3)
+    assert found["command"] == "python benchmarks/matching.py"
+    assert re.fullmatch(r"\S+ \S+, 3 of \d+ cores, Python 3\.\d+\.\d+", found["machine"])
+    assert found["versions"] == {"numpy": np.__version__}
+    assert found["revision"]
+    assert found["time"]
 
 
 def test_a_table_names_machine_and_versions_above_aligned_columns(capsys):

@@ -33,7 +33,7 @@ class MappingForm:
         """Return the updates that fill the form from the head of a file."""
         columns = [(name, name) for name in preview.columns]
         optional = [(NOT_IN_FILE, ""), *columns]
-        guess = preview.mapping
+        guess = preview.mapping if self.inputs[1].visible else preview.mapping.of_texts()
         return [
             gr.Column(visible=True),
             _head(preview),

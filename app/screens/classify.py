@@ -73,8 +73,8 @@ def build(services: Services, bar: ProjectBar) -> None:
                 value=0.4,
                 step=0.01,
                 label="Threshold",
-                info="A sentence whose cosine lies below it is abstained: shown, and assigned to no label. "
-                "Moving it decides again; nothing is generated.",
+                info="A sentence whose cosine lies below it assigns no label; a label that is probable without any is "
+                "given all the same. Moving it decides again; nothing is generated.",
                 buttons=[],
                 visible=False,
                 elem_id="threshold",

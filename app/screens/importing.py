@@ -106,7 +106,8 @@ def _unknown(names: list[str]) -> str:
 
 
 def _report(report: ImportReport) -> str:
-    figures = {"taken": report.taken, "duplicates": report.duplicates, "refused": len(report.refused)}
+    figures = {"taken": report.taken, "labelled": report.labelled} if report.labelled else {"taken": report.taken}
+    figures |= {"duplicates": report.duplicates, "refused": len(report.refused)}
     parts = [markup.facts({name: f"{number:,}" for name, number in figures.items()})]
     if report.created_labels:
         parts.append(markup.note(f"Created, and still to be described: {', '.join(report.created_labels)}.", "warning"))

@@ -25,6 +25,7 @@ DIGITS = (NO_KEY, *"1234567890")
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the panel of the open label."""
+    opened = gr.State(LabelAttributes())  # as they were when the label was opened
     with gr.Row():
         parent = gr.Dropdown([("none", NO_PARENT)], value=NO_PARENT, label="Parent", min_width=140,
                              elem_id="label-parent")  # fmt: skip
@@ -48,6 +49,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             if one.id != key and (not one.retired or one.id == found.parent_id)
         ]
         return (
+            found,
             gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=found.parent_id or NO_PARENT),
             found.group,
             found.colour,
@@ -57,7 +59,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             "\n".join(found.examples_tricky),
         )
 
-    def keep(key: int | None, *values: Any) -> int:
+    def keep(key: int | None, before: LabelAttributes, *values: Any) -> int:
         parent_id, group, colour, digit, guideline, positive, tricky, author, count = values
         if key is None:
             raise AppError("Open a label in the table first.")
@@ -70,14 +72,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             examples_tricky=_lines(tricky),
             parent_id=parent_id or None,
         )
-        services.lifecycle.edit(key, attributes, author_name(author))
+        services.lifecycle.edit(key, attributes, author_name(author), opened=before)
         gr.Info("Saved; reviewers see it beside the label.")
         return int(count) + 1
 
     fields = [parent, group, colour, digit, guideline, positive, tricky]
     for event in (editor.label_id.change, changed.change):
-        on(event, show, [bar.project, editor.label_id], fields, show_progress="hidden")
-    on(save.click, keep, [editor.label_id, *fields, bar.author, changed], changed)
+        on(event, show, [bar.project, editor.label_id], [opened, *fields], show_progress="hidden")
+    on(save.click, keep, [editor.label_id, opened, *fields, bar.author, changed], changed)
 
 
 def _lines(text: str) -> tuple[str, ...]:

@@ -140,8 +140,9 @@ def build(services: Services, bar: ProjectBar) -> None:
                 gr.Info("Label added." if text.strip() else UNDESCRIBED)
             else:
                 now = services.labels.save(
-                    key, name, text, author, expected_version=known, draft_id=draft_id, note=note
-                )
+                    key, name, text, author, expected_version=known, expected_name=writing.loaded, draft_id=draft_id,
+                    note=note,
+                )  # fmt: skip
                 gr.Info(UNDESCRIBED if not now else UNCHANGED if now == known else f"Saved as version {now}.")
         return table(project_id, retired), gr.skip(), *label_editor.shown(find(project_id, key), writing)
 

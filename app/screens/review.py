@@ -43,6 +43,9 @@ class Session:
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Review screen."""
     session = gr.State(None)
+    # The session lies on the server and may be ahead of the page: a key that is pressed while the next document is on
+    # its way answers the one before. So the page says itself which document it shows.
+    seen = gr.Number(visible=False, precision=0)
     counts = gr.HTML(markup.note(NO_PROJECT), elem_id="review-counts")
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
@@ -59,7 +62,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             hotkeys(KEYS, toggles="#review-labels", legend=LEGEND)
             guide = gr.HTML(elem_id="review-guide")
 
-    shown = [session, counts, passage, last, decision, labels, answered, table, guide]
+    shown = [session, seen, counts, passage, last, decision, labels, answered, table, guide]
 
     def show(now: Session, remark: str = "", ticks: list[str] | None = None) -> tuple[Any, ...]:
         item = now.item
@@ -67,7 +70,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             in_use = {label.name for label in item.labels_all}
             ticks = [name for name in ticks if name in in_use]
         counts = services.reviews.counts(now.project_id)
-        head = now, _counts(counts)
+        head = now, item.document_id if item else None, _counts(counts)
         if item is None:
             nothing = not counts.reviewed + counts.remaining
             return (
@@ -104,7 +107,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def enter(project_id: int, tab: str, now: Session | None, ticked: list[str]) -> Any:
         if not project_id:
-            return None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
+            return None, None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
         if tab != "review":  # a prediction takes time; make it when somebody looks
             return gr.skip()
         if now is None or now.project_id != project_id:
@@ -123,8 +126,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         item = services.reviews.next(now.project_id, skip=set(now.skipped))
         return replace(now, item=item)
 
-    def save_item(now: Session, chosen: list[str], author: str) -> tuple[Any, ...]:
-        item = on_show(now)
+    def save_item(now: Session | None, document_id: int | None, chosen: list[str], author: str) -> tuple[Any, ...]:
+        now, item = on_show(now, document_id)
         try:
             done = services.reviews.save(
                 item.document_id,
@@ -140,8 +143,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         remark = f"{item.external_id} {_by(done)}: {', '.join(chosen) or 'no label'}."
         return show(following(now), markup.note(remark, "done"))
 
-    def skip_item(now: Session) -> tuple[Any, ...]:
-        item = on_show(now)
+    def skip_item(now: Session | None, document_id: int | None) -> tuple[Any, ...]:
+        now, item = on_show(now, document_id)
         now = replace(now, skipped=now.skipped | {item.document_id})
         return show(
             following(now),
@@ -159,16 +162,18 @@ def build(services: Services, bar: ProjectBar) -> None:
     entering = [bar.project, bar.tab, session, labels]
     for event in (bar.project.change, bar.tab.change):
         on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
-    on(save.click, save_item, [session, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
-    on(skip.click, skip_item, session, shown, show_progress_on=passage, **INFERENCE)
+    on(save.click, save_item, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
+    on(skip.click, skip_item, [session, seen], shown, show_progress_on=passage, **INFERENCE)
     on(undo.click, undo_last, [session, bar.author], shown, show_progress_on=passage, **INFERENCE)
 
 
-def on_show(now: Session | None) -> ReviewItem:
-    """Return the document on show. Raises AppError when there is none."""
+def on_show(now: Session | None, document_id: int | None) -> tuple[Session, ReviewItem]:
+    """Return the session and its document. Raises AppError when there is none, or the page shows another one."""
     if now is None or now.item is None:
         raise AppError("There is no document to review. Open the Review tab again.")
-    return now.item
+    if now.item.document_id != document_id:
+        raise AppError(f"Nothing was done: {now.item.external_id} was not on screen yet. Look at it, then press again.")
+    return now, now.item
 
 
 def _by(saved: SavedReview) -> str:

@@ -18,16 +18,19 @@ from app.errors import AppError
 if TYPE_CHECKING:
     from app.container import Services
     from app.services.models import ModelView
-    from app.services.training import RunView
+    from app.services.training import RunStart, RunView
     from lagamc.descriptions.exchange import LabelRecord
-    from lagamc.parameters import ParameterCount
 
-__all__ = ["RunsView", "build", "trained"]
+__all__ = ["RunsView", "build"]
 
 POLL_SECONDS = 2.0
 LIVE = ("queued", "running")
 RESUMABLE = ("failed", "cancelled", "interrupted")
 NO_VERSION = "No version yet. A run that completes makes one, and it becomes the active one."
+CUT_TARGETS = (
+    "{:,} training documents carry more descriptions than the generator can write in one text. The last ones of each "
+    "are not written; such labels are found by their probability alone. Shorter descriptions make room."
+)
 NO_RUNS = "Nothing has been trained in this project. Check the settings and press 'Start training'."
 
 
@@ -73,7 +76,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         run = _on_show(listed, run_id)
         metrics = services.training.metrics(run.id) if run else {}
         return (
-            _status(run, metrics, services.training.counted(run.id))
+            _status(run, metrics, services.training.started(run.id))
             if run
             else markup.note(NO_RUNS if project_id else NO_PROJECT),
             gr.Button(visible=run is not None and run.status in LIVE),
@@ -98,19 +101,19 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     def pick(project_id: int, seen: Any, event: gr.EventData) -> tuple[Any, ...]:
         return int(event.key), *refresh(project_id, int(event.key), seen)
 
-    def shown_run(project_id: int, run_id: int | None) -> int:
-        run = _on_show(services.training.list(project_id), run_id)
-        if run is None:
+    def shown_run(seen: Any) -> int:
+        """The run that the page shows, which need not be the one that runs by now."""
+        if not seen:
             raise AppError("There is no run to act on.")
-        return run.id
+        return int(seen[0])
 
     def cancel_run(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
-        services.training.cancel(shown_run(project_id, run_id))
+        services.training.cancel(shown_run(seen))
         gr.Info("Asked to stop; the run ends after the step it is in.")
         return refresh(project_id, run_id, seen)
 
     def resume_run(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
-        services.training.resume(shown_run(project_id, run_id))
+        services.training.resume(shown_run(seen))
         return refresh(project_id, run_id, seen)
 
     def activate_version(project_id: int, run_id: int | None, seen: Any, model_id: int | None) -> tuple[Any, ...]:
@@ -155,18 +158,7 @@ def _drawn(metrics: Mapping[str, Sequence[tuple[int, float]]], run: RunView | No
     return [plotted(curve, metrics) for curve in CURVES] + [now]
 
 
-def trained(count: ParameterCount) -> str:
-    """How much of a model learns."""
-    return (
-        f"Trains {_millions(count.trained)} of {_millions(count.total)} parameters ({count.trained / count.total:.1%})."
-    )
-
-
-def _millions(number: int) -> str:
-    return f"{number / 1e6:,.1f} M" if number >= 1e5 else f"{number:,}"
-
-
-def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], count: ParameterCount | None) -> str:
+def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], start: RunStart | None) -> str:
     title = Markup("<p><b>Run {}</b> · {} · {}</p>").format(run.id, run.status, run.backbone)
     times = [f"{_minutes(run.elapsed)} elapsed"] if run.elapsed is not None else []
     if run.status == "running" and run.remaining is not None:
@@ -184,8 +176,10 @@ def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], co
         parts.append(markup.note("Waiting for its turn; one run trains at a time."))
     elif run.status == "running":
         parts.append(markup.note("Starting: loading the backbone and the documents."))
-    if count:
-        parts.append(markup.note(trained(count), "plain"))
+    if start:
+        parts.append(markup.note(str(start.parameters), "plain"))
+    if start and start.cut_targets:
+        parts.append(markup.note(CUT_TARGETS.format(start.cut_targets), "warning"))
     if run.error:
         parts.append(markup.note(run.error, "error"))
     return "".join(parts)

@@ -21,6 +21,10 @@ __all__ = ["build"]
 
 OWN_BACKBONE = "A folder on the server, or a hub name."
 COUNTED_LATER = "How many parameters it trains shows once the run has started."
+TO_SPLIT = (
+    "{:,} labelled documents are in no split, and dev, which picks the best epoch, is empty. A start divides them: a "
+    "tenth goes to dev and a tenth to test."
+)
 METRICS = [("micro and macro", "micro_macro_f1"), ("micro", "micro_f1"), ("macro", "macro_f1"), ("sample", "sample_f1")]
 
 SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
@@ -78,7 +82,7 @@ def _about(services: Services, backbone: str, rank: int | None) -> str:
     if not backbone:
         return markup.note(text, "plain")
     count = services.training.countable({"backbone": backbone, **({"lora_rank": rank} if rank else {})})
-    return markup.note(text, "plain") + markup.note(runs.trained(count) if count else COUNTED_LATER, "plain")
+    return markup.note(text, "plain") + markup.note(str(count or COUNTED_LATER), "plain")
 
 
 def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], gr.HTML, gr.Column]:
@@ -152,5 +156,7 @@ def _material(found: TrainingPreview) -> str:
     ]
     if changed:
         parts.append(markup.note(f"Changed since the last version: {', '.join(changed)}.", "plain"))
+    if found.to_split:
+        parts.append(markup.note(TO_SPLIT.format(found.to_split), "plain"))
     parts += [markup.note(problem, "warning") for problem in found.problems]
     return "".join(parts)

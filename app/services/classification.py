@@ -15,6 +15,7 @@ from app.services.answering import Answer, Answering, Source
 from app.services.file_job_record import FileJob
 from app.services.file_jobs import ClassifyStream, FileJobs
 from app.services.labels import LabelService
+from app.services.naming import unstorable
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from storage import documents, label_sets, predictions
@@ -193,6 +194,8 @@ class ClassificationService:
             raise AppError(
                 f"The text has {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken. Shorten it."
             )
+        if reason := unstorable(text):
+            raise AppError(f"The text cannot be classified: {reason}. Paste it again.")
         started = time.perf_counter()
         answer = self.answering.answer(source, [text], threshold)
         result = answer.results[0]
@@ -214,7 +217,10 @@ class ClassificationService:
 def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
     """What decides the results of a file, as it is kept with them."""
     added = {item.name: item.label.description for item in source.added}
-    return {"model": source.model_id, "label_set": source.label_set_hash, "added": added, "threshold": threshold}
+    return {
+        "model": source.model_id, "label_set": source.label_set_hash, "names": list(source.names), "added": added,
+        "threshold": threshold,
+    }  # fmt: skip
 
 
 def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from app.services.naming import MAX_NAME_CHARACTERS, unstorable
 from lagamc.corpus import Example
 from lagamc.readers import ColumnMapping, Preview, Refusal, Row, preview_file, read_rows
-from lagamc.splits import stratified_split
+from lagamc.splits import LEAST, stratified_split
 from storage import annotations as annotation_log
 from storage import documents, labels, projects
 from storage.engine import Database
@@ -21,14 +21,19 @@ from storage.models import Document, Label, Split, name_key
 __all__ = ["ImportReport", "ImportService"]
 
 CHUNK = 500
+OTHER_LABELS = "the project has this text, as {!r}, with other labels, and keeps them; change them in review"
 DIGEST_ID = 16  # characters of the text's hash that name a document without an id
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a file's rows. `refused` names line and reason of each row that was not taken."""
+    """What became of a file's rows. `refused` names line and reason of each row that was not taken.
+
+    `labelled` rows brought labels for documents that the project had without any.
+    """
 
     taken: int = 0
+    labelled: int = 0
     duplicates: int = 0
     refused: list[Refusal] = field(default_factory=list)
     created_labels: list[str] = field(default_factory=list)
@@ -66,8 +71,11 @@ class ImportService:
     ) -> ImportReport:
         """Import a file and report on every row.
 
-        Labelled rows without a split are split by stratification; unlabelled ones stay unassigned. Chunks
-        of rows are written one after another, each complete in itself: importing the file again after a
+        Labelled rows without a split are split by stratification; unlabelled ones stay unassigned, and so do a few
+        labelled ones. Rows with the same text are one document with the labels of all. A document that the project
+        has without labels gets those of the file; one that has other labels keeps them, and its row is refused.
+
+        Chunks of rows are written one after another, each complete in itself: importing the file again after a
         break takes what is missing and counts the rest as duplicates. `progress` gets the rows done and
         the rows in all.
 
@@ -80,9 +88,10 @@ class ImportService:
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
             known = labels.by_name(session, project_id=project_id, include_retired=True)
-        splits, total = self._plan(_Sieve(project_id, known), path, mapping)
-        sieve = _Sieve(project_id, known)
-        report = ImportReport(0, 0, sieve.refused, created)
+        given, total = self._given(known, path, mapping)
+        splits = self._plan(_Sieve(project_id, known, given), path, mapping)
+        sieve = _Sieve(project_id, known, given)
+        report = ImportReport(refused=sieve.refused, created_labels=created)
         done = 0
         for chunk in _chunks(path, mapping):
             with self._database.write() as session:
@@ -90,7 +99,9 @@ class ImportService:
                 rows = sieve.sift(session, chunk)
                 _write(session, project_id, rows, splits, author)
             done += len(chunk)
-            report.taken, report.duplicates = report.taken + len(rows), sieve.duplicates
+            labelled = sum(row.document_id is not None for row in rows)
+            report.taken, report.labelled = report.taken + len(rows) - labelled, report.labelled + labelled
+            report.duplicates = sieve.duplicates
             if progress:
                 progress(done, total)
         report.refused.sort(key=lambda refusal: refusal.line)  # repeated ids come out after the faults of their chunk
@@ -103,39 +114,56 @@ class ImportService:
             missing = [name for name in names if name_key(name) not in present]
             return [labels.add(session, project_id=project_id, name=name).name for name in missing]
 
-    def _plan(self, sieve: _Sieve, path: Path, mapping: ColumnMapping) -> tuple[Mapping[str, str], int]:
-        """Return {text hash: split} for the new labelled rows without a split, and the number of rows."""
-        examples: list[Example] = []
+    def _given(
+        self, known: Mapping[str, Label], path: Path, mapping: ColumnMapping
+    ) -> tuple[Mapping[str, frozenset[int]], int]:
+        """Return {text hash: label ids that the rows with that text have together}, and the number of rows."""
+        given: dict[str, frozenset[int]] = {}
         total = 0
+        for row in itertools.chain.from_iterable(_chunks(path, mapping)):
+            total += 1
+            if isinstance(row, Row) and row.labels and not _fault(row, known):
+                digest = documents.text_hash(row.text)
+                given[digest] = given.get(digest, frozenset()) | {known[name_key(name)].id for name in row.labels}
+        return given, total
+
+    def _plan(self, sieve: _Sieve, path: Path, mapping: ColumnMapping) -> Mapping[str, str]:
+        """Return {text hash: split} for the labelled rows without a split, where there are enough to divide."""
+        examples: list[Example] = []
         for chunk in _chunks(path, mapping):
-            total += len(chunk)
             with self._database.read() as session:
                 rows = sieve.sift(session, chunk)
             unsplit = (row for row in rows if row.labels and not row.split)
             # Only ids and labels decide a split: the texts need not be kept.
             examples += [Example(row.hash, "", tuple(map(str, row.labels))) for row in unsplit]
-        return stratified_split(examples), total
+        return stratified_split(examples) if len(examples) >= LEAST else {}
 
 
 @dataclass(frozen=True, slots=True)
 class _NewRow:
-    """A row that the project does not have yet, with the ids of its labels."""
+    """A row that the project does not have yet, or whose document has no labels yet, with the ids of its labels."""
 
     id: str
     hash: str
     text: str
-    labels: tuple[int, ...]
+    labels: frozenset[int]
     split: str | None
+    document_id: int | None = None
 
 
 class _Sieve:
-    """Tells the new rows of a file from repeated and faulty ones, chunk by chunk."""
+    """Tells the new rows of a file from repeated and faulty ones, chunk by chunk.
 
-    def __init__(self, project_id: int, known: Mapping[str, Label]) -> None:
+    `given` are the label ids of each text in the whole file.
+    """
+
+    def __init__(self, project_id: int, known: Mapping[str, Label], given: Mapping[str, frozenset[int]]) -> None:
         self.duplicates = 0
         self.refused: list[Refusal] = []
         self._project_id = project_id
         self._known = known
+        self._given = given
+        self._seen: set[str] = set()  # hashes of the texts of this file so far
         self._hash_of: dict[str, str] = {}  # of every external id met, in the project or in the file
         self._hashes: set[str] = set()
 
@@ -143,7 +171,7 @@ class _Sieve:
         """Return the new rows of a chunk; what was counted or refused adds up over the chunks."""
         good: list[tuple[Row, str]] = []
         for row in chunk:
-            if refusal := row if isinstance(row, Refusal) else self._fault(row):
+            if refusal := row if isinstance(row, Refusal) else _fault(row, self._known):
                 self.refused.append(refusal)
             elif isinstance(row, Row):
                 good.append((row, documents.text_hash(row.text)))
@@ -155,30 +183,41 @@ class _Sieve:
         )
         self._hash_of.update(present)
         self._hashes.update(present.values())
-        return [new for row, digest in good if (new := self._if_new(row, digest))]
+        labelled = {digest for _, digest in good if digest in self._given and digest not in self._seen}
+        stored = documents.by_hash(session, project_id=self._project_id, hashes=labelled & self._hashes)
+        return [new for row, digest in good if (new := self._if_new(session, row, digest, stored.get(digest)))]
 
-    def _fault(self, row: Row) -> Refusal | None:
-        if reason := _malformed(row):
-            return Refusal(row.line, reason)
-        names = {name: self._known.get(name_key(name)) for name in row.labels}
-        if unknown := [f"{name!r}" for name, label in names.items() if label is None]:
-            return Refusal(row.line, f"unknown label {', '.join(unknown)}; create it, or correct the file")
-        if retired := [f"{name!r}" for name, label in names.items() if label and label.retired_at]:
-            return Refusal(row.line, f"the label {', '.join(retired)} is retired; restore it, or correct the file")
-        return None
-
-    def _if_new(self, row: Row, digest: str) -> _NewRow | None:
-        identifier = row.id or digest[:DIGEST_ID]
+    def _if_new(self, session: Session, row: Row, digest: str, stored: Document | None) -> _NewRow | None:
+        identifier, labels = row.id or digest[:DIGEST_ID], self._given.get(digest, frozenset())
+        repeated = digest in self._seen
+        self._seen.add(digest)
         if digest in self._hashes:
-            self.duplicates += 1
+            if stored is None or repeated:
+                self.duplicates += 1
+            elif stored.annotation_id is None:
+                return _NewRow(identifier, digest, row.text, labels, row.split, stored.id)
+            elif annotation_log.label_ids(session, annotation_id=stored.annotation_id) == labels:
+                self.duplicates += 1
+            else:
+                self.refused.append(Refusal(row.line, OTHER_LABELS.format(stored.external_id)))
             return None
         if identifier in self._hash_of:
             self.refused.append(Refusal(row.line, f"the id {identifier!r} belongs to a document with another text"))
             return None
         self._hash_of[identifier] = digest
         self._hashes.add(digest)
-        label_ids = dict.fromkeys(self._known[name_key(name)].id for name in row.labels)
-        return _NewRow(identifier, digest, row.text, tuple(label_ids), row.split)
+        return _NewRow(identifier, digest, row.text, labels, row.split)
+
+
+def _fault(row: Row, known: Mapping[str, Label]) -> Refusal | None:
+    if reason := _malformed(row):
+        return Refusal(row.line, reason)
+    names = {name: known.get(name_key(name)) for name in row.labels}
+    if unknown := [f"{name!r}" for name, label in names.items() if label is None]:
+        return Refusal(row.line, f"unknown label {', '.join(unknown)}; create it, or correct the file")
+    if retired := [f"{name!r}" for name, label in names.items() if label and label.retired_at]:
+        return Refusal(row.line, f"the label {', '.join(retired)} is retired; restore it, or correct the file")
+    return None
 
 
 def _malformed(row: Row) -> str | None:
@@ -198,16 +237,17 @@ def _chunks(path: Path, mapping: ColumnMapping) -> Iterator[list[Row | Refusal]]
 
 
 def _write(session: Session, project_id: int, rows: Sequence[_NewRow], splits: Mapping[str, str], author: str) -> None:
-    added = [
-        Document(
-            project_id=project_id,
-            external_id=row.id,
-            text=row.text,
-            text_hash=row.hash,
-            split=Split(row.split or splits.get(row.hash, Split.UNASSIGNED)),
-        )
-        for row in rows
-    ]
+    added = []
+    for row in rows:
+        split = Split(row.split or splits.get(row.hash, Split.UNASSIGNED))
+        if row.document_id is None:
+            document = Document(
+                project_id=project_id, external_id=row.id, text=row.text, text_hash=row.hash, split=split
+            )
+        else:
+            document = documents.get(session, document_id=row.document_id, lock=True)
+            document.split = split if document.split is Split.UNASSIGNED else document.split
+        added.append(document)
     documents.add_all(session, documents=added)
     labelled = {document.id: row.labels for document, row in zip(added, rows, strict=True) if row.labels}
     annotation_log.add_imported(session, labels=labelled, author=author)

@@ -106,7 +106,10 @@ def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
 
 
 def check_labels(session: Session, *, project_id: int) -> None:
-    """Raise AppError when two labels in use share a description or a keyboard digit, or one stands under itself."""
+    """Raise AppError when two labels in use share a description or a keyboard digit, or one stands under itself.
+
+    A label that has been merged into another must lead to one that has not.
+    """
     texts: dict[str, str] = {}
     digits: dict[str, str] = {}
     for label, version in labels.described(session, project_id=project_id):
@@ -120,7 +123,21 @@ def check_labels(session: Session, *, project_id: int) -> None:
                 f"{rival!r} and {label.name!r} would both have the key {label.digit}. Nothing was changed. "
                 "Give one of them another key, or none."
             )
+    _refuse_merge_circles(session, project_id)
     _refuse_circles(session, project_id)
+
+
+def _refuse_merge_circles(session: Session, project_id: int) -> None:
+    every = {row.id: row for row, _ in labels.described(session, project_id=project_id, include_retired=True)}
+    for row in every.values():
+        way = [row]
+        while way[-1].merged_into_id is not None:
+            way.append(every[way[-1].merged_into_id])
+            if way[-1] in way[:-1]:
+                raise StaleWrite(
+                    f"{way[-2].name!r} was merged into {way[-1].name!r} since, and would be what that is merged into. "
+                    "Nothing was changed. Undo the later merge first."
+                )
 
 
 def _refuse_circles(session: Session, project_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlmodel import Session
 
@@ -17,6 +17,7 @@ from app.services.labels import MAX_DESCRIPTION_CHARACTERS
 from app.services.naming import checked_line, unstorable
 from storage import annotations, documents, labels
 from storage.engine import Database
+from storage.errors import StaleWrite
 from storage.models import Label as LabelRow
 from storage.models import LabelEvent, Operation
 
@@ -112,33 +113,30 @@ class LifecycleService:
                 labels.set_retired(session, label_id=row.id, retired=True)
                 row.merged_into_id = into_id
 
-    def edit(self, label_id: int, attributes: LabelAttributes, author: str) -> None:
+    def edit(
+        self, label_id: int, attributes: LabelAttributes, author: str, *, opened: LabelAttributes | None = None
+    ) -> None:
         """Give a label another parent, group, colour, key, guideline or examples.
+
+        Of `opened`, what was there when somebody began to type, only what they changed is written.
 
         Raises:
             AppError: one of them is too long or malformed, the key is another label's, or the parent is no other
                 label in use of the project, or stands under this one.
+            StaleWrite: somebody else has changed the same thing since.
         """
         checked = checked_attributes(attributes)
         with self._step(Operation.EDITED, [label_id], author) as (session, _):
             label = labels.get(session, label_id=label_id, lock=True)
+            if opened is not None:
+                checked = _united(label.name, opened, checked, _attributes(session, label))
             for field, value in (asdict(checked) | {"parent_id": _parent_id(session, label, checked)}).items():
                 setattr(label, field, list(value) if isinstance(value, tuple) else value)
 
     def attributes(self, label_id: int) -> LabelAttributes:
         """Return what reviewers see beside a label's name."""
         with self._database.read() as session:
-            row = labels.get(session, label_id=label_id)
-            parent = labels.parents(session, project_id=row.project_id).get(label_id)
-            return LabelAttributes(
-                group=row.group,
-                colour=row.colour,
-                digit=row.digit,
-                guideline=row.guideline,
-                examples_positive=tuple(row.examples_positive),
-                examples_tricky=tuple(row.examples_tricky),
-                parent_id=parent.id if parent else None,
-            )
+            return _attributes(session, labels.get(session, label_id=label_id))
 
     def order(self, label_ids: Sequence[int], author: str) -> None:
         """Put the labels in use of a project into an order.
@@ -196,6 +194,32 @@ def checked_attributes(attributes: LabelAttributes) -> LabelAttributes:
         examples_tricky=_checked_examples(attributes.examples_tricky),
         parent_id=attributes.parent_id,
     )
+
+
+def _attributes(session: Session, row: LabelRow) -> LabelAttributes:
+    parent = labels.parents(session, project_id=row.project_id).get(row.id)
+    return LabelAttributes(
+        group=row.group,
+        colour=row.colour,
+        digit=row.digit,
+        guideline=row.guideline,
+        examples_positive=tuple(row.examples_positive),
+        examples_tricky=tuple(row.examples_tricky),
+        parent_id=parent.id if parent else None,
+    )
+
+
+def _united(name: str, opened: LabelAttributes, typed: LabelAttributes, stored: LabelAttributes) -> LabelAttributes:
+    """What two people made of the same attributes. Raises StaleWrite where both changed one, and not to the same."""
+    before, mine, theirs = asdict(opened), asdict(typed), asdict(stored)
+    changed = {field: value for field, value in mine.items() if value != before[field]}
+    if both := [field for field, value in changed.items() if theirs[field] not in (before[field], value)]:
+        now = "; ".join(f"{field.removesuffix('_id').replace('_', ' ')}: {theirs[field]!r}" for field in both)
+        raise StaleWrite(
+            f"Somebody else changed {name!r} since you opened it; it now has {now}. Nothing of yours was written. "
+            "Copy what you typed, open the label again, and save."
+        )
+    return replace(stored, **changed)
 
 
 def _parent_id(session: Session, label: LabelRow, wanted: LabelAttributes) -> int | None:

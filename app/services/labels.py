@@ -93,6 +93,7 @@ class LabelService:
         author: str,
         expected_version: int | None = None,
         *,
+        expected_name: str | None = None,
         draft_id: int | None = None,
         note: str = "",
     ) -> int:
@@ -106,13 +107,19 @@ class LabelService:
         Raises:
             AppError: the name or description is blank or too long, or the description is another label's.
             NameTaken: another label of the project has the name.
-            StaleWrite: the label has a newer version than `expected_version`, or the draft was decided.
+            StaleWrite: the label has a newer version than `expected_version`, it is not called `expected_name` any
+                more, or the draft was decided.
         """
         with self._database.write() as session:
             label = _locked(session, label_id)
             current = labels.current_version(session, label_id=label_id)
             name, description, note = _checked(name, description, note, described=current is not None)
             _refuse_stale(label, current, expected_version)
+            if expected_name not in (None, label.name):
+                raise StaleWrite(
+                    f"{expected_name!r} was renamed to {label.name!r} since you opened it. Nothing of yours was "
+                    "written. Copy what you typed, open the label again, and save."
+                )
             draft = None if draft_id is None else drafts.get(session, draft_id=draft_id, lock=True)
             if draft is not None and draft.label_id != label_id:
                 raise AppError(f"That draft is not one of {label.name!r}. Select the label again to see its drafts.")

@@ -27,19 +27,25 @@ class PredictionView:
 
 
 def fresh_prediction(session: Session, document: Document) -> Prediction | None:
-    """Return the newest prediction of what answers now, unless labels were added or changed that it did not know."""
+    """Return the newest prediction of what answers now, unless it was made with other labels than those of now."""
     version = model_versions.active(session, project_id=document.project_id)
     version_id = version.id if version else None
     found = predictions.latest(session, document_id=document.id, model_version_id=version_id)
-    if found is not None and version is None:
+    if found is None:
+        return None
+    if version is not None:
+        added = labels.added_since(session, project_id=document.project_id, pinned=version.labels)
+        if not added:
+            return found if found.label_set_id is None else None
+        more = [
+            {"label_id": label.id, "name": label.name, "description_version_id": description.id}
+            for label, description in added
+        ]
+        entries = [*version.labels, *more]
+    else:
         entries = label_sets.entries(session, project_id=document.project_id)
-        pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
-        return found if pinned is not None and found.label_set_id == pinned.id else None
-    if found is not None and version is not None:
-        found_since = labels.added_since(session, project_id=document.project_id, pinned=version.labels)
-        added = [description.created_at for _, description in found_since]
-        return None if added and max(added) > found.created_at else found
-    return found
+    pinned = label_sets.find(session, project_id=document.project_id, pinned=entries)
+    return found if pinned is not None and found.label_set_id == pinned.id else None
 
 
 def prediction_view(session: Session, prediction_id: int) -> PredictionView:

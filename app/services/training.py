@@ -15,27 +15,19 @@ from sqlmodel import Session
 from app.errors import AppError
 from app.jobs.outcome import tail
 from app.jobs.supervisor import Supervisor
+from app.services import material
 from app.settings import Settings
 from lagamc.checkpoint import write_run_folder
 from lagamc.config import TrainingConfig, recommended_epochs
-from lagamc.corpus import Corpus, Example
 from lagamc.labels import Label, LabelSet
 from lagamc.parameters import ParameterCount, count_parameters
 from storage import annotations as annotation_log
 from storage import documents, label_sets, labels, model_versions, projects, runs
 from storage.engine import Database
-from storage.models import Action, Run, RunStatus, Split, utc_now
+from storage.models import Action, Run, RunStatus, utc_now
 
-__all__ = ["RunView", "TrainingPreview", "TrainingService"]
+__all__ = ["RunStart", "RunView", "TrainingPreview", "TrainingService"]
 
-PARTS: Mapping[str, tuple[Split, ...]] = {
-    "train": (
-        Split.TRAIN,
-        Split.UNASSIGNED,
-    ),  # an unassigned document becomes training data once it is labelled
-    "dev": (Split.DEV,),
-    "test": (Split.TEST,),
-}
 RESUMABLE = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
 
 
@@ -49,6 +41,7 @@ class TrainingPreview:
     corrections_since_last: int  # reviews that changed what the model had said
     changed_descriptions: list[str]
     problems: list[str]
+    to_split: int  # labelled documents without a split that a start divides among train, dev and test
     recommended_epochs: int
 
 
@@ -71,6 +64,14 @@ class RunView:
     model_number: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What a run trains, and how many documents carry more descriptions than its decoder has slots for."""
+
+    parameters: ParameterCount
+    cut_targets: int
+
+
 class TrainingService:
     """Use cases around runs; the supervisor does what is asked for here."""
 
@@ -82,7 +83,7 @@ class TrainingService:
     def preview(self, project_id: int) -> TrainingPreview:
         """What would be trained on, and what stands in the way."""
         with self._database.read() as session:
-            sizes = _sizes(session, project_id)
+            sizes = material.sizes(session, project_id)
             latest = model_versions.latest(session, project_id=project_id)
             pinned = latest.labels if latest else []
             changed = labels.changed_since(session, project_id=project_id, pinned=pinned) if pinned else []
@@ -92,7 +93,8 @@ class TrainingService:
                 reviews_since_last=_reviews(session, project_id),
                 corrections_since_last=_reviews(session, project_id, [Action.CORRECTED]),
                 changed_descriptions=[change.name for change in changed],
-                problems=_problems(session, project_id, sizes),
+                problems=material.problems(session, project_id, sizes),
+                to_split=material.to_split(session, project_id),
                 recommended_epochs=recommended_epochs(sizes["train"]),
             )
 
@@ -104,15 +106,15 @@ class TrainingService:
         """
         return count_parameters(TrainingConfig.from_dict(config))
 
-    def counted(self, run_id: int) -> ParameterCount | None:
-        """What a run trains, as it said when it started; None before that."""
+    def started(self, run_id: int) -> RunStart | None:
+        """What a run said when it started; None before that."""
         with self._database.read() as session:
             early = runs.events(session, run_id=run_id, limit=10)  # it stands behind the mark of the launch
-        started = next((event for event in early if event.type == "started"), None)
-        if started is None:
+        said = next((event.payload for event in early if event.type == "started"), None)
+        if said is None:
             return None
-        trained, total = started.payload.get("trainable_parameters"), started.payload.get("parameters")
-        return ParameterCount(int(trained), int(total)) if trained and total else None
+        count = ParameterCount(said["trainable_parameters"], said["parameters"])
+        return RunStart(count, cut_targets=said["cut_targets"])
 
     def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
         """Queue a run and return its id.
@@ -121,13 +123,15 @@ class TrainingService:
             AppError: there is too little to train on, or the run folder cannot be written.
             ConfigError: a setting is unknown or out of range.
         """
-        with self._database.read() as session:
-            if problems := _problems(session, project_id, _sizes(session, project_id)):
+        with self._database.write() as session:
+            if problems := material.problems(session, project_id, material.sizes(session, project_id)):
                 raise AppError(" ".join(problems))
+            material.split(session, project_id)
+        with self._database.read() as session:
             task = projects.get(session, project_id=project_id).task or None
             described = labels.described(session, project_id=project_id)
             pinned = label_sets.entries(session, project_id=project_id)
-            corpora = {part: _corpus(session, project_id, PARTS[part]) for part in PARTS}
+            corpora = {part: material.corpus(session, project_id, splits) for part, splits in material.PARTS.items()}
             corrections = _reviews(session, project_id, [Action.CORRECTED])
         settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         if task and settings.resolved_family != "embedded":  # a sentence encoder reads no instructions
@@ -229,55 +233,11 @@ class TrainingService:
         return staged.rename(target)
 
 
-def _sizes(session: Session, project_id: int) -> dict[str, int]:
-    counted = documents.labelled(session, project_id=project_id)
-    return {part: sum(counted.get(split, 0) for split in splits) for part, splits in PARTS.items()}
-
-
 def _reviews(session: Session, project_id: int, actions: Collection[Action] = documents.REVIEWED) -> int:
     """Documents reviewed, or reviewed with one of these ends, since the data of the last version were gathered."""
     latest = model_versions.latest(session, project_id=project_id)
     since = runs.get(session, run_id=latest.run_id).created_at if latest else None
     return annotation_log.reviewed_since(session, project_id=project_id, since=since, actions=actions)
-
-
-def _problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> list[str]:
-    described = labels.described(session, project_id=project_id)
-    used = {
-        label_id
-        for label_id, split, _ in documents.label_counts(session, project_id=project_id)
-        if split in PARTS["train"]
-    }
-    found = len(used & {label.id for label, _ in described})
-    problems = []
-    if found < 2:
-        problems.append(
-            f"Training needs at least 2 labels that occur in training documents; found {found}. "
-            "Import documents with more labels, or label some on the Review tab."
-        )
-    if not sizes["train"]:
-        problems.append("There are no labelled training documents. Import some, or review some documents.")
-    if not sizes["dev"]:
-        problems.append("There are no labelled documents in the dev split, which picks the best epoch. Import some.")
-    if blank := [label.name for label, version in described if version is None]:
-        problems.append(f"Labels without a description: {', '.join(blank)}. Describe or retire them.")
-    return problems
-
-
-def _corpus(session: Session, project_id: int, splits: tuple[Split, ...]) -> Corpus:
-    """The documents of some splits that carry a label in use, or that a person reviewed as carrying none."""
-    in_use = {label.name for label, _ in labels.described(session, project_id=project_id)}
-    examples: list[Example] = []
-    last = 0
-    while page := documents.annotated(session, project_id=project_id, splits=splits, after_id=last):
-        named = annotation_log.label_names(session, annotation_ids=[document.annotation_id for document in page])
-        for document in page:
-            carried = named.get(document.annotation_id or 0, ())
-            names = tuple(name for name in carried if name in in_use)
-            if names or (not carried and document.annotation_action in documents.REVIEWED):
-                examples.append(Example(document.external_id, document.text, names))
-        last = page[-1].id
-    return Corpus(examples)
 
 
 def _view(run: Run, model_number: int | None) -> RunView:

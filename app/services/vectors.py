@@ -55,5 +55,5 @@ class Vectors:
         try:
             with np.load(path, allow_pickle=False) as file:
                 return {digest.tobytes(): row for digest, row in zip(file["digests"], file["rows"], strict=True)}
-        except (OSError, ValueError, KeyError, BadZipFile):  # half-written or foreign: vectors can always be made again
-            return {}
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile):
+            return {}  # half-written or foreign: vectors can always be made again

@@ -45,7 +45,7 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from lagamc.matcher import check_threshold
 
-    mapping = preview_file(options.file, max_bytes=math.inf).mapping
+    mapping = preview_file(options.file, max_bytes=math.inf).mapping.of_texts()
     cancel = CancelRequest()
     refused: Counter[str] = Counter()
     lines = _Lines(json=options.json)

@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
     content = {
         **outcome.to_dict(),
         "command": _given(options),
+        "made": laboratory.made,
         **provenance(seed=config.seed, configuration=config.to_dict()),
     }
     (folder / f"{outcome.table}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 
 from lagamc.commands.terminal import add_json
 from lagamc.errors import Cancelled, DatasetError, LagamcError
+from lagamc.parameters import ParameterCount
 
 __all__ = ["register"]
 
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder. Give a run folder with config.json, labels.json and documents.")
     events = EventLog(folder / "events.jsonl")
-    callbacks: list[Any] = [events] if is_first_worker() else []
+    callbacks: list[Any] = [events, _Opening()] if is_first_worker() else []
     if callbacks and sys.stderr.isatty():
         callbacks.append(ProgressBar())
     cancel = CancelRequest(folder / "cancel")
@@ -56,6 +57,17 @@ def run(options: argparse.Namespace) -> None:
         raise LagamcError(f"{message} (the traceback stands above)") from error
     if callbacks:
         _print_result(options, {"model": str(folder / "model"), "dev": manifest.dev, "test": manifest.test})
+
+
+class _Opening:
+    """Says on a terminal how much of the model a run trains."""
+
+    def on_event(self, kind: str, figures: dict[str, Any]) -> None:
+        if kind == "started":
+            print(ParameterCount(figures["trainable_parameters"], figures["parameters"]), file=sys.stderr)
+            if cut := figures["cut_targets"]:
+                print(f"{cut:,} documents carry more descriptions than the generator can write; the last ones are left "
+                      "to the document-to-description term.", file=sys.stderr)  # fmt: skip
 
 
 def _print_result(options: argparse.Namespace, figures: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -155,7 +156,7 @@ def _said(value: Any, kind: type | tuple[type, ...]) -> bool:
 
 
 def _key(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
 def _json(content: Any) -> str:
@@ -251,4 +252,8 @@ def _record(values: Mapping[str, Any], where: str) -> LabelRecord:
             taken[field] = value
     if not (taken.get("name") or "").strip():
         raise LabelError(f"{where} has no name. Give every label one.")
+    try:
+        json.dumps(taken, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise LabelError(f"{where} holds half of a character, cut in the middle. Save the file again.") from error
     return LabelRecord(**taken)

@@ -12,7 +12,7 @@ from typing import Any
 
 from lagamc.baselines import PeerSettings, peer
 from lagamc.callbacks import EventLog
-from lagamc.checkpoint import write_run_folder
+from lagamc.checkpoint import read_json, write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.datasets import SPLITS, DataSet, Split, find_data_sets, read_data_set
@@ -63,6 +63,7 @@ class Laboratory:
         self.names = chosen or found
         self.config = config
         self.notes: dict[str, None] = {}  # in order, each once
+        self.made: dict[str, dict[str, str]] = {}  # revision and time of every run that was used, by its name
         self._data, self._runs, self._sizes = data, runs, sizes or Sizes()
         self.peers = tuple(peer(name) for name in peers)
         self.peer_settings = peer_settings or PeerSettings(seed=config.seed, device=config.device)
@@ -97,6 +98,7 @@ class Laboratory:
         if not (folder / "model").exists():
             self._say(f"training {folder.name} on {len(split.train):,} documents")
             train_run(folder, callbacks=[EventLog(folder / "events.jsonl")])
+        self._note_origin(folder.name, read_json(folder / "origin.json"))
         return Classifier.load(folder / "model", device=config.device)
 
     def report(self, name: str, split: Split, **changes: Any) -> Report:
@@ -123,7 +125,11 @@ class Laboratory:
             )  # fmt: skip
             path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self._note_origin(path.stem, kept)
         return indicator(kept["predictions"], split.label_set)
+
+    def _note_origin(self, name: str, origin: Mapping[str, Any]) -> None:
+        self.made[name] = {key: origin[key] for key in ("revision", "time")}
 
     def protocol(self) -> str:
         """How our figures were made, in a sentence."""
@@ -137,7 +143,8 @@ class Laboratory:
             f"epochs by size of train ({recommended_epochs(50_000)} to {recommended_epochs(1)})"
         )  # fmt: skip
         return (
-            f"free-running, backbone {ours}; {epochs}, learning rate {config.learning_rate:g}, batch size "
+            f"free-running, backbone {ours}; {epochs}, learning rate {config.learning_rate:g} "
+            f"({config.learning_rate * config.new_layer_rate:g} of adapters and new layers), batch size "
             f"{config.batch_size}, seed {config.seed}; peers' encoder {self.peer_settings.model or 'MiniLM, built in'}"
             f"{'; ' + sizes + ' documents a set' if sizes else ''}; epoch, thresholds and peers' settings chosen on "
             "dev, test read once; [95% bootstrap interval over test documents]."

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from app.errors import AppError
 from app.settings import Settings
@@ -11,9 +12,16 @@ from app.settings import Settings
 def test_the_database_lies_in_the_data_folder(tmp_path):
     """Without an address of its own, the database is a file beside the runs."""
     settings = Settings(data_folder=tmp_path / "data")
-    assert settings.database_url == f"sqlite:///{tmp_path / 'data' / 'workbench.db'}"
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/workbench.db"
     assert settings.runs_folder == tmp_path / "data" / "runs"
     assert not settings.data_folder.exists()
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%41b", "a#b c"])
+def test_the_database_lies_in_a_folder_of_any_name(tmp_path, name):
+    """Nothing of a path is taken for a part of an address."""
+    settings = Settings(data_folder=tmp_path / name)
+    assert make_url(settings.database_url).database == str(tmp_path / name / "workbench.db")
 
 
 def test_a_database_elsewhere_is_kept():

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+PRESSED = """(keys) => keys.forEach(
+  (key) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true})))"""  # at once
 LABELS = "#review-labels input[type=checkbox]"
 
 
@@ -98,3 +100,17 @@ def test_enter_belongs_to_the_button_that_tab_has_reached(page: Page) -> None:
     expect(text).not_to_have_text(second)
     page.keyboard.press("Enter")
     expect(page.locator("#review-counts dd").first).to_have_text("1")
+
+
+def test_a_key_that_comes_before_the_next_document_says_nothing_of_it(page: Page) -> None:
+    """It was pressed in view of the one before; whose labels it would save is on its way only."""
+    page.locator("#load-demo").click()
+    expect(page.locator("#label-counts tbody tr")).to_have_count(10)
+    open_review(page, "Ada")
+    page.locator(LABELS).nth(1).check()
+    first = page.locator("#review-text .lg-passage").inner_text()
+    page.evaluate(PRESSED, ["s", "Enter"])
+    expect(page.locator("#review-text .lg-passage")).not_to_have_text(first)
+    expect(page.get_by_text("was not on screen yet").first).to_be_visible()
+    expect(page.locator("#review-last")).to_contain_text("skipped until you open the project again")
+    expect(page.locator("#review-counts")).to_contain_text(re.compile(r"0\s*reviewed\s*0\s*corrections"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
+from lagamc.corpus import Example
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError, LabelError, TrainingError
 from lagamc.labels import LabelSet
@@ -71,12 +72,26 @@ def test_the_same_seed_and_epoch_give_the_same_batches(tiny, label_set, corpora)
     assert sorted(sum(texts(1, 0), ())) == sorted(example.text for example in corpora["train"])
 
 
-def test_targets_longer_than_the_decoder_are_refused(tiny, label_set, corpora, monkeypatch):
+def test_a_description_longer_than_the_decoder_is_refused(tiny, label_set, corpora, monkeypatch):
     """Before anything is trained, with what to do about it."""
     backbone = build(tiny, "embedded", label_set)
     monkeypatch.setattr(backbone, "max_positions", 5)
-    with pytest.raises(TrainingError, match=r"writes at most 5\. Shorten"):
+    with pytest.raises(TrainingError, match=r"description of '\w+' makes \d+ tokens; .* at most 5\. Shorten"):
         Batches(backbone, corpora["train"], label_set, batch_size=4, seed=1)
+
+
+def test_of_more_descriptions_than_the_decoder_can_write_the_first_are_written(tiny, label_set, monkeypatch):
+    """All labels are carried, so that the description term learns them."""
+    backbone = build(tiny, "embedded", label_set)
+    room = len(backbone.target_slots([0, 1]))
+    monkeypatch.setattr(backbone, "max_positions", room)
+    examples = [Example("1", "all of it", label_set.names), Example("2", "one of them", label_set.names[:1])]
+    batches = Batches(backbone, examples, label_set, batch_size=2, seed=1)
+    assert batches.cut == 1
+    batch = batches.collate([0, 1])
+    assert batch.targets.shape[1] == room
+    assert batch.carried.tolist() == [[True] * 3, [True, False, False]]
+    assert batch.sentence_labels.tolist() == [0, 1, 0]
 
 
 def test_soft_tokens_that_are_certain_embed_like_the_real_sentence(tiny):
@@ -110,6 +125,13 @@ def test_descriptions_that_become_equal_tokens_are_refused(tiny):
 def test_a_backbone_that_is_nowhere_says_what_to_use(label_set):
     with pytest.raises(BackboneError, match=r"No causal language model.*minilm"):
         build_backbone(TrainingConfig(backbone="/nowhere/at-all"), label_set)
+
+
+@pytest.mark.parametrize("family", ["embedded", "seq2seq"])
+def test_a_prompt_that_leaves_no_room_for_the_document_is_refused(tiny, label_set, family):
+    """All documents would read alike, and nothing could be learnt from them."""
+    with pytest.raises(BackboneError, match=r"take \d+ of 40 tokens.* Shorten them, or raise max_document_tokens"):
+        build(tiny, family, label_set, task_description="noise " * 60, max_document_tokens=40)
 
 
 def test_a_separator_of_several_tokens_is_refused(tiny, label_set):

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -37,11 +38,13 @@ def test_help_of_every_command(capsys):
 def test_train_classify_and_evaluate(make_run, corpora, capsys, tmp_path):
     run = make_run(epochs=1)
     assert main(["train", str(run), "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    figures = json.loads(said.out)
     assert 0 <= figures["test"]["micro_f1"] <= 1
+    assert re.search(r"Trains [\d,]+ of [\d,]+ parameters \(\d+\.\d%\)\.", said.err)
 
     file = tmp_path / "documents.csv"
-    file.write_text("id,text,labels\n7,a hole in the road,road\n8,,road\n", encoding="utf-8")
+    file.write_text("id,text,labels,fold\n7,a hole in the road,road,3\n8,,road,3\n", encoding="utf-8")
     assert main(["classify", str(run / "model"), str(file), "--json", "--threshold", "-1"]) == 0
     printed = capsys.readouterr()
     [row] = map(json.loads, printed.out.splitlines())

@@ -118,6 +118,14 @@ def test_files_over_the_limit_are_refused_packed_or_not(tmp_path, name):
     assert len(list(read_rows(path, PLAIN, max_bytes=math.inf))) == 2000
 
 
+def test_a_corpus_may_be_larger_than_an_import(tmp_path, monkeypatch):
+    """A run folder holds what several imports brought, and a file to evaluate on lies on this machine already."""
+    for reader in (preview_file, read_rows):
+        monkeypatch.setitem(reader.__kwdefaults__, "max_bytes", 10_000)
+    path = write(tmp_path / "f.jsonl", "".join(f'{{"id": "{n}", "text": "a", "fold": "{n}"}}\n' for n in range(2000)))
+    assert len(read_corpus(path)) == len(Corpus.read_jsonl(path)) == 2000
+
+
 def test_a_missing_column_names_those_there_are(tmp_path):
     path = write(tmp_path / "f.csv", "message,tags\nhello,a\n")
     with pytest.raises(DatasetError, match=r"no column 'text'.*'message', 'tags'"):
@@ -169,3 +177,18 @@ def test_a_strict_corpus_refuses_repeated_ids(tmp_path):
     path = write(tmp_path / "f.jsonl", '{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}')
     with pytest.raises(DatasetError, match="line 2: the id '1' occurs twice"):
         read_corpus(path)
+
+
+def test_a_stray_quotation_mark_swallows_nothing_in_silence(tmp_path):
+    """From an open mark on all belongs to one cell: to the next mark, or to the end."""
+    mapping = ColumnMapping(text="text", id="id")
+    path = write(tmp_path / "f.csv", 'id,text\n1,one\n2,"never closed\n3,three\n4,four\n')
+    first, second = read_rows(path, mapping)
+    assert first.text == "one"
+    assert second.line == 3
+    assert "not readable as CSV from here to line 5" in second.reason
+    assert "Check the quotation marks" in second.reason
+    path = write(tmp_path / "g.csv", 'id,text\n1,"open\n2,two "here" again\n3,three\n4,"said ""so"", he"\n')
+    rows = list(read_rows(path, mapping))
+    assert [(row.line, row.text) for row in rows if isinstance(row, Row)] == [(4, "three"), (5, 'said "so", he')]
+    assert [row.line for row in rows if isinstance(row, Refusal)] == [2]

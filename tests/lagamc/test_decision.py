@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lagamc.classifier import Classifier
 from lagamc.decision import CANDIDATES, WIDEST, WRITTEN_ONLY, DecisionRule, SentenceResult, judged
+from lagamc.encoder import DescriptionScorer
 from lagamc.errors import ConfigError
 from lagamc.evaluation import Report, chosen_rule, decided
 from lagamc.labels import LabelSet
@@ -30,11 +33,18 @@ def test_a_written_label_needs_less_than_an_unwritten_one():
 
 def test_the_cosine_threshold_judges_sentences_that_were_written():
     """The cosine of an unwritten label is that of the whole document, which lies on another scale."""
-    sentences = [sentence("a", 0.9, cosine=0.5), sentence("b", 0.9, cosine=0.1, written=False)]
+    sentences = [sentence("a", 0.4, cosine=0.5), sentence("b", 0.9, cosine=0.1, written=False)]
     result = judged("text", sentences, 0.4, DecisionRule(0.2, 0.5))
     assert result.labels == ("a", "b")
     assert result.decide(0.6).labels == ("b",)
     assert result.decide(0.6).decide(0.4) == result
+
+
+def test_a_sentence_under_the_threshold_says_nothing_against_a_probable_label():
+    """Its label is judged as if nothing had been written: a garbled sentence must not take away what is clear."""
+    garbled = [sentence("a", 0.9, cosine=0.3), sentence("b", 0.5, cosine=0.3)]
+    assert judged("text", garbled, 0.4, DecisionRule(0.2, 0.5)).labels == ("a",)
+    assert judged("text", garbled, 0.4, WRITTEN_ONLY).labels == ()
 
 
 def test_a_rule_that_is_none_is_refused():
@@ -99,3 +109,11 @@ def test_a_model_gives_probable_labels_that_it_did_not_write(trained):
         if not item.written:
             odds = float(scorer.log_scale.exp() * item.match.cosine + scorer.offset)
             assert item.probability == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-5)
+
+
+def test_cosines_are_found_on_the_processor_wherever_the_weights_lie():
+    """Log-odds come back from a GPU as arrays; torch refuses to mix them with what still lies there."""
+    with FakeTensorMode(), torch.no_grad(), torch.device("cuda"):
+        scorer = DescriptionScorer()
+        assert scorer.offset.device.type == "cuda"
+        assert scorer.cosines(torch.zeros(3, 4, device="cpu")).device.type == "cpu"

@@ -134,9 +134,14 @@ def test_the_paper_sets_batch_size_and_runs_folder_have_their_place(data, tiny, 
     command = ["paper", "6", "--data", str(data), "--sets", "caves", "--train", "20", "--dev", "10", "--test", "10"]
     command += ["--backbone", str(tiny["embedded"]), "--epochs", "1", "--peer-model", "org/encoder"]
     assert main([*command, "--config", '{"batch_size": 8, "learning_rate": 0.0002}']) == 0
-    assert "learning rate 0.0002, batch size 8, seed 13; peers' encoder org/encoder" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "learning rate 0.0002 (0.001 of adapters and new layers), batch size 8, seed 13;" in printed
+    assert "peers' encoder org/encoder" in printed
     content = json.loads((tmp_path / "paper-runs" / "6.json").read_text())
     assert content["configuration"]["batch_size"] == 8
+    [(run, made)] = content["made"].items()
+    assert (tmp_path / "paper-runs" / run / "model").is_dir()
+    assert set(made) == {"revision", "time"}
     assert content["command"].startswith("lagamc paper 6 --data DIR --sets caves ")
     assert str(data) not in content["command"]
     for wrong, said in (("{", "must be JSON"), ("[]", "JSON object"), ('{"x": 1}', "Unknown settings: x")):

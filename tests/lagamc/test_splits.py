@@ -41,3 +41,15 @@ def test_odd_fractions_are_refused(fractions):
 def test_repeated_ids_are_refused():
     with pytest.raises(DatasetError, match="same id"):
         stratified_split([Example("1", "t"), Example("1", "u")])
+
+
+@pytest.mark.parametrize(("documents", "labels", "each"), [(200, 50, 1), (100, 60, 1), (1000, 1000, 1), (12, 12, 2)])
+def test_labels_with_few_documents_leave_no_part_empty(documents, labels, each):
+    """The share of every single label is rounded to nothing; the parts get their number of documents all the same."""
+    examples = [
+        Example(str(i), "t", tuple(f"label {(i + step) % labels}" for step in range(each))) for i in range(documents)
+    ]
+    split = stratified_split(examples)
+    share = max(1, round(documents / 10))
+    assert Counter(split.values()) == {"train": documents - 2 * share, "dev": share, "test": share}
+    assert split == stratified_split(examples)

@@ -9,9 +9,9 @@ from databases import fresh_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import annotations, documents, labels, projects
+from storage import annotations, documents, label_events, labels, projects
 from storage.errors import StaleWrite
-from storage.models import Action, Document, Split
+from storage.models import Action, Document, Operation, Split, utc_now
 
 STEPS = st.lists(st.one_of(st.sets(st.integers(0, 2)), st.just("undo")), max_size=12)
 
@@ -120,3 +120,39 @@ def test_reviews_are_counted_since_a_moment(database, project_id, add_labels, ad
         since = annotations.get(session, annotation_id=first).created_at
         assert annotations.reviewed_since(session, project_id=project_id, since=None) == 2
         assert annotations.reviewed_since(session, project_id=project_id, since=since) == 1
+
+
+def test_an_undo_brings_back_what_a_merged_label_became(database, project_id, add_labels, add_documents):
+    """The label that was merged away is in use no more, and training would leave the document out."""
+    noise, bins, water = add_labels("noise", "bins", "water")
+    [document_id] = add_documents(Split.TRAIN)
+    first = record(database, document_id, {noise}, None)
+    second = record(database, document_id, {bins}, first)
+    with database.write() as session:
+        labels.set_retired(session, label_id=noise, retired=True)
+        labels.get(session, label_id=noise).merged_into_id = water
+    with database.write() as session:
+        annotations.undo(session, annotation_id=second, author="ben")
+    assert current(database, document_id) == {water}
+    with database.read() as session:
+        row = annotations.get(session, annotation_id=documents.get(session, document_id=document_id).annotation_id)
+        assert (row.author, row.action, row.replaces_id) == ("ann", Action.CORRECTED, first)
+
+
+def test_a_merge_reviews_nothing(database, project_id, add_labels, add_documents):
+    """Annotations that it writes anew are as old as those that people wrote."""
+    noise, bins = add_labels("noise", "bins")
+    [document_id, other] = add_documents(Split.TRAIN, Split.TRAIN)
+    record(database, document_id, {noise}, None)
+    since = utc_now()
+    record(database, other, {noise}, None)
+    with database.write() as session:
+        event = label_events.add(
+            session, project_id=project_id, operation=Operation.MERGED, author="ann", payload={"added": []}
+        )
+        annotations.relabel(session, labels={document_id: {bins}, other: {bins}}, author="ann", event_id=event.id)
+    with database.read() as session:
+        assert current(database, document_id) == current(database, other) == {bins}
+        assert annotations.reviewed_since(session, project_id=project_id, since=None) == 2
+        assert annotations.reviewed_since(session, project_id=project_id, since=since) == 1
+        assert annotations.reviewed_since(session, project_id=project_id, since=utc_now()) == 0

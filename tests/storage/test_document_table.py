@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from storage import annotations, documents, labels, model_versions, predictions, projects, runs
+from storage.errors import NameTaken
 from storage.models import Action, Document, Split, metadata
 
 
@@ -89,6 +90,25 @@ def test_words_are_looked_for_literally(database, project_id, add_documents):
             for words in ("MESSAGE", "%", "message_1", "d2")
         }
     assert found == {"MESSAGE": 2, "%": 0, "message_1": 0, "d2": 1}
+
+
+@pytest.mark.skipif(POSTGRESQL, reason="PostgreSQL folds by its own rules")
+def test_a_search_knows_every_alphabet(database, project_id, add_documents):
+    """Case makes no difference beyond a to z either, nor does the way that an accent is encoded."""
+    [document_id] = add_documents(Split.TRAIN)
+    with database.write() as session:
+        documents.get(session, document_id=document_id).text = "\u00dcber die Stra\u00dfe; \u0414\u043e\u043c"
+    with database.read() as session:
+        for words in ("\u00fcber", "\u00dcBER", "U\u0308ber", "STRASSE", "\u0434\u041e\u041c"):
+            assert len(pages(session, project_id, limit=5, query=words)[0]) == 1, words
+
+
+def test_accents_are_one_character_or_two_and_the_same(add_labels, database, project_id):
+    """As files from different systems have them."""
+    add_labels("Caf\u00e9")
+    with pytest.raises(NameTaken, match="already"), database.write() as session:
+        labels.add(session, project_id=project_id, name="Cafe\u0301")
+    assert documents.text_hash("Caf\u00e9  au lait") == documents.text_hash("Cafe\u0301 au lait")
 
 
 def test_a_search_looks_no_further_than_it_says(database, project_id, add_documents):

@@ -317,6 +317,17 @@ def test_another_model_does_not_finish_what_one_began(untrained, tmp_path):
     with pytest.raises(AppError, match="Start it again"):
         service.resume_file_job(job_id)
     untrained.labels.save(label_id, "water", DESCRIPTIONS["water"], "ann")
+    service._jobs._update(job_id, status="cancelled")
+    untrained.labels.save(label_id, "waters", DESCRIPTIONS["water"], "ann")
+    with pytest.raises(AppError, match="Start it again"):  # half of the file would have the old name
+        service.resume_file_job(job_id)
+    untrained.labels.save(label_id, "water", DESCRIPTIONS["water"], "ann")
+
+
+def test_half_a_character_is_refused(untrained):
+    """It can be neither stored nor sent."""
+    with pytest.raises(AppError, match="half of a surrogate pair"):
+        untrained.classification.classify_text(untrained.project_id, "cut \ud83d here")
 
 
 def test_an_unknown_job_is_named(untrained):

@@ -70,6 +70,47 @@ def test_repeated_texts_and_ids_inside_a_file(service, project_id, label_ids, wr
     ]
 
 
+@pytest.mark.usefixtures("label_ids")
+def test_rows_with_one_text_are_one_document_with_the_labels_of_all(
+    service, project_id, write_jsonl, documents, monkeypatch
+):
+    """A row a label is how databases export; the rows need not stand together."""
+    monkeypatch.setattr(imports, "CHUNK", 2)
+    path = write_jsonl(
+        {"id": "1", "text": "loud bins", "labels": ["noise"]},
+        {"id": "2", "text": "a leak", "labels": ["water"]},
+        {"id": "3", "text": "hello"},
+        {"id": "1", "text": "loud bins", "labels": ["bins"]},
+    )
+    report = service.run(project_id, path, MAPPING, "ann")
+    assert (report.taken, report.duplicates, report.refused) == (3, 1, [])
+    assert {row.external_id: row.labels for row in documents()} == {"1": ["noise", "bins"], "2": ["water"], "3": []}
+    again = service.run(project_id, path, MAPPING, "ann")
+    assert (again.taken, again.labelled, again.duplicates, again.refused) == (0, 0, 4, [])
+
+
+def test_labels_of_known_texts_are_taken_or_named(service, project_id, label_ids, write_jsonl, documents):
+    """A document without labels gets those of the file; one that has others keeps them, and the report says so."""
+    service.run(project_id, write_jsonl({"id": "1", "text": "one"}, {"id": "2", "text": "two", "labels": ["bins"]}),
+                MAPPING, "ann")  # fmt: skip
+    path = write_jsonl(
+        {"id": "x", "text": "one", "labels": ["noise"], "split": "dev"},
+        {"id": "2", "text": "two", "labels": ["water"], "split": "dev"},
+    )
+    report = service.run(project_id, path, MAPPING, "ben")
+    assert (report.taken, report.labelled, report.duplicates) == (0, 1, 0)
+    [refusal] = report.refused
+    assert refusal.line == 2
+    assert "as '2', with other labels, and keeps them" in refusal.reason
+    assert [(row.labels, row.split) for row in documents()] == [(["noise"], "dev"), (["bins"], "unassigned")]
+
+
+def test_a_few_labelled_rows_wait_for_more_before_they_are_split(service, database, project_id, label_ids, write_jsonl):
+    """Import after import of five would leave dev and test empty for ever."""
+    service.run(project_id, write_jsonl(*messages(5)), MAPPING, "ann")
+    assert ProjectService(database).get(project_id).documents["unassigned"] == 5
+
+
 def test_refusals_are_listed_in_the_order_of_the_file(service, project_id, label_ids, write_jsonl):
     """Repeated ids, found last, stand among the faults around them."""
     path = write_jsonl({"id": "a", "text": "one"}, {"text": ""}, {"id": "a", "text": "two"}, {"text": " "})
@@ -287,6 +328,7 @@ def test_every_row_is_accounted_for(database, write_jsonl, rows, chunk):
         report = service.run(project_id, path, MAPPING, "ann")
         again = service.run(project_id, path, MAPPING, "ann")
     assert report.taken + report.duplicates + len(report.refused) == len(rows)
+    assert again.labelled == 0
     assert sum(projects.get(project_id).documents.values()) == report.taken
     assert again.taken == 0
     assert again.duplicates + len(again.refused) == len(rows)

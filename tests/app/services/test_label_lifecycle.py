@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -344,3 +345,29 @@ def test_operations_stay_inside_a_project(desk):
     with pytest.raises(StorageError, match="no label of this project"):
         desk.lifecycle.merge([foreign], desk.ids["noise"], "About both.", "ann")
     assert [label.retired for label in desk.labels.list(other)] == [False]
+
+
+def test_two_labels_never_come_to_be_merged_into_each_other(desk):
+    """Whatever looks up what stands for a label would never end."""
+    trees, parks = (desk.labels.add(desk.project_id, name, f"About {name}.", "ann") for name in ("trees", "parks"))
+    desk.lifecycle.merge([trees, parks], parks, "About both.", "ann")
+    desk.lifecycle.restore(trees, "ann")
+    restored = desk.lifecycle.history(desk.project_id)[0].id
+    desk.lifecycle.merge([parks, trees], trees, "About both of them.", "ann")
+    with pytest.raises(StaleWrite, match=r"was merged into '(trees|parks)' since.* Undo the later merge first"):
+        desk.lifecycle.undo(restored, "ann")
+    with desk.database.read() as session:
+        stands = labels.standing(session, label_ids=[trees, parks])
+    assert {key: row.id for key, row in stands.items()} == {trees: trees, parks: trees}
+
+
+def test_two_people_edit_what_reviewers_see(desk):
+    """What only one of them changed is kept; what both changed is refused, and said."""
+    noise = desk.ids["noise"]
+    opened = desk.lifecycle.attributes(noise)
+    desk.lifecycle.edit(noise, replace(opened, guideline="At night."), "ann", opened=opened)
+    desk.lifecycle.edit(noise, replace(opened, colour="#1d6b57"), "ben", opened=opened)
+    assert desk.lifecycle.attributes(noise) == replace(opened, guideline="At night.", colour="#1d6b57")
+    with pytest.raises(StaleWrite, match=r"it now has guideline: 'At night\.'"):
+        desk.lifecycle.edit(noise, replace(opened, guideline="By day."), "ben", opened=opened)
+    desk.lifecycle.edit(noise, replace(opened, guideline="At night."), "ben", opened=opened)  # the same is no clash

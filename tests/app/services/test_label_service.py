@@ -205,3 +205,12 @@ def test_whatever_is_accepted_makes_a_label_set(database, service, project_id, l
         taken = service.label_set(project_id).label_set.to_mapping()
         assert taken[" ".join(name.split())] == " ".join(description.split())
         assert service.versions(label_id)[0].text == " ".join(description.split())
+
+
+def test_a_name_that_somebody_changed_is_not_changed_back(service, project_id):
+    """Whoever opened the label before describes it under the old name, and would give that back to it."""
+    label_id = service.add(project_id, "trees", "", "ann")
+    service.save(label_id, "wood", "", "ben")
+    with pytest.raises(StaleWrite, match="'trees' was renamed to 'wood' since"):
+        service.save(label_id, "trees", "Trees fall.", "ann", expected_version=0, expected_name="trees")
+    assert service.save(label_id, "wood", "Trees fall.", "ann", expected_version=0, expected_name="wood") == 1

@@ -50,7 +50,9 @@ class FakeClassification:
                 session,
                 document_id=document_id,
                 model_version_id=self.model_id,
-                label_set_id=label_sets.pin(session, project_id=project_id, pinned=entries).id,
+                label_set_id=None
+                if self.model_id  # which pins its own
+                else label_sets.pin(session, project_id=project_id, pinned=entries).id,
                 threshold=0.4,
                 sentences=sentences,
             )

@@ -240,9 +240,10 @@ def test_a_real_run_killed_goes_on_to_a_model(collection, backbone):
     done = collection.finish(run_id)
     assert (done.status, done.error, done.model_number) == ("completed", None, 1), collection.training.log(run_id)
     assert last_event(collection, run_id, {"started"}).payload["resumed_step"] > 0
-    said, expected = collection.training.counted(run_id), collection.training.countable({"backbone": backbone})
-    assert 0 < said.trained < said.total
-    assert said.trained == pytest.approx(expected.trained, rel=0.05)  # the label set adds a few
+    said, expected = collection.training.started(run_id), collection.training.countable({"backbone": backbone})
+    assert 0 < said.parameters.trained < said.parameters.total
+    assert said.parameters.trained == pytest.approx(expected.trained, rel=0.05)  # the label set adds a few
+    assert said.cut_targets == 0
     steps = [step for step, _ in collection.training.metrics(run_id)["loss"]]
     assert steps == sorted(set(steps))
     active = collection.models.active(collection.project_id)
@@ -255,3 +256,26 @@ def last_event(collection, run_id, types):
     """The newest event of some types."""
     with collection.database.read() as session:
         return runs.last_event(session, run_id=run_id, types=types)
+
+
+def test_a_project_that_was_labelled_in_review_alone_can_be_trained(collection, backbone):
+    """Its documents came without labels and so without splits; the first start divides them, later ones do not."""
+    collection.add_documents(train=0, dev=0, test=0, unassigned=20)
+    names = list(collection.label_ids)
+    with collection.database.read() as session:
+        ids = [document.external_id for document in documents.following(
+            session, project_id=collection.project_id, after_id=0, limit=50)[0]]  # fmt: skip
+    for number, external_id in enumerate(ids[:5]):
+        review(collection, external_id, [names[number % 3]])
+    few = collection.training.preview(collection.project_id)
+    assert few.to_split == 0
+    assert any("label at least 6 documents without a split" in problem for problem in few.problems)
+    for number, external_id in enumerate(ids[5:]):
+        review(collection, external_id, [names[number % 3]])
+    assert (found := collection.training.preview(collection.project_id)).problems == []
+    assert (found.to_split, found.documents_by_split) == (20, {"train": 20, "dev": 0, "test": 0})
+    run_id = collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
+    after = collection.training.preview(collection.project_id)
+    assert (after.to_split, after.documents_by_split) == (0, {"train": 14, "dev": 3, "test": 3})
+    folder = collection.settings.runs_folder / str(run_id)
+    assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [14, 3, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from app.services.vectors import Vectors
 
@@ -21,10 +22,11 @@ def test_vectors_are_kept_by_text_and_encoder(tmp_path):
     assert vectors.load("model-2") == {}
 
 
-def test_a_damaged_file_counts_as_empty(tmp_path):
+@pytest.mark.parametrize("content", [b"PK\x03\x04 torn", b""])
+def test_a_damaged_file_counts_as_empty(tmp_path, content):
     """Vectors can always be made again; the next ones replace the file."""
     vectors = Vectors(tmp_path)
-    (tmp_path / "model-1.npz").write_bytes(b"PK\x03\x04 torn")
+    (tmp_path / "model-1.npz").write_bytes(content)
     assert vectors.load("model-1") == {}
     vectors.add("model-1", ["a"], np.array([[1.0]]))
     assert len(vectors.load("model-1")) == 1
