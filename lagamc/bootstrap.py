@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lagamc.metrics import Indicator
 
-__all__ = ["SUMMARY", "Interval", "bootstrap_intervals", "label_intervals", "paired_differences"]
+__all__ = ["SUMMARY", "Interval", "LabelIntervals", "bootstrap_intervals", "label_intervals", "paired_differences"]
 
 SUMMARY = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
 _BLOCK = 64  # resamples computed at a time; memory is block x documents
@@ -24,6 +24,15 @@ class Interval:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelIntervals:
+    """Those of one label's figures."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
 
 
 def bootstrap_intervals(
@@ -60,22 +69,29 @@ def paired_differences(
 
 def label_intervals(
     actual: Indicator, predicted: Indicator, *, samples: int = 1000, seed: int = 13, confidence: float = 0.95
-) -> tuple[Interval, ...]:
-    """Percentile intervals of every label's F1 in column order, over the same draws as `bootstrap_intervals`.
+) -> tuple[LabelIntervals, ...]:
+    """Percentile intervals of every label's figures in column order, over the same draws as `bootstrap_intervals`.
 
-    Draws without a document that carries the label or was given it have no F1 of it, and are left out. Where none is
-    left, the interval is [0, 1]; a label that no document carries or was given has [0, 0], as its F1 is 0.
+    Draws in which a figure is 0 / 0 are left out of its interval. Where none is left, the interval is [0, 1]; where
+    it is 0 / 0 in the whole set too, the figure counts as 0, and the interval is [0, 0].
     """
     _check(actual, predicted, samples)
-    both, sizes = (actual & predicted).astype(np.float64), actual + predicted.astype(np.float64)  # (N, L)
-    blocks = []
-    for weights in _draws(len(actual), samples, seed):
-        total = weights @ sizes  # (S, L)
-        blocks.append(_ratio(2 * (weights @ both), total, otherwise=np.nan))
-    f1 = np.concatenate(blocks)
-    f1[:, ~sizes.any(axis=0)] = 0.0
-    columns = (column[~np.isnan(column)] for column in f1.T)
-    return tuple(_interval(column, confidence) if len(column) else Interval(0.0, 1.0) for column in columns)
+    given, carried = predicted.astype(np.float64), actual.astype(np.float64)
+    both = given * carried  # (N, L)
+    found = []
+    for part, whole in ((both, given), (both, carried), (2 * both, given + carried)):
+        drawn = [_ratio(weights @ part, weights @ whole, otherwise=np.nan)
+                 for weights in _draws(len(actual), samples, seed)]  # fmt: skip
+        found.append(list(_columns(np.concatenate(drawn), whole, confidence)))
+    return tuple(map(LabelIntervals, *found))
+
+
+def _columns(drawn: Array, whole: Array, confidence: float) -> Iterator[Interval]:
+    """The interval of every column of draws (S, L); `whole` (N, L) are the denominators."""
+    for values, denominators in zip(drawn.T, whole.T, strict=True):
+        kept = values[~np.isnan(values)]
+        none = Interval(0.0, 1.0) if denominators.any() else Interval(0.0, 0.0)
+        yield _interval(kept, confidence) if len(kept) else none
 
 
 def _intervals(figures: dict[str, Array], confidence: float) -> dict[str, Interval]:

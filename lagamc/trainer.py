@@ -102,8 +102,7 @@ class Trainer:
                     continue
                 if self.workers.any(self._cancelled):
                     raise Cancelled(f"Training was cancelled after step {self.state.step} of {self.total_steps}.")
-                with reproducible(self.device):
-                    figures = self.training_step(batch.to(self.device))
+                figures = self.training_step(batch.to(self.device))
                 self.state.step += 1
                 self._notify("step", step=self.state.step, epoch=self.state.step / len(self.batches), **figures)
                 due = time.monotonic() - self._saved > self.config.checkpoint_seconds
@@ -128,6 +127,11 @@ class Trainer:
 
         Gives the loss and its terms.
         """
+        with reproducible(self.device):
+            figures = self._step(batch)
+        return {**self.workers.totals(figures), "learning_rate": self.optimizer.param_groups[0]["lr"]}
+
+    def _step(self, batch: Batch) -> Counter[str]:
         self.optimizer.zero_grad(set_to_none=True)
         figures: Counter[str] = Counter()
         for part in self.workers.share(list(batch.parts(self._parts))):
@@ -147,7 +151,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * self._rate(self.state.step)
         self.optimizer.step()
-        return {**self.workers.totals(figures), "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        return figures
 
     @contextmanager
     def _enough_memory(self) -> Iterator[None]:

@@ -111,7 +111,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         return (
             view,
             _decided(view, colours),
-            evidence(view.rows, view.threshold, colours, trained=view.trained),
+            evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
             value,
         )
 
@@ -182,7 +182,7 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
         origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added, view.result.rule),
         _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
-        evidence(view.rows, view.threshold, colours, trained=view.trained),
+        evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
     )
 
 

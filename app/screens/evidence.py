@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -25,11 +25,21 @@ UNTRAINED = (
 )
 
 
-def evidence(rows: Iterable[SentenceRow], threshold: float, colours: Mapping[str, str], *, trained: bool) -> str:
-    """Lay out the sentences in order, labels with their colours; abstained ones are muted and say why."""
+def evidence(
+    rows: Iterable[SentenceRow],
+    threshold: float,
+    colours: Mapping[str, str],
+    *,
+    trained: bool,
+    added: Collection[str] = (),
+) -> str:
+    """Lay out the sentences in order, labels with their colours; abstained ones are muted and say why.
+
+    Labels that were `added` after training are marked as untrained.
+    """
     return markup.table(
         HEADERS if trained else RANKED_HEADERS,
-        (_row(row, threshold, colours, trained=trained) for row in rows),
+        (_row(row, threshold, colours, added, trained=trained) for row in rows),
         empty="The model generated no sentence for this text, and no label is probable without one.",
         numeric=(2, 4, 5, 6),
     )
@@ -63,8 +73,13 @@ def added_labels(names: Sequence[str], rule: DecisionRule) -> str:
     )
 
 
-def _row(row: SentenceRow, threshold: float, colours: Mapping[str, str], *, trained: bool) -> markup.Row:
-    label = f"{row.label} (untrained)" if row.zero_shot else row.label
+def _row(
+    row: SentenceRow, threshold: float, colours: Mapping[str, str], added: Collection[str], *, trained: bool
+) -> markup.Row:
+    def marked(name: str, *, untrained: bool = False) -> str:
+        return f"{name} (untrained)" if untrained or name in added else name
+
+    label = marked(row.label, untrained=row.zero_shot)
     if row.abstained:
         label = f"— abstained ({'nearest' if row.cosine < threshold else 'improbable'}: {label})"
     sentence = row.sentence
@@ -75,7 +90,7 @@ def _row(row: SentenceRow, threshold: float, colours: Mapping[str, str], *, trai
             sentence,
             markup.dot(colours.get(row.label, "")) + label,
             markup.score(row.cosine),
-            row.runner_up or markup.NOTHING,
+            marked(row.runner_up) if row.runner_up else markup.NOTHING,
             markup.score(row.runner_up_cosine),
             markup.score(row.margin),
             *([markup.score(row.probability)] if trained else []),

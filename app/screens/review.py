@@ -86,8 +86,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         prediction = item.prediction
         proposed, origin_of_ticks = _proposed(item)
         colours = {label.name: label.colour for label in item.labels_all}
-        untrained = {row.label for row in prediction.rows if row.zero_shot} if prediction else set()
-        choices = [_choice(name, digit, untrained) for _, name, digit, *_ in item.labels_all]
+        added = prediction.added if prediction else ()
+        choices = [_choice(name, digit, added) for _, name, digit, *_ in item.labels_all]
         return (
             *head,
             markup.note(_head(item), "plain") + markup.passage(item.text),
@@ -101,7 +101,9 @@ def build(services: Services, bar: ProjectBar) -> None:
             origin(prediction.model_name, trained=prediction.trained)
             if prediction
             else markup.note(item.problem, "warning"),
-            evidence(prediction.rows, prediction.threshold, colours, trained=prediction.trained) if prediction else "",
+            evidence(prediction.rows, prediction.threshold, colours, trained=prediction.trained, added=added)
+            if prediction
+            else "",
             label_guide(item.labels_all),
         )
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from app.services.answering import UNTRAINED
 from app.services.classification import SentenceRow
 from storage import label_sets, labels, model_versions, predictions
-from storage.models import Document, Prediction
+from storage.models import Document, ModelVersion, Prediction
 
 __all__ = ["PredictionView", "fresh_prediction", "prediction_view"]
 
@@ -24,6 +24,7 @@ class PredictionView:
     threshold: float
     labels: list[str]
     rows: list[SentenceRow]
+    added: tuple[str, ...] = ()  # labels in use that the model version did not learn
 
 
 def fresh_prediction(session: Session, document: Document) -> Prediction | None:
@@ -81,4 +82,10 @@ def prediction_view(session: Session, prediction_id: int) -> PredictionView:
         threshold=prediction.threshold,
         labels=list(dict.fromkeys(row.label for row in rows if not row.abstained and row.label not in retired)),
         rows=rows,
+        added=() if version is None else _added(session, version),
     )
+
+
+def _added(session: Session, version: ModelVersion) -> tuple[str, ...]:
+    found = labels.added_since(session, project_id=version.project_id, pinned=version.labels)
+    return tuple(label.name for label, _ in found)

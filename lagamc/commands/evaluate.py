@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from lagamc.errors import DatasetError
 
 if TYPE_CHECKING:
     from lagamc.analysis import SubsetFigures, ThresholdRow
-    from lagamc.bootstrap import Interval
+    from lagamc.bootstrap import LabelIntervals
     from lagamc.evaluation import Details, Report
 
 __all__ = ["register"]
@@ -65,21 +65,25 @@ def run(options: argparse.Namespace) -> None:
             forced = teacher_forced(classifier, corpus, progress=advance).summary()
         diagnostic = {"what": TEACHER_FORCED, **forced}
     if options.json:
-        figures = _as_json(report, more, intervals, rows, diagnostic)
+        figures = _as_json(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)
         print(json.dumps({"generation": generation, **figures}, ensure_ascii=False))
     else:
         print(f"{len(report.results):,} documents, {generation}; 95% intervals over documents")
-        print("\n".join(_as_text(report, more, intervals, rows, diagnostic)))
+        print("\n".join(_as_text(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)))
 
 
 def _as_json(
-    report: Report, more: Details, intervals: Sequence[Interval], rows: Sequence[ThresholdRow],
-    diagnostic: dict[str, Any] | None,
+    report: Report, more: Details, intervals: Sequence[LabelIntervals], rows: Sequence[ThresholdRow],
+    diagnostic: dict[str, Any] | None, *, untrained: Collection[str],
 ) -> dict[str, Any]:  # fmt: skip
     figures: dict[str, Any] = {"documents": len(report.results), **report.metrics.summary(), **more.to_dict()}
     figures["labels"] = [
-        {**dataclasses.asdict(label), "f1_interval": dataclasses.asdict(interval)}
-        for label, interval in zip(report.metrics.labels, intervals, strict=True)
+        {
+            **dataclasses.asdict(label),
+            **{f"{name}_interval": interval for name, interval in dataclasses.asdict(own).items()},
+            "untrained": label.name in untrained,
+        }
+        for label, own in zip(report.metrics.labels, intervals, strict=True)
     ]
     if rows:
         figures["sweep"] = [dataclasses.asdict(row) for row in rows]
@@ -89,8 +93,8 @@ def _as_json(
 
 
 def _as_text(
-    report: Report, more: Details, intervals: Sequence[Interval], rows: Sequence[ThresholdRow],
-    diagnostic: dict[str, Any] | None,
+    report: Report, more: Details, intervals: Sequence[LabelIntervals], rows: Sequence[ThresholdRow],
+    diagnostic: dict[str, Any] | None, *, untrained: Collection[str],
 ) -> Iterator[str]:  # fmt: skip
     for name, value in report.metrics.summary().items():
         interval = more.intervals[name]
@@ -99,11 +103,14 @@ def _as_text(
         yield f"\n{diagnostic['what']}"
         for name in report.metrics.summary():
             yield f"{name:>16}  {diagnostic[name]:.4f}"
-    width = max(5, *(len(label.name) for label in report.metrics.labels))
-    yield f"\n{'label':<{width}}  precision  recall      f1  {'[95%]':16}  documents"
-    for label, interval in zip(report.metrics.labels, intervals, strict=True):
-        f1 = f"{label.f1:6.4f}  [{interval.low:.4f}, {interval.high:.4f}]"
-        yield f"{label.name:<{width}}  {label.precision:9.4f}  {label.recall:6.4f}  {f1}  {label.support:9,}"
+    names = [f"{label.name} (untrained)" if label.name in untrained else label.name for label in report.metrics.labels]
+    width = max(5, *map(len, names))
+    head = "".join(f"  {name:<6}  {'[95%]':<16}" for name in ("prec.", "recall", "f1"))
+    yield f"\n{'label':<{width}}{head}  documents"
+    for name, label, own in zip(names, report.metrics.labels, intervals, strict=True):
+        figures = (label.precision, own.precision), (label.recall, own.recall), (label.f1, own.f1)
+        cells = (f"  {value:.4f}  [{interval.low:.4f}, {interval.high:.4f}]" for value, interval in figures)
+        yield f"{name:<{width}}{''.join(cells)}  {label.support:9,}"
     yield "\nlabels a document  actual  predicted"
     for count in more.counts:
         yield f"{count.labels:17}  {count.actual:6,}  {count.predicted:9,}"

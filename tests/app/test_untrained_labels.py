@@ -22,7 +22,10 @@ def test_a_label_that_was_added_after_training_is_marked():
     assert "dogs (untrained)</span>" in (chips := classify._decided(given, {"dogs": "#1d6b57"}))
     assert "background:#1d6b57" in chips
     assert "noise (untrained)" not in chips
-    assert "(untrained)" not in evidence([replace(row, zero_shot=False)], 0.4, {}, trained=True)
+    learnt = replace(row, label="noise", runner_up="dogs", zero_shot=False)
+    assert "(untrained)" not in evidence([learnt], 0.4, {}, trained=True)
+    assert "dogs (untrained)" in (told := evidence([learnt], 0.4, {}, trained=True, added=["dogs"]))
+    assert "noise (untrained)" not in told
     assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"), DecisionRule(added=0.3))
     assert "above a probability of 0.30" in added_labels(("dogs",), DecisionRule(added=0.3))
     assert added_labels((), DecisionRule()) == ""

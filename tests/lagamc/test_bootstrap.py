@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lagamc.bootstrap import SUMMARY, Interval, bootstrap_intervals, label_intervals, paired_differences
+from lagamc.bootstrap import SUMMARY, Interval, LabelIntervals, bootstrap_intervals, label_intervals, paired_differences
 from lagamc.metrics import multilabel_metrics
 
 
@@ -57,23 +57,29 @@ def test_a_label_that_vanishes_from_a_draw_does_not_pull_macro_f1_down():
     assert bootstrap_intervals(never, never)["macro_f1"].high == multilabel_metrics(never, never, "ab").macro_f1 == 0.5
 
 
-def test_every_labels_f1_lies_inside_its_interval(matrices):
+def test_every_labels_figures_lie_inside_their_intervals(matrices):
     actual, predicted, _ = matrices
     labels = multilabel_metrics(actual, predicted, list("abcd")).labels
     intervals = label_intervals(actual, predicted)
-    assert all(interval.low < label.f1 < interval.high for label, interval in zip(labels, intervals, strict=True))
+    for label, own in zip(labels, intervals, strict=True):
+        for name in ("precision", "recall", "f1"):
+            assert getattr(own, name).low < getattr(label, name) < getattr(own, name).high
     drawn = np.random.default_rng(5).integers(300, size=(1, 300))[0]
     [first, *_] = label_intervals(actual, predicted, samples=1, seed=5)
-    assert first.low == pytest.approx(multilabel_metrics(actual[drawn], predicted[drawn], list("abcd")).labels[0].f1)
+    once = multilabel_metrics(actual[drawn], predicted[drawn], list("abcd")).labels[0]
+    assert (first.precision.low, first.recall.low, first.f1.low) == pytest.approx(
+        (once.precision, once.recall, once.f1)
+    )
 
 
 def test_labels_that_vanish_from_draws_or_never_occur():
     """A perfect label stays at 1 though it lies on one document; one that never occurs stays at 0."""
     actual = np.zeros((200, 2), bool)
     actual[0, 0] = True
-    assert label_intervals(actual, actual) == (Interval(1, 1), Interval(0, 0))
+    perfect, never, any_ = (LabelIntervals(*[Interval(*ends)] * 3) for ends in ((1, 1), (0, 0), (0, 1)))
+    assert label_intervals(actual, actual) == (perfect, never)
     missing = next(seed for seed in range(9) if 0 not in np.random.default_rng(seed).integers(200, size=(1, 200)))
-    assert label_intervals(actual, actual, samples=1, seed=missing) == (Interval(0, 1), Interval(0, 0))
+    assert label_intervals(actual, actual, samples=1, seed=missing) == (any_, never)
 
 
 def test_nothing_to_resample_is_refused(matrices):
