@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 
@@ -188,6 +189,11 @@ def test_the_encoder_decides_which_figure_stands_beside_a_peer(data, tmp_path, t
         rows = {row.system: row.cells["micro_f1"] for row in table(other).rows}
         assert rows[f"{title} (no counterpart)"].paper is None
         assert rows["BERT"] == Cell(0.7036)
+    found = [row for row in thresholds(bert).rows if row.system.startswith("dev at ")]
+    assert found[0].system.startswith("dev at 0")
+    assert found[-1].system.endswith("0.95")
+    figures_of = [(row.cells["micro_f1"].ours, row.cells["macro_f1"].ours) for row in found]
+    assert all(one != following for one, following in pairwise(figures_of))  # levels that change nothing share a row
     rows = {row.system: row.cells["micro_f1"] for row in thresholds(bert).rows}
     assert rows["lagamc (no counterpart)"].paper is None
     assert rows["Ours"] == Cell(0.9246)
