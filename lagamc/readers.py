@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import itertools
 import json
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lagamc.errors import DatasetError
+from lagamc.record_files import MAX_FILE_BYTES, file_format, read_records
 
 __all__ = [
-    "MAX_FILE_BYTES",
     "MAX_TEXT_CHARACTERS",
     "ColumnMapping",
     "Preview",
@@ -28,10 +24,8 @@ __all__ = [
     "require_columns",
 ]
 
-MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
 MAX_TEXT_CHARACTERS = 50_000
 HEAD = 500  # records that a preview looks at
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _SPLITS: dict[str, str | None] = {
     "train": "train",
     "training": "train",
@@ -114,7 +108,7 @@ def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES
     Raises:
         DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
     """
-    readable = (record for _, record in _records(path, max_bytes) if isinstance(record, dict))
+    readable = (record for _, record in read_records(path, max_bytes=max_bytes) if isinstance(record, dict))
     records = list(itertools.islice(readable, max(rows, HEAD)))
     if not records:
         raise DatasetError(f"{path.name} has no rows that can be read. Expected a header and rows, or JSON objects.")
@@ -128,9 +122,9 @@ def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES
     cells = [row[labels] for row in head] if labels else []
     separator = next((mark for mark in (";", "|") if any(mark in cell for cell in cells)), None)
     if separator is None:
-        separator = "," if any("," in cell for cell in cells) and _format(path) == "csv" else ";"
+        separator = "," if any("," in cell for cell in cells) and file_format(path) == "csv" else ";"
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
-    return Preview(columns, head[:rows], mapping, _format(path))
+    return Preview(columns, head[:rows], mapping, file_format(path))
 
 
 def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES) -> Iterator[Row | Refusal]:
@@ -146,11 +140,11 @@ def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE
             lack any.
     """
     checked = False
-    for line, record in _records(path, max_bytes):
+    for line, record in read_records(path, max_bytes=max_bytes):
         if isinstance(record, str):
             yield Refusal(line, record)
             continue
-        if not checked and _format(path) == "csv":
+        if not checked and file_format(path) == "csv":
             require_columns(path, mapping, record)
             checked = True
         yield _row(line, record, mapping)
@@ -165,37 +159,6 @@ def require_columns(path: Path, mapping: ColumnMapping, columns: Collection[str]
         )
 
 
-def _format(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    form = _FORMATS.get(suffixes[-1]) if suffixes else None
-    if form is None:
-        raise DatasetError(f"{path.name} is not a type that can be read. Use .csv or .jsonl, plain or with .gz.")
-    return form
-
-
-class _Limited(io.RawIOBase):
-    """Counts unpacked bytes, so that a small gzip file cannot unpack without end."""
-
-    def __init__(self, raw: Any, name: str, max_bytes: float) -> None:
-        self._raw, self._name, self._max_bytes, self._count = raw, name, max_bytes, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._raw.read(len(buffer))
-        self._count += len(data)
-        if self._count > self._max_bytes:
-            raise DatasetError(
-                f"{self._name} is larger than {self._max_bytes / 1024 / 1024:,.0f} MB unpacked. "
-                "Split it into smaller files and import them one after another."
-            )
-        buffer[: len(data)] = data
-        return len(data)
-
-
 def _longest(path: Path, rows: Iterable[Mapping[str, str]], *, taken: Collection[str | None]) -> str:
     """The column with the most text among those whose name says nothing."""
     lengths = Counter[str]()
@@ -207,73 +170,6 @@ def _longest(path: Path, rows: Iterable[Mapping[str, str]], *, taken: Collection
             f"{path.name} has no column with texts; it has {found}. Add one called 'text', or choose another file."
         )
     return lengths.most_common(1)[0][0]
-
-
-def _records(path: Path, max_bytes: float) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(line number, record) for each record; a str in its place is the reason it cannot be one."""
-    form = _format(path)
-    try:
-        if path.stat().st_size == 0:
-            raise DatasetError(f"{path.name} is empty. Export it again, with at least one document.")
-        if path.stat().st_size > max_bytes:
-            raise DatasetError(
-                f"{path.name} has {path.stat().st_size / 1024 / 1024:,.0f} MB; at most "
-                f"{max_bytes / 1024 / 1024:,.0f} MB are read at a time. Split it into smaller files."
-            )
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as raw:
-            limited = io.BufferedReader(_Limited(raw, path.name, max_bytes))
-            file = io.TextIOWrapper(limited, encoding="utf-8-sig", newline="")
-            yield from _csv_records(file, path) if form == "csv" else _json_records(file)
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{path.name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
-            "Save it as 'CSV UTF-8' or convert it."
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path.name} cannot be read: {error}.") from error
-
-
-def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    csv.field_size_limit(MAX_FILE_BYTES)
-    lines = iter(file)
-    head = next(lines, "")
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
-    try:
-        columns = reader.fieldnames or ()
-    except csv.Error as error:
-        raise DatasetError(f"The first line of {path.name} is not readable as CSV ({error}).") from error
-    if len(set(columns)) != len(columns) or not any(column.strip() for column in columns):
-        raise DatasetError(f"The first line of {path.name} must name each column once; it holds {list(columns)}.")
-    while True:
-        start = reader.reader.line_num + 1
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:  # a mark that is never closed swallows all that follows, and says so once
-            last = reader.reader.line_num
-            read = f"to line {last} " if last > start else ""
-            yield start, f"not readable as CSV from here {read}({error}). Check the quotation marks"
-            continue
-        if None in record or None in record.values():
-            found = sum(value is not None for key, value in record.items() if key is not None)
-            found += len(record.get(None) or ())
-            yield start, f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}."
-        else:
-            yield start, record
-
-
-def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield number, f"not JSON ({error})"
-            continue
-        yield number, record if isinstance(record, dict) else "not a JSON object in braces"
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,123 @@
+"""Records of CSV and JSON lines files, plain or gzipped, one after another; what is no record comes as the reason."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lagamc.errors import DatasetError
+
+__all__ = ["MAX_FILE_BYTES", "file_format", "read_records"]
+
+MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
+_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+def file_format(path: Path) -> str:
+    """`csv` or `jsonl`, by the name of a file. Raises DatasetError for any other."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    form = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if form is None:
+        raise DatasetError(f"{path.name} is not a type that can be read. Use .csv or .jsonl, plain or with .gz.")
+    return form
+
+
+def read_records(path: Path, *, max_bytes: float) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """(line number, record) for each record; a str in its place is the reason it cannot be one.
+
+    Raises:
+        DatasetError: the file as a whole cannot be read, or has more than `max_bytes` unpacked.
+    """
+    form = file_format(path)
+    try:
+        if path.stat().st_size == 0:
+            raise DatasetError(f"{path.name} is empty. Export it again, with at least one document.")
+        if path.stat().st_size > max_bytes:
+            raise DatasetError(
+                f"{path.name} has {path.stat().st_size / 1024 / 1024:,.0f} MB; at most "
+                f"{max_bytes / 1024 / 1024:,.0f} MB are read at a time. Split it into smaller files."
+            )
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as raw:
+            limited = io.BufferedReader(_Limited(raw, path.name, max_bytes))
+            file = io.TextIOWrapper(limited, encoding="utf-8-sig", newline="")
+            yield from _csv_records(file, path) if form == "csv" else _json_records(file)
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            f"{path.name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
+            "Save it as 'CSV UTF-8' or convert it."
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path.name} cannot be read: {error}.") from error
+
+
+class _Limited(io.RawIOBase):
+    """Counts unpacked bytes, so that a small gzip file cannot unpack without end."""
+
+    def __init__(self, raw: Any, name: str, max_bytes: float) -> None:
+        self._raw, self._name, self._max_bytes, self._count = raw, name, max_bytes, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._raw.read(len(buffer))
+        self._count += len(data)
+        if self._count > self._max_bytes:
+            raise DatasetError(
+                f"{self._name} is larger than {self._max_bytes / 1024 / 1024:,.0f} MB unpacked. "
+                "Split it into smaller files and import them one after another."
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    csv.field_size_limit(MAX_FILE_BYTES)
+    lines = iter(file)
+    head = next(lines, "")
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
+    try:
+        columns = reader.fieldnames or ()
+    except csv.Error as error:
+        raise DatasetError(f"The first line of {path.name} is not readable as CSV ({error}).") from error
+    if len(set(columns)) != len(columns) or not any(column.strip() for column in columns):
+        raise DatasetError(f"The first line of {path.name} must name each column once; it holds {list(columns)}.")
+    while True:
+        start = reader.reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:  # a mark that is never closed swallows all that follows, and says so once
+            last = reader.reader.line_num
+            read = f"to line {last} " if last > start else ""
+            yield start, f"not readable as CSV from here {read}({error}). Check the quotation marks"
+            continue
+        if None in record or None in record.values():
+            found = sum(value is not None for key, value in record.items() if key is not None)
+            found += len(record.get(None) or ())
+            yield start, f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}."
+        else:
+            yield start, record
+
+
+def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield number, f"not JSON ({error})"
+            continue
+        yield number, record if isinstance(record, dict) else "not a JSON object in braces"
