@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -88,8 +89,8 @@ class ImportService:
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
             known = labels.by_name(session, project_id=project_id, include_retired=True)
-        given, total = self._given(known, path, mapping)
-        splits = self._plan(_Sieve(project_id, known, given), path, mapping)
+        given, total = _given(known, path, mapping)
+        splits = self._planned(project_id, given)
         sieve = _Sieve(project_id, known, given)
         report = ImportReport(refused=sieve.refused, created_labels=created)
         done = 0
@@ -114,29 +115,50 @@ class ImportService:
             missing = [name for name in names if name_key(name) not in present]
             return [labels.add(session, project_id=project_id, name=name).name for name in missing]
 
-    def _given(
-        self, known: Mapping[str, Label], path: Path, mapping: ColumnMapping
-    ) -> tuple[Mapping[str, frozenset[int]], int]:
-        """Return {text hash: label ids that the rows with that text have together}, and the number of rows."""
-        given: dict[str, frozenset[int]] = {}
-        total = 0
-        for row in itertools.chain.from_iterable(_chunks(path, mapping)):
-            total += 1
-            if isinstance(row, Row) and row.labels and not _fault(row, known):
-                digest = documents.text_hash(row.text)
-                given[digest] = given.get(digest, frozenset()) | {known[name_key(name)].id for name in row.labels}
-        return given, total
-
-    def _plan(self, sieve: _Sieve, path: Path, mapping: ColumnMapping) -> Mapping[str, str]:
-        """Return {text hash: split} for the labelled rows without a split, where there are enough to divide."""
+    def _planned(self, project_id: int, given: Mapping[str, _Given]) -> Mapping[str, str]:
+        """Return {text hash: split} for the labelled texts that get one here, where there are enough to divide."""
+        unsplit = [digest for digest, text in given.items() if text.split is None]
         examples: list[Example] = []
-        for chunk in _chunks(path, mapping):
-            with self._database.read() as session:
-                rows = sieve.sift(session, chunk)
-            unsplit = (row for row in rows if row.labels and not row.split)
-            # Only ids and labels decide a split: the texts need not be kept.
-            examples += [Example(row.hash, "", tuple(map(str, row.labels))) for row in unsplit]
+        with self._database.read() as session:
+            for start in range(0, len(unsplit), CHUNK):
+                chunk = unsplit[start : start + CHUNK]
+                known = documents.by_hash(session, project_id=project_id, hashes=chunk)
+                # Only ids and labels decide a split: the texts need not be kept.
+                examples += [
+                    Example(digest, "", tuple(map(str, given[digest].labels)))
+                    for digest in chunk
+                    if digest not in known or _open(known[digest])
+                ]
         return stratified_split(examples) if len(examples) >= LEAST else {}
+
+
+class _Given(NamedTuple):
+    """What the rows with one text say together: all their label ids, and the first split."""
+
+    labels: frozenset[int]
+    split: str | None
+
+
+_NOTHING = _Given(frozenset(), None)
+
+
+def _given(known: Mapping[str, Label], path: Path, mapping: ColumnMapping) -> tuple[dict[str, _Given], int]:
+    """Return {text hash: what is given} for the texts with labels, and the number of rows."""
+    given: dict[str, _Given] = {}
+    total = 0
+    for row in itertools.chain.from_iterable(_chunks(path, mapping)):
+        total += 1
+        if isinstance(row, Row) and row.labels and not _fault(row, known):
+            digest = documents.text_hash(row.text)
+            before = given.get(digest, _NOTHING)
+            ids = {known[name_key(name)].id for name in row.labels}
+            given[digest] = _Given(before.labels | ids, before.split or row.split)
+    return given, total
+
+
+def _open(document: Document) -> bool:
+    """Whether a document of the project would be labelled, and split, by a file."""
+    return document.annotation_id is None and document.split is Split.UNASSIGNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +176,10 @@ class _NewRow:
 class _Sieve:
     """Tells the new rows of a file from repeated and faulty ones, chunk by chunk.
 
-    `given` are the label ids of each text in the whole file.
+    `given` is what the whole file says of each text with labels.
     """
 
-    def __init__(self, project_id: int, known: Mapping[str, Label], given: Mapping[str, frozenset[int]]) -> None:
+    def __init__(self, project_id: int, known: Mapping[str, Label], given: Mapping[str, _Given]) -> None:
         self.duplicates = 0
         self.refused: list[Refusal] = []
         self._project_id = project_id
@@ -188,14 +210,16 @@ class _Sieve:
         return [new for row, digest in good if (new := self._if_new(session, row, digest, stored.get(digest)))]
 
     def _if_new(self, session: Session, row: Row, digest: str, stored: Document | None) -> _NewRow | None:
-        identifier, labels = row.id or digest[:DIGEST_ID], self._given.get(digest, frozenset())
+        identifier = row.id or digest[:DIGEST_ID]
+        labels, split = self._given.get(digest, _NOTHING)
+        split = row.split or split
         repeated = digest in self._seen
         self._seen.add(digest)
         if digest in self._hashes:
             if stored is None or repeated:
                 self.duplicates += 1
             elif stored.annotation_id is None:
-                return _NewRow(identifier, digest, row.text, labels, row.split, stored.id)
+                return _NewRow(identifier, digest, row.text, labels, split, stored.id)
             elif annotation_log.label_ids(session, annotation_id=stored.annotation_id) == labels:
                 self.duplicates += 1
             else:
@@ -206,7 +230,7 @@ class _Sieve:
             return None
         self._hash_of[identifier] = digest
         self._hashes.add(digest)
-        return _NewRow(identifier, digest, row.text, labels, row.split)
+        return _NewRow(identifier, digest, row.text, labels, split)
 
 
 def _fault(row: Row, known: Mapping[str, Label]) -> Refusal | None:

@@ -214,7 +214,10 @@ def _united(name: str, opened: LabelAttributes, typed: LabelAttributes, stored: 
     before, mine, theirs = asdict(opened), asdict(typed), asdict(stored)
     changed = {field: value for field, value in mine.items() if value != before[field]}
     if both := [field for field, value in changed.items() if theirs[field] not in (before[field], value)]:
-        now = "; ".join(f"{field.removesuffix('_id').replace('_', ' ')}: {theirs[field]!r}" for field in both)
+        now = "; ".join(
+            "another parent" if field == "parent_id" else f"{field.replace('_', ' ')}: {theirs[field]!r}"
+            for field in both
+        )
         raise StaleWrite(
             f"Somebody else changed {name!r} since you opened it; it now has {now}. Nothing of yours was written. "
             "Copy what you typed, open the label again, and save."

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_json, at_least
+from lagamc.commands.terminal import add_json, at_least, seed
 from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
         help="of a fine-tuned encoder; dev chooses (default: 1e-4 for the built-in one, else 2e-5,5e-5)")  # fmt: skip
     command.add_argument("--sample", type=at_least(1), metavar="N",
         help="at most N documents of dev and of test (default: all; the paper asked its chat models 500)")  # fmt: skip
-    command.add_argument("--seed", type=at_least(0), default=13)
+    command.add_argument("--seed", type=seed, default=13)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
     command.set_defaults(run=run)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_model, at_least, loaded_model, progress
+from lagamc.commands.terminal import add_model, at_least, loaded_model, progress, seed
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
 
@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
     command.add_argument("--sweep", action="store_true", help="figures at every threshold; choose one on dev, not test")
     command.add_argument("--teacher-forced", action="store_true", help="a diagnostic: feed the decoder the true target")
     command.add_argument("--resamples", type=at_least(1), default=1000, help="of the bootstrap (default: %(default)s)")
-    command.add_argument("--seed", type=at_least(0), default=13, help="of the bootstrap (default: %(default)s)")
+    command.add_argument("--seed", type=seed, default=13, help="of the bootstrap (default: %(default)s)")
     command.set_defaults(run=run)
 
 

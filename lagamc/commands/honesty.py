@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_json, at_least, progress
+from lagamc.commands.terminal import add_json, at_least, progress, seed
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
 
@@ -30,7 +30,7 @@ def register(commands: Any) -> None:
     command.add_argument("--test", type=Path, metavar="FILE", help="documents to ask about (default: the run's test)")
     command.add_argument("--peers", default=PEERS, help="names as in lagamc baseline, or '' (default: %(default)s)")
     command.add_argument("--limit", type=_similarity, default=0.8, help="Jaccard similarity of near duplicates")
-    command.add_argument("--seed", type=at_least(0), default=13)
+    command.add_argument("--seed", type=seed, default=13)
     command.add_argument("--resamples", type=at_least(1), default=1000, help="of the bootstrap (default: %(default)s)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)

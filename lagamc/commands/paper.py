@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_json
+from lagamc.commands.terminal import add_json, seed
 from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def register(commands: Any) -> None:
     command.add_argument("--unseen", type=int, default=4, help="fig2: labels held out a set (default: %(default)s)")
     for part in ("train", "dev", "test"):
         command.add_argument(f"--{part}", type=int, metavar="N", help=f"at most N {part} documents a set")
-    command.add_argument("--seed", type=int, default=13)
+    command.add_argument("--seed", type=seed, default=13)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
     command.set_defaults(run=run, parser=command)

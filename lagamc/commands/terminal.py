@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lagamc.classifier import Classifier
     from lagamc.matcher import Matching
 
-__all__ = ["add_json", "add_model", "at_least", "loaded_model", "progress"]
+__all__ = ["add_json", "add_model", "at_least", "loaded_model", "progress", "seed"]
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -56,6 +56,13 @@ def at_least(low: int) -> Callable[[str], int]:
         return int(text)
 
     return parsed
+
+
+def seed(text: str) -> int:
+    """The type of an option that takes a seed, as numpy and torch both have it: 32 bits."""
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**32 - 1}, got {text!r}")
+    return int(text)
 
 
 @contextlib.contextmanager

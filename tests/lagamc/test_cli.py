@@ -188,7 +188,11 @@ def test_a_reader_that_has_had_enough_ends_a_classification_quietly(model, tmp_p
         ),
         (["honesty", "RUN", "--resamples", "0"], "--resamples: must be a whole number of at least 1, got '0'"),
         (["honesty", "RUN", "--limit", "5"], "--limit: must lie above 0 and at most at 1, got 5"),
-        (["honesty", "RUN", "--seed", "-1"], "--seed: must be a whole number of at least 0, got '-1'"),
+        (["honesty", "RUN", "--seed", "-1"], "--seed: must be a whole number from 0 to 4294967295, got '-1'"),
+        (
+            ["baseline", "tfidf-svm", "--data", "DIR", "--seed", "99999999999"],
+            "from 0 to 4294967295, got '99999999999'",
+        ),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(command, found, capsys):

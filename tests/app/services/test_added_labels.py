@@ -43,6 +43,10 @@ def test_a_label_added_after_training_is_given_by_its_description(trained):
         assert item.prediction.id == view.prediction_id > before.id
         assert [row.label for row in item.prediction.rows if row.zero_shot] == ["dogs"]
         assert answering.megabytes == pytest.approx(megabytes([answering._with_added(source)]))
+        fresh.lifecycle.retire(added, "ann")
+        assert "dogs" not in reviews.item(document.id).prediction.labels
+        fresh.lifecycle.restore(added, "ann")  # what was answered in between knows nothing of it
+        assert "dogs" in reviews.item(document.id).prediction.labels
     finally:
         fresh.lifecycle.retire(added, "ann")
         fresh.close()

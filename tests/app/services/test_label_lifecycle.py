@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -221,41 +220,6 @@ def test_impact_counts_what_names_a_label(desk):
         desk.lifecycle.impact([])
 
 
-@pytest.mark.parametrize(
-    ("attributes", "message"),
-    [
-        (LabelAttributes(colour="red; background: url(x)"), "is no colour"),
-        (LabelAttributes(digit="12"), "is no digit key"),
-        (LabelAttributes(digit="\u0661"), "is no digit key"),
-        (LabelAttributes(guideline="x" * 10_001), "10,001 characters"),
-        (LabelAttributes(examples_tricky=("ok", " ")), "An example is blank"),
-        (LabelAttributes(examples_positive=("x",) * 21), "There are 21 examples"),
-        (LabelAttributes(group="a\0"), "NUL"),
-    ],
-)
-def test_malformed_attributes_are_refused(desk, attributes, message):
-    """Nothing of them is written."""
-    with pytest.raises(AppError, match=message):
-        desk.lifecycle.edit(desk.ids["noise"], attributes, "ann")
-    assert desk.lifecycle.attributes(desk.ids["noise"]) == LabelAttributes()
-    assert desk.lifecycle.history(desk.project_id) == []
-
-
-def test_a_digit_belongs_to_one_label(desk):
-    """The second label to claim a key is refused; once the first is retired it may have it."""
-    noise, bins, _ = desk.ids.values()
-    attributes = LabelAttributes(digit="7", group="Streets", colour="#1D6B57", examples_tricky=("A dog barks.",))
-    desk.lifecycle.edit(noise, attributes, "ann")
-    assert desk.lifecycle.attributes(noise).colour == "#1d6b57"
-    assert desk.lifecycle.attributes(noise).examples_tricky == ("A dog barks.",)
-    with pytest.raises(AppError, match="'noise' and 'bins' would both have the key 7"):
-        desk.lifecycle.edit(bins, LabelAttributes(digit="7"), "ann")
-    desk.lifecycle.retire(noise, "ann")
-    desk.lifecycle.edit(bins, LabelAttributes(digit="7"), "ann")
-    with pytest.raises(AppError, match="both have the key 7"):
-        desk.lifecycle.restore(noise, "ann")
-
-
 def test_an_order_names_every_label_once(desk):
     """A list that misses a label is refused; a good one is kept, and the same again leaves no step."""
     noise, bins, water = desk.ids.values()
@@ -359,15 +323,3 @@ def test_two_labels_never_come_to_be_merged_into_each_other(desk):
     with desk.database.read() as session:
         stands = labels.standing(session, label_ids=[trees, parks])
     assert {key: row.id for key, row in stands.items()} == {trees: trees, parks: trees}
-
-
-def test_two_people_edit_what_reviewers_see(desk):
-    """What only one of them changed is kept; what both changed is refused, and said."""
-    noise = desk.ids["noise"]
-    opened = desk.lifecycle.attributes(noise)
-    desk.lifecycle.edit(noise, replace(opened, guideline="At night."), "ann", opened=opened)
-    desk.lifecycle.edit(noise, replace(opened, colour="#1d6b57"), "ben", opened=opened)
-    assert desk.lifecycle.attributes(noise) == replace(opened, guideline="At night.", colour="#1d6b57")
-    with pytest.raises(StaleWrite, match=r"it now has guideline: 'At night\.'"):
-        desk.lifecycle.edit(noise, replace(opened, guideline="By day."), "ben", opened=opened)
-    desk.lifecycle.edit(noise, replace(opened, guideline="At night."), "ben", opened=opened)  # the same is no clash
