@@ -59,6 +59,10 @@ class Backbone(nn.Module):
         self.separator_slot = self._slots[self._separator_token(separator)]
         self.end_slot = self._slots[self._end_token()]
         self.pad_slot = self._slots[tokenizer.pad_token_id]
+        if self.separator_slot in (self.end_slot, self.pad_slot):
+            raise BackboneError(
+                f"The separator {separator!r} ends or pads a text for this backbone. Choose another one."
+            )
         bodies = [self.target.body(text) for text in label_set.descriptions]
         self._description_slots = [[self._slots[token] for token in ids] for ids in plain_tokens(tokenizer, bodies)]
         reserved = {self.separator_slot, self.end_slot, self.pad_slot}
@@ -201,8 +205,8 @@ class Backbone(nn.Module):
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of the prompt of each document, cut to the configured length from the end."""
         prompts = [self.prompt.render(text) for text in texts]
-        ids: list[list[int]] = self.tokenizer(
-            prompts, truncation=True, max_length=self.config.max_document_tokens
+        ids: list[list[int]] = self.tokenizer(  # a document may hold the name of a special token
+            prompts, truncation=True, max_length=self.config.max_document_tokens, split_special_tokens=True
         )["input_ids"]  # fmt: skip
         return ids
 

@@ -101,11 +101,13 @@ class Batches:
         self._texts = [example.text for example in examples]
         self._prompts = backbone.tokenize(self._texts)
         self._labels = [sorted(label_set.index(name) for name in set(example.labels)) for example in examples]
+        # A description ends with a token of its own in the decoder, and stands between two in the encoder.
+        longest = min(backbone.max_positions, backbone.encoder.max_tokens - 1)
         for label in label_set:
-            if (length := len(backbone.target_slots([label_set.index(label.name)]))) > backbone.max_positions:
+            if (length := len(backbone.target_slots([label_set.index(label.name)]))) > longest:
                 raise TrainingError(
-                    f"The description of {label.name!r} makes {length} tokens; this backbone writes at most "
-                    f"{backbone.max_positions}. Shorten it."
+                    f"The description of {label.name!r} makes {length} tokens; at most {longest} can be trained. "
+                    "Shorten it."
                 )
         self._written = [self._fitting(labels) for labels in self._labels]
         self._targets = [backbone.target_slots(labels) for labels in self._written]

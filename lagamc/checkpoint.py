@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -136,7 +137,9 @@ def write_model_folder(
         save_file(backbone.embed_descriptions(labels.descriptions), draft / "descriptions.safetensors")
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = Manifest(
-            label_set_hash=labels.hash, training_data_hash=training_data_hash, config=config.to_dict(),
+            label_set_hash=labels.hash, training_data_hash=training_data_hash,
+            # the folder says by itself of which family it is: the pretrained one may be gone when it is read
+            config=dataclasses.replace(config, family=config.resolved_family).to_dict(),
             threshold=config.threshold, rule=rule.to_dict(), zero_shot=zero_shot.to_dict(),
             max_new_tokens=max_new_tokens, dev=dev, test=test,
             versions={name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import typing
@@ -57,6 +58,7 @@ BACKBONES: dict[str, BackbonePreset] = {
 
 _DOCUMENTS_SEEN = 4_000  # a small collection is read this many times over in all, within EPOCH_RANGE
 EPOCH_RANGE = (3, 15)
+_COMPUTING = ("device", "precision", "checkpoint_seconds", "gradient_checkpointing", "accumulation_steps")
 
 
 def recommended_epochs(documents: int) -> int:
@@ -212,6 +214,12 @@ class TrainingConfig:
     def resolved_family(self) -> Family:
         """The family in force."""
         return backbone_family(self.backbone) if self.family == "auto" else self.family
+
+    @property
+    def hash(self) -> str:
+        """sha256, in hex, of the settings that decide what is learnt: not of those of where and how it is computed."""
+        settings = {name: value for name, value in self.to_dict().items() if name not in _COMPUTING}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON-able values."""

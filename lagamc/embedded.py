@@ -47,6 +47,11 @@ class EmbeddedBackbone(Backbone):
         tokenizer = encoder.tokenizer
         separator = config.separator or self.SEPARATOR
         if separator == self.SEPARATOR:
+            if separator not in tokenizer.get_vocab():
+                raise BackboneError(
+                    f"The vocabulary of {config.backbone!r} lacks {separator}, which parts descriptions. Name another "
+                    "token of it as the separator, one that no description holds."
+                )
             tokenizer.add_special_tokens({"additional_special_tokens": [separator]})
         words = plain_tokens(tokenizer, [Target(separator).body(text) for text in label_set.descriptions])
         special = [tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id]

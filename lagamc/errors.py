@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "BackboneError",
     "Cancelled",
@@ -13,7 +15,10 @@ __all__ = [
     "OutputError",
     "ProviderError",
     "TrainingError",
+    "few",
 ]
+
+NAMED = 12  # of many things
 
 
 class LagamcError(Exception):
@@ -54,3 +59,9 @@ class ProviderError(LagamcError):
 
 class Cancelled(LagamcError):
     """The work was stopped on request; nothing is wrong."""
+
+
+def few(names: Sequence[str]) -> str:
+    """Names in a row; of many the first ones, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lagamc.errors import LabelError
+from lagamc.errors import LabelError, few
 
 __all__ = ["Label", "LabelSet"]
 
@@ -65,8 +65,7 @@ class LabelSet:
     def _refuse_repeats(self) -> None:
         if blank := [label.name for label in self._labels if not label.description]:
             raise LabelError(
-                f"No description for: {', '.join(blank)}. The model learns to write descriptions, "
-                "so every label needs one."
+                f"No description for: {few(blank)}. The model learns to write descriptions, so every label needs one."
             )
         names: set[str] = set()
         owners: dict[str, str] = {}

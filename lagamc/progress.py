@@ -53,9 +53,12 @@ def has_checkpoint(folder: Path) -> bool:
 
 def write_checkpoint(
     folder: Path, *, learners: Learners, optimizer: torch.optim.Optimizer, state: TrainingState, best: Weights,
-    device: torch.device,
+    device: torch.device, origin: Mapping[str, str],
 ) -> None:  # fmt: skip
-    """Write weights, the best ones, optimiser and random state, and how far the run is: whole or not at all."""
+    """Write weights, the best ones, optimiser and random state, and how far the run is: whole or not at all.
+
+    `origin` names what the run was begun with by hashes, {"train documents": ...}.
+    """
     moments = {
         f"{name}/{key}": value.detach().cpu().reshape(value.shape).clone()
         for name, parameter in learners.items()
@@ -70,21 +73,28 @@ def write_checkpoint(
         save_file(random, draft / "random.safetensors")
         if best:
             save_file(best, draft / "best.safetensors")
-        (draft / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+        (draft / "state.json").write_text(json.dumps({**asdict(state), "origin": dict(origin)}), encoding="utf-8")
 
 
 def read_checkpoint(
-    folder: Path, *, learners: Learners, optimizer: torch.optim.Optimizer, device: torch.device, own_random: bool
-) -> tuple[TrainingState, Weights]:
+    folder: Path, *, learners: Learners, optimizer: torch.optim.Optimizer, device: torch.device,
+    origin: Mapping[str, str], own_random: bool,
+) -> tuple[TrainingState, Weights]:  # fmt: skip
     """Put back what `write_checkpoint` wrote; `own_random` leaves the random state out, which belongs to one process.
 
     Returns:
         How far the run is, and its best weights; none before the first evaluation.
 
     Raises:
-        CheckpointError: a file is damaged, or of another model.
+        CheckpointError: a file is damaged, or of another origin.
     """
     saved = read_json(folder / "state.json")
+    begun = saved.pop("origin")
+    if changed := [name for name, value in origin.items() if begun.get(name) != value]:
+        raise CheckpointError(
+            f"The run was begun with other {', '.join(changed)} than lie in its folder now. Put back what was there, "
+            "or delete checkpoint/ to start afresh."
+        )
     best: Weights = {}
     try:
         load_weights(learners, load_file(folder / "weights.safetensors"))

@@ -14,7 +14,7 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
-from lagamc.errors import DatasetError, LabelError
+from lagamc.errors import DatasetError, LabelError, few
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.trainer import Trainer
@@ -88,7 +88,7 @@ def _corpus(path: Path, label_set: LabelSet) -> Corpus:
         raise DatasetError(f"{path.name} holds no document. Write at least one, a JSON object a line.")
     if unknown := sorted(corpus.label_counts().keys() - set(label_set.names)):
         raise LabelError(
-            f"{path.name} carries labels that labels.json does not describe: {', '.join(unknown[:20])}"
-            f"{', ...' if len(unknown) > 20 else ''}. Describe them there, or take them off the documents."
+            f"{path.name} carries labels that labels.json does not describe: {few(unknown)}. Describe them there, "
+            "or take them off the documents."
         )
     return corpus

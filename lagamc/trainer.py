@@ -78,6 +78,9 @@ class Trainer:
         self._best_weights: dict[str, Tensor] = {}
         self._callbacks, self._cancelled = callbacks, cancelled
         self._train_documents = len(train)
+        self._origin = {
+            "train documents": train.hash, "dev documents": dev.hash, "labels": label_set.hash, "settings": config.hash,
+        }  # fmt: skip
 
     def fit(self) -> TrainingState:
         """Train to the end, or until patience, if any, runs out; leaves the best epoch's weights in the backbone.
@@ -169,7 +172,7 @@ class Trainer:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss that is minimised, (), and its parts by name."""
         backbone = self.backbone
-        columns, positions = self._compared_labels(batch)
+        columns, positions, weights = self._compared_labels(batch)
         descriptions = backbone.encoder(self._description_features(columns))  # (C, D)
         states = backbone.read(batch.input_ids, batch.attention_mask)  # (B, T, H)
         states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
@@ -184,22 +187,29 @@ class Trainer:
         described = descriptions[positions[batch.sentence_labels[chosen]]]  # (S, D)
 
         hybrid, cross_entropy, cosine = self.hybrid(logits, batch.targets, generated, described)
-        matching = description_loss(log_odds, batch.carried[:, columns])
+        matching = description_loss(log_odds, batch.carried[:, columns], weights)
         loss = hybrid + self.config.description_weight * matching
         parts = {"cross_entropy": cross_entropy, "cosine": cosine, "description": matching}
         return loss, parts | {"lambda": self.hybrid.weight}
 
-    def _compared_labels(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Label columns compared in this step, and for every label its place among them (or -1)."""
+    def _compared_labels(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Label columns compared in this step, for every label its place among them (or -1), and their weights.
+
+        Of many labels those that a document of the batch carries are compared, and a sample of the others, each
+        of which stands for as many as were not drawn: without that, probabilities would come out too high.
+        """
         count, room = len(self.label_set), self.config.descriptions_per_step
-        columns = torch.arange(count, device=self.device)
-        if count > room:
-            carried = batch.carried.any(dim=0)
+        columns, weights = torch.arange(count, device=self.device), torch.ones(count, device=self.device)
+        carried = batch.carried.any(dim=0)
+        present = int(carried.sum())
+        drawn = min(count - present, max(room - present, math.ceil(room / 2)))
+        if present + drawn < count:
             preference = torch.rand(count, device=self.device) + carried.float()
-            columns = preference.topk(max(room, int(carried.sum()))).indices.sort().values
+            columns = preference.topk(present + drawn).indices.sort().values
+            weights = torch.where(carried[columns], 1.0, (count - present) / drawn)
         positions = torch.full((count,), -1, device=self.device)
         positions[columns] = torch.arange(len(columns), device=self.device)
-        return columns, positions
+        return columns, positions, weights
 
     def _description_features(self, columns: Tensor) -> dict[str, Tensor]:
         texts = [self.label_set.descriptions[column] for column in columns.tolist()]
@@ -292,12 +302,12 @@ class Trainer:
         if self.workers.is_first:
             write_checkpoint(
                 self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, state=self.state,
-                best=self._best_weights, device=self.device,
+                best=self._best_weights, device=self.device, origin=self._origin,
             )  # fmt: skip
             self._notify("checkpoint", step=self.state.step)
 
     def _resume(self) -> None:
         self.state, self._best_weights = read_checkpoint(
             self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, device=self.device,
-            own_random=not self.workers.is_first,
+            origin=self._origin, own_random=not self.workers.is_first,
         )  # fmt: skip

@@ -76,8 +76,17 @@ def test_a_description_longer_than_the_decoder_is_refused(tiny, label_set, corpo
     """Before anything is trained, with what to do about it."""
     backbone = build(tiny, "embedded", label_set)
     monkeypatch.setattr(backbone, "max_positions", 5)
-    with pytest.raises(TrainingError, match=r"description of '\w+' makes \d+ tokens; .* at most 5\. Shorten"):
+    with pytest.raises(
+        TrainingError, match=r"description of '\w+' makes \d+ tokens; at most 5 can be trained\. Shorten"
+    ):
         Batches(backbone, corpora["train"], label_set, batch_size=4, seed=1)
+
+
+def test_a_description_longer_than_the_encoder_is_refused(tiny, corpora):
+    """T5 writes texts of any length; the encoder that embeds them does not read any."""
+    long = LabelSet.from_mapping({"road": "hole " * 600, "noise": "A loud noise.", "bins": "Bins."})
+    with pytest.raises(TrainingError, match=r"'road' makes .* tokens; at most 511 can be trained"):
+        Batches(build(tiny, "seq2seq", long), corpora["train"], long, batch_size=4, seed=1)
 
 
 def test_of_more_descriptions_than_the_decoder_can_write_the_first_are_written(tiny, label_set, monkeypatch):
@@ -132,6 +141,19 @@ def test_a_prompt_that_leaves_no_room_for_the_document_is_refused(tiny, label_se
     """All documents would read alike, and nothing could be learnt from them."""
     with pytest.raises(BackboneError, match=r"take \d+ of 40 tokens.* Shorten them, or raise max_document_tokens"):
         build(tiny, family, label_set, task_description="noise " * 60, max_document_tokens=40)
+
+
+@pytest.mark.parametrize(("family", "separator"), [("embedded", "[SEP]"), ("embedded", "[PAD]"), ("seq2seq", "</s>")])
+def test_a_separator_that_ends_or_pads_a_text_is_refused(tiny, label_set, family, separator):
+    """Of several sentences only the first could ever be read back."""
+    with pytest.raises(BackboneError, match="ends or pads a text"):
+        build(tiny, family, label_set, separator=separator)
+
+
+def test_the_name_of_a_special_token_in_a_document_is_text(tiny, label_set):
+    backbone = build(tiny, "embedded", label_set)
+    [ids] = backbone.tokenize(["hole [SEP] road"])
+    assert ids.count(backbone.tokenizer.sep_token_id) == 1
 
 
 def test_a_separator_of_several_tokens_is_refused(tiny, label_set):

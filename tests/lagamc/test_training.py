@@ -1,5 +1,6 @@
 """Runs learn, repeat themselves for the same seed, and go on after a stop as if nothing had happened."""
 
+import json
 import math
 import os
 import shutil
@@ -126,6 +127,27 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events, device):
     assert read_manifest(broken / "model").dev == read_manifest(whole / "model").dev
 
 
+@pytest.mark.parametrize("changed", ["train documents", "dev documents", "labels", "settings"])
+def test_a_run_does_not_go_on_with_other_material(make_run, changed):
+    """A model would bear the hash of documents that it never read."""
+    folder = make_run(epochs=1)
+    before = train_run(folder)
+    if changed == "labels":
+        described = json.loads((folder / "labels.json").read_text())
+        (folder / "labels.json").write_text(json.dumps(described | {"noise": "A loud noise in the road."}))
+    elif changed == "settings":
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"learning_rate": 1e-3}))
+    else:
+        path = folder / f"{changed.split()[0]}.jsonl"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(CheckpointError, match=rf"other {changed} than.*delete checkpoint/"):
+        train_run(folder)
+    assert read_manifest(folder / "model") == before
+    shutil.rmtree(folder / "checkpoint")
+    assert train_run(folder).created_at >= before.created_at
+
+
 @pytest.mark.parametrize(
     ("name", "line", "found"),
     [
@@ -201,8 +223,6 @@ def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):
 
 
 def events_safely(folder):
-    import json
-
     rows = []
     for line in (folder / "events.jsonl").read_text().splitlines():
         try:
@@ -254,6 +274,18 @@ def test_a_damaged_or_foreign_model_folder_is_refused(trained, tmp_path):
     (foreign / "manifest.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"manifest\.json"):
         Classifier.load(foreign)
+
+
+def test_a_model_needs_no_pretrained_folder_any_more(trained, tiny, corpora):
+    """An embedded one holds all that it is made of."""
+    texts = [example.text for example in corpora["test"]]
+    before = [result.labels for result in Classifier.load(trained / "model").classify(texts)]
+    away = tiny["embedded"].with_name("away")
+    tiny["embedded"].rename(away)
+    try:
+        assert [result.labels for result in Classifier.load(trained / "model").classify(texts)] == before
+    finally:
+        away.rename(tiny["embedded"])
 
 
 def test_no_weights_are_pickled(trained):
