@@ -18,7 +18,9 @@ SHINGLE_WORDS = 3
 _COLUMNS = 2**22  # shingles are hashed into so many columns
 _BLOCK = 512  # test documents compared with all of train at a time
 
-_WORD = re.compile(r"\w+")
+# Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. There a character counts as a word.
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Duplicates:
 
 
 def shingles(text: str) -> list[str]:
-    """Runs of three words in lower case; a shorter text is one shingle. Marks and white space do not count."""
-    words = _WORD.findall(text.casefold())
+    """Runs of three words in lower case; a shorter text is one shingle. Marks beside words do not count."""
+    words = _words(text)
     if len(words) <= SHINGLE_WORDS:
         return [" ".join(words)]
     return [" ".join(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)]
@@ -74,13 +76,15 @@ def find_duplicates(test: Sequence[str], train: Sequence[str], *, limit: float =
             jaccard = common / (own[row] + sizes[others] - common)
             best = int(jaccard.argmax())
             similarity[start + row], nearest[start + row] = jaccard[best], others[best]
-    known = {_words(text) for text in train}
-    exact = np.array([_words(text) in known for text in test])
+    known = {tuple(_words(text)) for text in train}
+    exact = np.array([tuple(_words(text)) in known for text in test])
     return Duplicates(exact, (similarity >= limit) & ~exact, similarity, nearest, limit)
 
 
-def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+def _words(text: str) -> list[str]:
+    """Words in lower case; of a text without any, such as one of emoji, what stands between its white space."""
+    folded = text.casefold()
+    return _WORD.findall(folded) or folded.split()
 
 
 def _features(texts: Sequence[str]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -90,15 +91,21 @@ class ResumableOutput:
             self._marker.unlink()
 
     def _opened(self) -> TextIO:
-        if self._marker.exists():
+        if begun := self._marker.exists():
             self._check_origin()
-            if self.path.exists():
-                _cut_torn_line(self.path)
         elif self.path.exists():
             raise OutputError(f"{self.path} exists already, and is finished. Name another file, or delete this one.")
         else:
             self._marker.write_text(json.dumps(self._origin, indent=1) + "\n", encoding="utf-8")
-        return self.path.open("a", encoding="utf-8", newline="\n")
+        file = self.path.open("a", encoding="utf-8", newline="\n")
+        try:  # the system lets go of the lock when this process ends
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise OutputError(f"{self.path} is being written by another process. Wait for it, or stop it.") from error
+        if begun:
+            _cut_torn_line(self.path)
+        return file
 
     def _check_origin(self) -> None:
         try:

@@ -61,6 +61,8 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
     features = np.stack([cosines.ravel(), _entropy(others).ravel()], axis=1)
     model = LogisticRegression(C=100.0, max_iter=1000).fit(features, carried.ravel())
     [(cosine, doubt)], [offset] = model.coef_.tolist(), model.intercept_.tolist()
+    if cosine <= 0:  # few documents, and noise: nearer descriptions cannot be the less probable ones
+        return ZeroShotScore(), 0.5
     score = ZeroShotScore(cosine, doubt, offset)
     found, names = sigmoid(score.log_odds(cosines, others)), [str(label) for label in range(carried.shape[1])]
     best = max(THRESHOLDS, key=lambda least: multilabel_metrics(carried, found > least, names).macro_f1)

@@ -6,7 +6,17 @@ import tempfile
 
 import numpy as np
 
-from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, indicators, optional, result_from_scores, silent
+from lagamc.baselines.peers import (
+    PeerResult,
+    PeerSettings,
+    Scores,
+    constant,
+    indicators,
+    learnable,
+    optional,
+    result_from_scores,
+    silent,
+)
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, DatasetError
@@ -17,7 +27,7 @@ __all__ = ["setfit"]
 def setfit(split: Split, settings: PeerSettings) -> PeerResult:
     """The setfit package at its authors' settings: R pairs a document and kind, one epoch, batches of 16.
 
-    Labels that no training document carries, or all do, have no head and are never predicted.
+    Labels that no training document carries, or all do, have no head: they are predicted never, or always.
 
     Raises:
         ConfigError: the package is not installed.
@@ -28,7 +38,7 @@ def setfit(split: Split, settings: PeerSettings) -> PeerResult:
 
     library, datasets = optional("setfit"), optional("datasets")
     train, _, _ = indicators(split)
-    learnt = [column for column in range(train.shape[1]) if 0 < train[:, column].sum() < len(train)]
+    learnt = learnable(train)
     if not learnt:
         raise DatasetError("No label is carried by some training documents and not by others: nothing to learn.")
     source = str(minilm_folder()) if settings.model is None else settings.model
@@ -50,7 +60,7 @@ def setfit(split: Split, settings: PeerSettings) -> PeerResult:
             library.Trainer(model=model, args=arguments, train_dataset=pairs).train()
 
     def scores(corpus: Corpus) -> Scores:
-        found = np.full((len(corpus), train.shape[1]), -np.inf)
+        found = np.repeat(constant(train)[None], len(corpus), axis=0)
         found[:, learnt] = model.predict_proba([example.text for example in corpus], as_numpy=True)
         return found
 

@@ -12,7 +12,9 @@ from lagamc.baselines.peers import (
     PeerSettings,
     Scores,
     best_threshold,
+    constant,
     indicators,
+    learnable,
     result_from_scores,
 )
 from lagamc.datasets import Split
@@ -87,7 +89,7 @@ def _one_vs_rest(build: Build, choices: dict[str, Sequence[Any]], split: Split) 
     All combinations would take four times as long.
     """
     train, dev, _ = indicators(split)
-    learnt = [column for column in range(train.shape[1]) if 0 < train[:, column].sum() < len(train)]
+    learnt = learnable(train)
     steps = {"features": tuple(choices), "C": C_VALUES, "class_weight": (None, "balanced")}
     chosen: dict[str, Any] = {"features": None, "C": 1.0, "class_weight": None}
     nothing = np.empty((0, 0))
@@ -100,16 +102,16 @@ def _one_vs_rest(build: Build, choices: dict[str, Sequence[Any]], split: Split) 
                 continue  # fitted in an earlier step
             learn, check, measure = choices[tried["features"]]
             models = [build(tried["C"], tried["class_weight"]).fit(learn, train[:, column]) for column in learnt]
-            scores = _scores(models, learnt, check, train.shape[1])
+            scores = _scores(models, learnt, check, constant(train))
             figure = best_threshold(dev, scores, split.label_set)[1].micro_macro_f1
             if figure > best[0]:
-                best, chosen = (figure, scores, _scores(models, learnt, measure, train.shape[1])), tried
+                best, chosen = (figure, scores, _scores(models, learnt, measure, constant(train))), tried
     return result_from_scores(split, *best[1:], **chosen)
 
 
-def _scores(models: Sequence[Any], learnt: Sequence[int], features: Any, labels: int) -> Scores:
-    """(documents, labels) decision scores; labels without a model are never predicted."""
-    scores = np.full((features.shape[0], labels), -np.inf)
+def _scores(models: Sequence[Any], learnt: Sequence[int], features: Any, others: Scores) -> Scores:
+    """(documents, labels) decision scores; `others` holds those of labels without a model."""
+    scores = np.repeat(others[None], features.shape[0], axis=0)
     for column, model in zip(learnt, models, strict=True):
         scores[:, column] = model.decision_function(features)
     return scores

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lagamc.config import recommended_epochs
+from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.datasets import Split
 from lagamc.errors import ConfigError, DatasetError
 from lagamc.labels import LabelSet
@@ -26,13 +26,15 @@ __all__ = [
     "PeerSettings",
     "Scores",
     "best_threshold",
+    "constant",
     "indicators",
+    "learnable",
     "optional",
     "result_from_scores",
     "silent",
 ]
 
-Scores = NDArray[np.float64]  # (documents, labels), -inf where a label cannot be predicted
+Scores = NDArray[np.float64]  # (documents, labels); -inf where a label is never predicted, inf where always
 
 _CANDIDATES = 200  # thresholds tried
 _PREDICTED = 4  # times the carried labels: so many of the highest scores are searched
@@ -68,6 +70,14 @@ class PeerSettings:
         if rates is not None and not (rates and all(0 < rate < 1 for rate in rates)):
             raise ConfigError(f"learning_rates must lie between 0 and 1, got {rates}.")
 
+    @classmethod
+    def like(cls, config: TrainingConfig, *, model: str | None = None) -> PeerSettings:
+        """Settings with the reading, the passes and the seed of a run of ours."""
+        return cls(
+            model=model, epochs=config.epochs, batch_size=config.batch_size, max_tokens=config.max_document_tokens,
+            seed=config.seed, device=config.device,
+        )  # fmt: skip
+
     def epochs_for(self, split: Split) -> int:
         """Epochs in force."""
         return self.epochs or recommended_epochs(len(split.train))
@@ -98,6 +108,17 @@ def indicators(split: Split) -> tuple[Indicator, Indicator, Indicator]:
         for corpus in (split.train, split.dev, split.test)
     )
     return train, dev, test
+
+
+def learnable(train: Indicator) -> list[int]:
+    """Columns of the labels that some training documents carry and others do not."""
+    return [column for column in range(train.shape[1]) if 0 < train[:, column].sum() < len(train)]
+
+
+def constant(train: Indicator) -> Scores:
+    """(labels,) scores that always predict a label that every training document carries, and never another."""
+    scores: Scores = np.where(train.all(axis=0), np.inf, -np.inf)
+    return scores
 
 
 def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tuple[float, Metrics]:

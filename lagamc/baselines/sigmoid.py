@@ -57,7 +57,8 @@ def _fine_tuned(split: Split, settings: PeerSettings, *, described: bool, kind: 
         encoder, tokenizer = _pretrained(settings.model, kind)
 
         def tokenize(texts: list[str], tokenizer: Any = tokenizer) -> list[list[int]]:
-            ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=settings.max_tokens)["input_ids"]
+            longest = min(settings.max_tokens, tokenizer.model_max_length)
+            ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
             return ids
 
         texts = list(split.label_set.descriptions) if described else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lagamc.commands.terminal import add_model, at_least, loaded_model, progress, seed
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
+from lagamc.readers import Row, preview_file, read_rows
 
 if TYPE_CHECKING:
     from lagamc.analysis import SubsetFigures, ThresholdRow
@@ -20,11 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+SPLITS = ("train", "dev", "test")
+
 
 def register(commands: Any) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("evaluate", help="compare free-running predictions with a file's labels")
     add_model(command, file_help=".csv or .jsonl with labels, plain or .gz")
+    command.add_argument("--split", choices=SPLITS, help="of a file that holds several")
     command.add_argument("--train", type=Path, metavar="FILE", help="its training documents: tells rare, unseen labels")
     command.add_argument(
         "--unseen", help="labels to report as unseen, separated by ';' (default: none in train, or zero-shot)"
@@ -41,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.evaluation import details, evaluate_classifier, sweep
     from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
-    corpus: Corpus = read_corpus(options.file)
+    corpus = _asked(options.file, options.split)
     if not corpus.label_counts():
         raise DatasetError(
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
@@ -70,6 +76,24 @@ def run(options: argparse.Namespace) -> None:
     else:
         print(f"{len(report.results):,} documents, {generation}; 95% intervals over documents")
         print("\n".join(_as_text(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)))
+
+
+def _asked(path: Path, split: str | None) -> Corpus:
+    """The documents of a file, or those of a split: a model is not asked about what it was trained on by accident."""
+    mapping = preview_file(path, max_bytes=math.inf).mapping
+    rows = list(read_rows(path, mapping, max_bytes=math.inf)) if mapping.split else []
+    parts = [row.split or "unassigned" for row in rows if isinstance(row, Row)]
+    if len(parts) < len(rows):  # the column numbers folds, or a line is faulty, as the strict reader will say
+        parts = []
+    if split is None and len(set(parts)) > 1:
+        found = ", ".join(f"{count:,} {name}" for name, count in Counter(parts).items())
+        raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: --split test.")
+    corpus = read_corpus(path)
+    if split is None:
+        return corpus
+    if split not in parts:
+        raise DatasetError(f"{path.name} holds no document of the split {split!r}.")
+    return Corpus(example for example, part in zip(corpus, parts, strict=True) if part == split)
 
 
 def _as_json(

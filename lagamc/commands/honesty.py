@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     peers = [peer(name) for name in filter(None, map(str.strip, options.peers.split(",")))]
     classifier = Classifier.load(options.model or folder / "model", device=options.device)
     split = Split(train, dev, test, classifier.label_set)
-    settings = PeerSettings(seed=options.seed, device=options.device)
+    settings = dataclasses.replace(PeerSettings.like(classifier.backbone.config), seed=options.seed)
 
     def prediction(item: Peer) -> Callable[[], Indicator]:
         return lambda: item.run(split, settings).predicted

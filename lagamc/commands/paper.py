@@ -67,9 +67,7 @@ def run(options: argparse.Namespace) -> None:
     config = _config(options)
     laboratory = Laboratory(
         options.data, options.runs, config=config, peers=_names(options.peers), chosen=_names(options.sets),
-        peer_settings=PeerSettings(
-            model=options.peer_model, epochs=options.epochs, seed=config.seed, device=config.device
-        ),
+        peer_settings=PeerSettings.like(config, model=options.peer_model),
         sizes=Sizes(train=options.train, dev=options.dev, test=options.test),
         say=lambda line: print(f"lagamc: {line}", file=sys.stderr),
     )  # fmt: skip

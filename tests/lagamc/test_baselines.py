@@ -11,6 +11,7 @@ from lagamc.baselines import PEERS, PeerSettings, peer, sigmoid
 from lagamc.baselines.chat import messages
 from lagamc.baselines.peers import best_threshold, result_from_scores
 from lagamc.cli import main
+from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, ConfigError, DatasetError
@@ -38,6 +39,22 @@ def test_linear_peers_learn(split, name):
     assert result.metrics.micro_f1 > 0.9
     assert result.predicted.shape == (len(split.test), 3)
     assert set(result.chosen) == {"features", "C", "class_weight"}
+
+
+def test_a_label_that_all_training_documents_carry_is_always_given(split):
+    everywhere = {
+        name: Corpus(dataclasses.replace(item, labels=(*item.labels, "road")) for item in part)
+        for name, part in (("train", split.train), ("dev", split.dev), ("test", split.test))
+    }
+    result = peer("tfidf-logreg").run(Split(**everywhere, label_set=split.label_set))
+    assert result.predicted[:, split.label_set.index("road")].all()
+    assert result.metrics.micro_f1 > 0.9
+
+
+def test_peers_read_as_much_and_as_often_as_our_run():
+    config = TrainingConfig(epochs=7, batch_size=8, max_document_tokens=400, seed=3, device="cpu")
+    found = PeerSettings.like(config, model="there")
+    assert (found.epochs, found.batch_size, found.max_tokens, found.seed, found.model) == (7, 8, 400, 3, "there")
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "sigmoid-descriptions"])

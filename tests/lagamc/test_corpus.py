@@ -154,6 +154,22 @@ def test_the_mapping_is_guessed_from_names_and_cells(tmp_path):
     assert row == Row(2, "1", "hello there", ("a", "b"), "dev")
 
 
+@pytest.mark.parametrize(
+    ("cell", "separator", "as_text", "labels"),
+    [
+        ('"road, water"', ",", True, ("road", "water")),
+        ('["road, water", "bins"]', ";", False, ("road, water", "bins")),
+        ("null", ";", False, ()),
+    ],
+)
+def test_labels_in_one_text_are_parted_in_json_lines_as_well(tmp_path, cell, separator, as_text, labels):
+    """A list needs no separator: its names are taken as they are."""
+    path = write(tmp_path / "f.jsonl", f'{{"text": "a hole", "tags": {cell}}}\n')
+    preview = preview_file(path)
+    assert (preview.mapping.label_separator, preview.labels_as_text) == (separator, as_text)
+    assert next(iter(read_rows(path, preview.mapping))).labels == labels
+
+
 def test_without_a_telling_name_the_longest_column_is_the_text(tmp_path):
     preview = preview_file(write(tmp_path / "f.csv", "a,b\n1,a long text of many words\n"))
     assert preview.mapping.text == "b"

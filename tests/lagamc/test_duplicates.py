@@ -32,6 +32,20 @@ def test_marks_case_and_space_do_not_hide_a_copy():
     assert found.similarity[2] == 0
 
 
+def test_texts_without_words_or_without_spaces_are_compared_as_well():
+    train = ["\U0001f680", "昨夜から隣の家の犬がずっと吠えていて眠れません。"]
+    test = [
+        "\U0001f44d",
+        "!!!",
+        "\U0001f680",
+        "昨夜から隣の家の犬がずっと吠えていて眠れない。",
+        "ごみの収集が来ません。",
+    ]
+    found = find_duplicates(test, train, limit=0.7)
+    assert found.exact.tolist() == [False, False, True, False, False]
+    assert found.near.tolist() == [False, False, False, True, False]
+
+
 def test_nothing_to_compare_with_is_no_duplicate():
     assert not find_duplicates(["a b c"], []).either.any()
     assert len(find_duplicates([], ["a"]).exact) == 0

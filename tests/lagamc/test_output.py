@@ -52,6 +52,20 @@ def test_a_finished_file_is_never_touched(tmp_path):
     assert path.read_text() == "a\n"
 
 
+def test_two_processes_do_not_write_one_file(tmp_path):
+    """The second is turned away before it touches what the first has written; when that is gone it goes on."""
+    path = tmp_path / "out.txt"
+    with ResumableOutput(path, ORIGIN) as output:
+        output.write("a")
+        output._file.flush()
+        with path.open("a") as torn:
+            torn.write("half a li")
+        with pytest.raises(OutputError, match="another process"):
+            ResumableOutput(path, ORIGIN)
+        assert path.read_text() == "a\nhalf a li"
+    assert write(path, ["a", "b"]) == ["b"]
+
+
 @pytest.mark.parametrize(("items", "found"), [(["a", "x", "c"], "document x"), (["a"], "no document")])
 def test_another_input_is_refused(tmp_path, items, found):
     """With the line that gave it away; what was written stays."""

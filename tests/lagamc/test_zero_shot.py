@@ -74,6 +74,11 @@ def test_the_score_is_fitted_as_if_each_label_had_been_added():
         assert fitted(np.zeros((3, 2)), np.zeros((3, 2)), nothing) == (ZeroShotScore(), 0.5)
 
 
+def test_a_score_that_noise_has_turned_upside_down_is_not_taken():
+    cosines = np.array([[0.9, 0.1], [0.1, 0.9], [0.8, 0.2]])
+    assert fitted(cosines, np.full((3, 2), 0.5), cosines < 0.5) == (ZeroShotScore(), 0.5)
+
+
 def test_a_sentence_nearest_to_an_added_description_is_of_that_label(classifier):
     [match] = classifier.with_labels([SHOP])._matched([SHOP.description]).values()
     assert match.label == "shop"
