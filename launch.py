@@ -45,7 +45,13 @@ def serve(settings: Settings, *, demo: bool) -> None:
         from app.blocks import build_blocks
         from app.theme import serve_options
 
-        build_blocks(services).launch(**serve_options(settings))
+        page = build_blocks(services)
+        try:
+            page.launch(**serve_options(settings))
+        except OSError as error:
+            raise AppError(
+                f"Port {settings.port} on {settings.host} cannot be listened on ({error}). Choose another: --port N."
+            ) from error
     finally:
         services.close()
 

@@ -29,6 +29,11 @@ SCREENS = {
 UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000", "GRADIO_ANALYTICS_MAX_EVENTS": "100"}
 # In the page itself: on its way back from the server what is remembered could meet what is typed or clicked by then.
 REMEMBERED_AUTHOR = "(typed, memory) => typed || memory?.author || ''"
+REMEMBERED_PROJECT = """(memory) => {
+  const own = Number(sessionStorage.getItem('lagamc-project'));  // of this tab: another may work elsewhere
+  return own ? {...memory, project: own} : memory;
+}"""
+KEEP_PROJECT = "(project) => { if (project) sessionStorage.setItem('lagamc-project', project); }"
 REMEMBERED_TAB = "(memory) => ({__type__: 'update', selected: memory?.tab ?? 'projects'})"
 IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}  # the last tab that was clicked is the one in front
 TEMPORARY = (3600, 86_400)  # every hour uploads older than a day go; what is worked on was copied, or read
@@ -75,7 +80,8 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     def model(project_id: int) -> str:
         return active_model(services.projects.get(project_id).active_model) if project_id else ""
 
-    on(page.load, restore, bar.memory, [bar.picker, bar.project], show_progress="hidden")
+    on(page.load, restore, bar.memory, [bar.picker, bar.project], js=REMEMBERED_PROJECT, show_progress="hidden")
+    bar.picker.change(None, bar.picker, None, js=KEEP_PROJECT, api_visibility="private")
     page.load(None, [bar.author, bar.memory], bar.author, js=REMEMBERED_AUTHOR, api_visibility="private")
     page.load(None, bar.memory, tabs, js=REMEMBERED_TAB, api_visibility="private")  # its `select` then tells `bar.tab`
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")

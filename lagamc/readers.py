@@ -45,7 +45,7 @@ _GUESSES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Which column holds what. Labels in one CSV cell are separated by `label_separator`.
+    """Which column holds what. Labels in one text are separated by `label_separator`.
 
     Raises:
         DatasetError: that separator is empty.
@@ -92,12 +92,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The head of a file: its columns, first rows as text, and a guess of the mapping."""
+    """The head of a file: its columns, first rows as text, and a guess of the mapping.
+
+    `labels_as_text` says whether labels stand in one text, to be parted by a separator, and not in lists.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
     mapping: ColumnMapping
-    format: str
+    labels_as_text: bool
 
 
 def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES) -> Preview:
@@ -119,12 +122,10 @@ def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES
     }
     head = tuple({column: _shown(record.get(column)) for column in columns} for record in records)
     text, labels = guess["text"] or _longest(path, head, taken=set(guess.values())), guess["labels"]
-    cells = [row[labels] for row in head] if labels else []
-    separator = next((mark for mark in (";", "|") if any(mark in cell for cell in cells)), None)
-    if separator is None:
-        separator = "," if any("," in cell for cell in cells) and file_format(path) == "csv" else ";"
+    cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
+    separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in cells)), ";")
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
-    return Preview(columns, head[:rows], mapping, file_format(path))
+    return Preview(columns, head[:rows], mapping, bool(cells) or file_format(path) == "csv")
 
 
 def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES) -> Iterator[Row | Refusal]:

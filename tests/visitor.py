@@ -51,7 +51,8 @@ class Visitor:
         inputs = [self._values[block._id] for block in fn.inputs]
         arguments, *_ = special_args(fn.fn, inputs, SimpleNamespace(), data)
         found = fn.fn(*arguments)
-        found = found if len(fn.outputs) > 1 else [found]
+        if len(fn.outputs) <= 1 or isinstance(found, dict):  # one update may stand for all
+            found = [found] * max(1, len(fn.outputs))
         changed = []
         for block, told in zip(fn.outputs, found, strict=True) if fn.outputs else ():
             value = _value(told, self._values[block._id])

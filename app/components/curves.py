@@ -20,19 +20,20 @@ class Curve:
     title: str
     names: Mapping[str, str]
     limits: tuple[float | None, float | None] = (None, None)
+    points: bool = False  # few and far between: a line of one point would not be seen
 
 
 CURVES = (
     Curve("Loss", {"loss": "total", "cross_entropy": "cross-entropy"}),
     Curve("Cosine term: 1 - cosine", {"cosine": "cosine"}),
-    Curve("F1 on dev", {"micro_f1": "micro-F1", "macro_f1": "macro-F1"}, (0, 1)),
+    Curve("F1 on dev", {"micro_f1": "micro-F1", "macro_f1": "macro-F1"}, (0, 1), points=True),
     Curve("Lambda: share of the cross-entropy", {"lambda": "lambda"}, (0, 1)),
 )
 
 
-def plot(curve: Curve) -> gr.LinePlot:
+def plot(curve: Curve) -> gr.LinePlot | gr.ScatterPlot:
     """Lay out an empty plot."""
-    return gr.LinePlot(
+    return _kind(curve)(
         x="step",
         y="value",
         color="name" if len(curve.names) > 1 else None,
@@ -55,4 +56,10 @@ def plotted(curve: Curve, metrics: Metrics) -> Any:
     rows = [(step, value, shown) for name, shown in curve.names.items() for step, value in metrics.get(name, ())]
     # Gradio settles types and colours at the first drawing, and fails at a resize where there is no value any more.
     blank = [(0, float("nan"), shown) for shown in curve.names.values()]
-    return gr.LinePlot(pd.DataFrame(rows or blank, columns=["step", "value", "name"]))
+    last = max((step for step, _, _ in rows), default=0)
+    limits = {"x_lim": [0, last]} if curve.points and last else {}  # of one point alone the axis has no sense
+    return _kind(curve)(pd.DataFrame(rows or blank, columns=["step", "value", "name"]), **limits)
+
+
+def _kind(curve: Curve) -> type[gr.LinePlot | gr.ScatterPlot]:
+    return gr.ScatterPlot if curve.points else gr.LinePlot

@@ -49,7 +49,7 @@ class MappingForm:
         return [gr.Column(visible=False), *(gr.skip() for _ in self.outputs[1:])]
 
     def _separator_shown(self, preview: Preview) -> bool:
-        return preview.format == "csv" and bool(self.inputs[1].visible)
+        return preview.labels_as_text and bool(self.inputs[1].visible)
 
     @staticmethod
     def read(text: str, labels: str, key: str, split: str, separator: str) -> ColumnMapping:

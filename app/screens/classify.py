@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 from markupsafe import Markup
@@ -30,15 +30,23 @@ NOWHERE = "No document from here on holds these words."
 NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
 MAX_EXCERPT_CHARACTERS = 110
-FIRST_PAGE = ((0,), None)
 TYPED_THRESHOLD = "(project, view, typed, slider) => [project, view, slider, 0]"
+
+
+class Pages(NamedTuple):
+    """Where the list of documents is: its words, ids behind which the pages so far begin, the next one's if any."""
+
+    words: str = ""
+    begins: tuple[int, ...] = (0,)
+    next_after: int | None = None
 
 
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Classify screen."""
     result = gr.State(None)  # the ClassificationView on show
+    asked = gr.State(None)  # id of the project that it was asked in
     own_threshold = gr.State(None)  # as set by hand in this session; None for the model's
-    pages = gr.State(FIRST_PAGE)  # ids behind which the pages so far begin, and the next one if there is any
+    pages = gr.State(Pages())
     with gr.Row():
         with gr.Column(scale=2, min_width=300), gr.Tabs():
             with gr.Tab("Text"):
@@ -88,12 +96,13 @@ def build(services: Services, bar: ProjectBar) -> None:
         if not text.strip():
             raise AppError("There is no text to classify. Paste one first.")
         view = services.classification.classify_text(require_project(project_id), text, threshold=own)
-        return view, "", *_answer(view, services.labels.colours(project_id))
+        return project_id, view, "", *_answer(view, services.labels.colours(project_id))
 
     def run_document(project_id: int, own: float | None, event: gr.EventData) -> tuple[Any, ...]:
         document_id = int(event.key)
         view = services.classification.classify_document(document_id, threshold=own)
         return (
+            project_id,
             view,
             markup.passage(services.documents.get(document_id).text),
             *_answer(view, services.labels.colours(project_id)),
@@ -115,49 +124,61 @@ def build(services: Services, bar: ProjectBar) -> None:
             value,
         )
 
-    def listed(project_id: int, words: str, begins: tuple[int, ...]) -> tuple[Any, ...]:
+    def listed(project_id: int, words: str, begins: tuple[int, ...] = (0,)) -> tuple[Any, ...]:
         if not project_id:
-            return markup.note(NO_PROJECT), FIRST_PAGE, gr.Button(interactive=False), gr.Button(interactive=False)
-        page = services.documents.page(project_id, PAGE_SIZE, begins[-1], words.strip())
+            return markup.note(NO_PROJECT), Pages(), gr.Button(interactive=False), gr.Button(interactive=False)
+        words = words.strip()
+        page = services.documents.page(project_id, PAGE_SIZE, begins[-1], words)
         rows = (markup.Row([row.external_id, _excerpt(row.text), row.split], key=row.id) for row in page.rows)
         table = markup.table(("Id", "Text", "Split"), rows, empty=NOT_HERE if page.next_after else NOWHERE)
         number = f"Page {len(begins):,} · {page.total:,} documents in the project. Select one to classify it."
         return (
             table + markup.note(number, "plain"),
-            (begins, page.next_after),
+            Pages(words, begins, page.next_after),
             gr.Button(interactive=len(begins) > 1),
             gr.Button(interactive=page.next_after is not None),
         )
 
     def first(project_id: int, words: str) -> tuple[Any, ...]:
-        return listed(project_id, words, FIRST_PAGE[0])
+        return listed(project_id, words)
 
-    def forward(project_id: int, words: str, pages: tuple[tuple[int, ...], int | None]) -> tuple[Any, ...]:
-        begins, next_after = pages
-        return listed(project_id, words, begins if next_after is None else (*begins, next_after))
+    def forward(project_id: int, words: str, pages: Pages) -> tuple[Any, ...]:
+        if words.strip() != pages.words:  # typed since, without Enter
+            return listed(project_id, words)
+        begins = pages.begins if pages.next_after is None else (*pages.begins, pages.next_after)
+        return listed(project_id, words, begins)
 
-    def back(project_id: int, words: str, pages: tuple[tuple[int, ...], int | None]) -> tuple[Any, ...]:
-        begins, _ = pages
-        return listed(project_id, words, begins[:-1] or FIRST_PAGE[0])
+    def back(project_id: int, words: str, pages: Pages) -> tuple[Any, ...]:
+        if words.strip() != pages.words:
+            return listed(project_id, words)
+        return listed(project_id, words, pages.begins[:-1] or (0,))
+
+    def entered(project_id: int, tab: str, pages: Pages) -> Any:
+        if not project_id or tab != "classify":
+            return gr.skip()
+        services.classification.prepare(project_id)
+        return listed(project_id, pages.words, pages.begins)  # documents may have been imported since
 
     def prepare(project_id: int, tab: str) -> None:
         if project_id and tab == "classify":
             services.classification.prepare(project_id)
+
+    def landed(project_id: int, asked: int | None) -> Any:
+        """Put an answer away that arrives after another project was opened."""
+        return reset(project_id)[:-1] if asked != project_id else gr.skip()
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
         return None, "", "", markup.note(hint), gr.Slider(visible=False), "", None
 
     on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden")
-    on(
-        classify.click,
-        run_text,
-        [bar.project, text, own_threshold],
-        shown,
-        show_progress_on=decided,
-        **INFERENCE,
-    )
-    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
+    for asked_for in (
+        on(classify.click, run_text, [bar.project, text, own_threshold], [asked, *shown], show_progress_on=decided,
+           **INFERENCE),
+        on(documents.select, run_document, [bar.project, own_threshold], [asked, *shown], show_progress_on=decided,
+           **INFERENCE),
+    ):  # fmt: skip
+        on(asked_for.success, landed, [bar.project, asked], shown, show_progress="hidden")
     on(
         threshold.input,
         decide,
@@ -172,8 +193,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         on(event, first, [bar.project, query], paged, show_progress="hidden")
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
-    for event in (bar.project.change, bar.tab.change):
-        on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
+    on(bar.project.change, prepare, [bar.project, bar.tab], show_progress="hidden")
+    on(bar.tab.change, entered, [bar.project, bar.tab, pages], paged, show_progress="hidden")
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

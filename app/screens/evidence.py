@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from app.components import markup
 from lagamc.decision import DecisionRule
+from lagamc.errors import few
 
 if TYPE_CHECKING:
     from app.services.classification import SentenceRow
@@ -67,7 +68,7 @@ def added_labels(names: Sequence[str], rule: DecisionRule) -> str:
     if not names:
         return ""
     return markup.note(
-        f"Added since this version was trained, and known by description alone: {', '.join(names)}. Such a label is "
+        f"Added since this version was trained, and known by description alone: {few(names)}. Such a label is "
         f"given above a probability of {rule.added:.2f}. Train again to have its description written.",
         "plain",
     )

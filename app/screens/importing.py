@@ -12,6 +12,7 @@ from app.components.events import on
 from app.components.mapping_form import mapping_form
 from app.components.project_bar import ProjectBar, author_name, require_project
 from app.errors import AppError
+from lagamc.errors import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 MAX_REFUSALS_SHOWN = 100
-MAX_LABELS_NAMED = 12
 
 
 def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
@@ -70,7 +70,7 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
             progress=lambda rows, total: progress((rows, total), unit="rows"),
         )
         cleared = [None, *form.hide(), gr.Button(visible=False), "", gr.Checkbox(visible=False, value=False)]
-        return [_report(done), *cleared]
+        return [_report(done, services.projects.get(project_id).name), *cleared]
 
     chosen = on(file.upload, preview, [bar.project, file], [*form.outputs, start, report])
     on(file.clear, preview, [bar.project, file], [*form.outputs, start, report])
@@ -96,21 +96,21 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
 def _unknown(names: list[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - MAX_LABELS_NAMED} more" if len(names) > MAX_LABELS_NAMED else ""
-    listed = ", ".join(names[:MAX_LABELS_NAMED]) + more
+    named = few([f"'{name}'" for name in names])
     return markup.note(
-        f"The project has no label named {listed}. Rows that use them are refused unless you have them created; "
+        f"The project has no label named {named}. Rows that use them are refused unless you have them created; "
         "new labels then need descriptions before training.",
         "warning",
     )
 
 
-def _report(report: ImportReport) -> str:
+def _report(report: ImportReport, project: str) -> str:
     figures = {"taken": report.taken, "labelled": report.labelled} if report.labelled else {"taken": report.taken}
     figures |= {"duplicates": report.duplicates, "refused": len(report.refused)}
-    parts = [markup.facts({name: f"{number:,}" for name, number in figures.items()})]
+    parts = [markup.note(f"Imported into '{project}'.", "plain")]
+    parts.append(markup.facts({name: f"{number:,}" for name, number in figures.items()}))
     if report.created_labels:
-        parts.append(markup.note(f"Created, and still to be described: {', '.join(report.created_labels)}.", "warning"))
+        parts.append(markup.note(f"Created, and still to be described: {few(report.created_labels)}.", "warning"))
     if report.refused:
         rows = (markup.Row([refusal.line, refusal.reason]) for refusal in report.refused[:MAX_REFUSALS_SHOWN])
         parts.append(markup.table(("Line", "Why it was refused"), rows, empty=""))

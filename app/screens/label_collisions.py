@@ -14,6 +14,7 @@ from app.components.project_bar import NO_PROJECT
 if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
     from app.container import Services
+    from app.screens.label_editor import LabelEditor
     from app.services.studio import CollisionView
     from app.services.what_if import Confused
 
@@ -22,10 +23,11 @@ __all__ = ["build"]
 MAPPED = 40  # labels in the heat map and in the table at a time
 TOO_FEW = "Describe two labels at least; then their descriptions are compared here."
 UNKNOWN = "not prepared"
+OUTDATED = "Labels or descriptions have changed since this was compared. Compare again."
 HELP = "Descriptions that are too alike get each other's documents. Select a row to open its label."
 
 
-def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
+def build(services: Services, bar: ProjectBar, editor: LabelEditor, chosen: gr.State, changed: gr.State) -> None:
     """Lay out the panel; a click on a rival puts its label's id into `chosen`."""
     gr.HTML(markup.note(HELP, "plain"))
     with gr.Row():
@@ -68,6 +70,11 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
             gr.Button(interactive=place + MAPPED < total),
         )
 
+    def age(project_id: int, view: CollisionView | None) -> Any:
+        if view is None or not services.studio.outdated(project_id, view):
+            return gr.skip()
+        return markup.note(OUTDATED, "warning")
+
     def open_label(event: gr.EventData) -> int:
         return int(event.key)
 
@@ -78,6 +85,8 @@ def build(services: Services, bar: ProjectBar, chosen: gr.State) -> None:
     on(nearer.click, lambda view, place: mapped(view, place - MAPPED), [compared, first], paged, show_progress_on=heat)
     on(farther.click, lambda view, place: mapped(view, place + MAPPED), [compared, first], paged, show_progress_on=heat)
     on(rivals.select, open_label, None, chosen, show_progress="hidden")
+    for event in (editor.version.change, editor.loaded.change, changed.change):
+        on(event, age, [bar.project, compared], summary, show_progress="hidden")
 
 
 def _summary(view: CollisionView) -> str:

@@ -31,8 +31,10 @@ SCAFFOLD_HELP = (
 )
 
 
-def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr.State) -> ChatConnection:
-    """Lay out the panel and return its chat model's connection.
+def build(
+    services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr.State
+) -> tuple[ChatConnection, gr.State]:
+    """Lay out the panel; return its chat model's connection, and a number that rises with every draft.
 
     An accepted draft raises the number in `accepted`, which other panels raise as well.
     """
@@ -152,7 +154,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr
     told = [notice, allowed, to_wikipedia, to_chat]
     on(bar.project.change, privacy, bar.project, told, show_progress="hidden")
     on(allowed.input, allow, [bar.project, allowed], told, show_progress="hidden")
-    return connection
+    return connection, made
 
 
 def _about(draft: DraftView) -> str:

@@ -27,19 +27,33 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelEditor", "Writing", "blank", "judged", "label_editor", "leave", "proposed", "shown", "warned", "wire"]
 
-NEW = "<h3>New label</h3>"
+NEW = '<h3 data-name="" data-text="">New label</h3>'
+# The browser asks before the page is left while name or description are not as they are stored.
+ASK_BEFORE_LEAVING = """
+const typed = (id) => document.querySelector(`#${id} :is(textarea, input)`)?.value.trim() ?? '';
+const guard = (event) => {
+  if (!element.isConnected) { window.removeEventListener('beforeunload', guard); return; }
+  const {name, text} = element.querySelector('h3').dataset;
+  if (typed('label-name') !== name || typed('label-description') !== text) event.preventDefault();
+};
+window.addEventListener('beforeunload', guard);
+"""
 # Marks the row of the open label without laying out the table again, which would scroll it back to its top.
 OPEN = Markup('<style>#labels-table tr[data-key="{}"] {{ --lg-open: var(--color-accent) }}</style>')
 CLEAR = "Nothing to mend."
 LEFT = "The text of {!r} was not saved. It is kept among the label's drafts."
+UNKEPT = "The text of {!r} was not saved, and cannot be kept as a draft. {}"
+NOT_RENAMED = "The name of {!r} was not saved; {!r} was typed."
 NEW_LEFT = "The new label was not saved. 'New label', then 'Undo' brings its text back."
+NEW_NAME_LEFT = "The new label {!r} was not saved."
 
 
 class Writing(NamedTuple):
-    """What is in the editor, as the page sends it: the label, its name as loaded, the text, and those before it."""
+    """What is in the editor, as the page sends it: the label, its name as loaded and as typed, the text, the past."""
 
     label_id: int | None
     loaded: str
+    name: str
     text: str
     past: Past
     left: str
@@ -83,7 +97,7 @@ class LabelEditor:
     @property
     def writing(self) -> list[Any]:
         """The elements whose values make a `Writing`."""
-        return [self.label_id, self.loaded, self.description, self.past, self.left]
+        return [self.label_id, self.loaded, self.name, self.description, self.past, self.left]
 
     @property
     def proposal(self) -> list[Any]:
@@ -94,7 +108,7 @@ class LabelEditor:
 def label_editor() -> LabelEditor:
     """Lay out the editor; `wire` makes it live."""
     with gr.Column(elem_id="label-editor", elem_classes="lg-panel"):
-        heading = gr.HTML(NEW, elem_classes="lg-heading")
+        heading = gr.HTML(NEW, elem_classes="lg-heading", js_on_load=ASK_BEFORE_LEAVING)
         # the texts have a value: another project is opened before anybody opens this tab, and would get None
         name = gr.Textbox("", label="Name", elem_id="label-name")
         description = gr.Textbox(
@@ -197,7 +211,9 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tu
     same = writing.past.label_id == label.id
     past = writing.past.put(writing.text, label.description) if same else Past(label.id, label.description)
     retired = " (retired)" if label.retired else ""
-    name = Markup("<h3>{}{}{}{}</h3>").format(markup.dot(label.colour), label.name, retired, markup.under(label.parent))
+    name = Markup('<h3 data-name="{}" data-text="{}">{}{}{}{}</h3>').format(
+        label.name, label.description, markup.dot(label.colour), label.name, retired, markup.under(label.parent)
+    )
     heading = OPEN.format(label.id) + name
     return (
         label.id,
@@ -221,23 +237,31 @@ def blank(left: str) -> tuple[Any, ...]:
 
 
 def leave(services: Services, writing: Writing, author: str) -> str:
-    """Keep a text that was not saved, tell so, and return the last one of a new label.
+    """Keep a text that was not saved, tell so and of a name, and return the last text of a new label.
 
     Raises AppError for a text that cannot be kept, such as one that is too long.
     """
-    text = " ".join(writing.text.split())
+    name, text = " ".join(writing.name.split()), " ".join(writing.text.split())
+    if writing.label_id is None:
+        if name:
+            gr.Warning(html.escape(NEW_NAME_LEFT.format(name)))
+        if text:
+            gr.Warning(NEW_LEFT)
+        return text or writing.left
+    if name not in {"", writing.loaded}:
+        gr.Warning(html.escape(NOT_RENAMED.format(writing.loaded, name)))
     if not text:
         return writing.left
-    if writing.label_id is None:
-        gr.Warning(NEW_LEFT)
-        return text
     try:
         known = {version.text for version in services.labels.versions(writing.label_id, limit=1)}
         known |= {draft.text for draft in services.drafts.list(writing.label_id)}
     except NotFound:  # deleted with its project
         return writing.left
     if text not in known:
-        services.drafts.add(writing.label_id, text, source="person", author=author_name(author))
+        try:
+            services.drafts.add(writing.label_id, text, source="person", author=author_name(author))
+        except AppError as error:
+            raise AppError(UNKEPT.format(writing.loaded, error)) from error
         gr.Warning(html.escape(LEFT.format(writing.loaded)))
     return writing.left
 

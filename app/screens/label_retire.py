@@ -21,6 +21,7 @@ __all__ = ["build"]
 
 RETIRES = "Models trained from now on do not learn it, and reviewers are not offered it. Its documents keep it."
 RESTORES = "Models trained from now on learn it again, and reviewers are offered it."
+IN_TURN = {"concurrency_id": "retiring", "concurrency_limit": 1}  # what is answered last is what is shown
 NO_LABEL = "Select a label in the table first."
 
 
@@ -64,10 +65,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return gr.skip() if key == about else gr.Column(visible=False)
 
     asked = [asked_about, question, impact, retire, restore]
-    on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden")
-    on(editor.restore.click, ask_to_restore, editor.label_id, asked, show_progress="hidden")
+    on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden", **IN_TURN)
+    on(editor.restore.click, ask_to_restore, editor.label_id, asked, show_progress="hidden", **IN_TURN)
     on(retire.click, do_retire, [editor.label_id, bar.author, changed], [changed, question])
     on(restore.click, do_restore, [editor.label_id, bar.author, changed], [changed, question])
     on(leave.click, hidden, None, question, show_progress="hidden")
     # The label may have been opened a moment before it was asked about: its question stays.
-    on(editor.label_id.change, of_another, [editor.label_id, asked_about], question, show_progress="hidden")
+    on(editor.label_id.change, of_another, [editor.label_id, asked_about], question, show_progress="hidden",
+       **IN_TURN)  # fmt: skip

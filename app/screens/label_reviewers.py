@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -23,9 +23,21 @@ NO_PARENT = 0
 DIGITS = (NO_KEY, *"1234567890")
 
 
+LEFT = "What was typed for reviewers was not saved. It is there again when the label is opened again."
+
+
+class Opened(NamedTuple):
+    """A label in the panel: its attributes as they were when it was opened, and what is in the fields."""
+
+    label_id: int | None = None
+    attributes: LabelAttributes = LabelAttributes()
+    fields: tuple[Any, ...] = (NO_PARENT, "", "", NO_KEY, "", "", "")
+
+
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the panel of the open label."""
-    opened = gr.State(LabelAttributes())  # as they were when the label was opened
+    opened = gr.State(Opened())
+    unsaved = gr.State({})  # {label id: Opened with what was typed} of labels that were left
     with gr.Row():
         parent = gr.Dropdown([("none", NO_PARENT)], value=NO_PARENT, label="Parent", min_width=140,
                              elem_id="label-parent")  # fmt: skip
@@ -40,26 +52,30 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         tricky = gr.Textbox(label="Tricky examples", info="One a line, with the reason.", lines=3, min_width=240)
     save = gr.Button("Save for reviewers", size="sm", variant="primary", elem_id="label-reviewers-save")
 
-    def show(project_id: int, key: int | None) -> tuple[Any, ...]:
-        found = LabelAttributes() if key is None else services.lifecycle.attributes(key)
+    def show(
+        project_id: int, key: int | None, before: Opened, kept: dict[int, Opened], *values: Any
+    ) -> tuple[Any, ...]:
+        """The label as it is stored, but for what is typed and not saved; of a label that was left that is kept."""
+        unsaved = dict(kept)
+        if before.label_id is not None and values != _fields(before.attributes):
+            unsaved[before.label_id] = before._replace(fields=values)
+            if before.label_id != key:
+                gr.Warning(LEFT)
+        now = Opened() if key is None else unsaved.pop(key, None) or stored(key)
         listed = services.labels.list(project_id, include_retired=True) if key is not None else []
         parents = [
             (f"{one.name} (retired)" if one.retired else one.name, one.id)
             for one in listed
-            if one.id != key and (not one.retired or one.id == found.parent_id)
+            if one.id != key and (not one.retired or one.id == now.fields[0])
         ]
-        return (
-            found,
-            gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=found.parent_id or NO_PARENT),
-            found.group,
-            found.colour,
-            found.digit or NO_KEY,
-            found.guideline,
-            "\n".join(found.examples_positive),
-            "\n".join(found.examples_tricky),
-        )
+        parent_id, *texts = now.fields
+        return now, unsaved, gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=parent_id), *texts
 
-    def keep(key: int | None, before: LabelAttributes, *values: Any) -> int:
+    def stored(key: int) -> Opened:
+        found = services.lifecycle.attributes(key)
+        return Opened(key, found, _fields(found))
+
+    def keep(key: int | None, before: Opened, *values: Any) -> tuple[Any, ...]:
         parent_id, group, colour, digit, guideline, positive, tricky, author, count = values
         if key is None:
             raise AppError("Open a label in the table first.")
@@ -72,14 +88,29 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             examples_tricky=_lines(tricky),
             parent_id=parent_id or None,
         )
-        services.lifecycle.edit(key, attributes, author_name(author), opened=before)
+        services.lifecycle.edit(key, attributes, author_name(author), opened=before.attributes)
         gr.Info("Saved; reviewers see it beside the label.")
-        return int(count) + 1
+        now = stored(key)
+        return now, *now.fields, int(count) + 1
 
     fields = [parent, group, colour, digit, guideline, positive, tricky]
     for event in (editor.label_id.change, changed.change):
-        on(event, show, [bar.project, editor.label_id], [opened, *fields], show_progress="hidden")
-    on(save.click, keep, [editor.label_id, opened, *fields, bar.author, changed], changed)
+        on(event, show, [bar.project, editor.label_id, opened, unsaved, *fields], [opened, unsaved, *fields],
+           show_progress="hidden")  # fmt: skip
+    on(save.click, keep, [editor.label_id, opened, *fields, bar.author, changed], [opened, *fields, changed])
+
+
+def _fields(found: LabelAttributes) -> tuple[Any, ...]:
+    """What the fields hold of a label."""
+    return (
+        found.parent_id or NO_PARENT,
+        found.group,
+        found.colour,
+        found.digit or NO_KEY,
+        found.guideline,
+        "\n".join(found.examples_positive),
+        "\n".join(found.examples_tricky),
+    )
 
 
 def _lines(text: str) -> tuple[str, ...]:

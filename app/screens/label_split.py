@@ -24,6 +24,7 @@ EXPLAINED = (
     "A document goes to every part one of whose terms it holds, and else to the part whose description is nearest. "
     "The least certain come first; write other numbers into the last column, like 1 or 1, 2."
 )
+NO_PARTS = [["", "", ""], ["", "", ""]]
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
@@ -32,7 +33,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     parts = gr.Dataframe(
         headers=["Name", "Description", "Terms"],
         column_widths=["20%", "50%", "30%"],
-        value=[["", "", ""], ["", "", ""]],
+        value=NO_PARTS,
         type="array",
         label="Parts of the open label; one may keep its name. Terms are separated by commas.",
         wrap=True,
@@ -85,6 +86,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     proposed = [proposal, impact, rows, split]
     on(propose.click, show, [editor.label_id, parts], proposed, **INFERENCE)
     on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, *proposed])
+    on(bar.project.change, lambda: NO_PARTS, None, parts, show_progress="hidden")
     on(editor.label_id.change, cleared, None, proposed, show_progress="hidden")
 
 

@@ -54,11 +54,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Tab("Versions", id="versions"):
             label_versions.build(services, bar, editor, changed)
         with gr.Tab("Drafts", id="drafts"):
-            connection = label_drafts.build(services, bar, editor, changed)
+            connection, made = label_drafts.build(services, bar, editor, changed)
         with gr.Tab("What-if", id="what-if"):
             label_what_if.build(services, bar, editor)
         with gr.Tab("Collisions", id="collisions"):
-            label_collisions.build(services, bar, chosen)
+            label_collisions.build(services, bar, editor, chosen, changed)
         with gr.Tab("For reviewers", id="reviewers"):
             label_reviewers.build(services, bar, editor, changed)
         with gr.Tab("Merge and history", id="lifecycle"):
@@ -89,11 +89,13 @@ def build(services: Services, bar: ProjectBar) -> None:
         return label
 
     def refresh(project_id: int, retired: bool, author: str, *written: Any) -> tuple[Any, ...]:
+        writing = Writing(*written)
         try:
-            label_editor.leave(services, Writing(*written), author)
+            left = label_editor.leave(services, writing, author)
         except AppError as error:  # the project is another one now, whatever was being written
-            gr.Warning(html.escape(str(error)))
-        return table(project_id, retired), "", *label_editor.blank("")
+            gr.Warning(html.escape(f"{error} 'New label', then 'Undo' brings it back."))
+            left = writing.text
+        return table(project_id, retired), left, *label_editor.blank(left)
 
     def opened(project_id: int, author: str, key: int, writing: Writing) -> tuple[Any, ...]:
         label = find(project_id, key)
@@ -128,12 +130,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         author: str,
         known: int | None,
         draft_id: int | None,
-        name: str,
         note: str,
         *written: Any,
     ) -> tuple[Any, ...]:
         project_id, author, writing = require_project(project_id), author_name(author), Writing(*written)
-        key, text = writing.label_id, writing.text
+        key, name, text = writing.label_id, writing.name, writing.text
         with label_editor.warned(services, project_id, key, text):
             if key is None:
                 key = services.labels.add(project_id, name, text, author, note=note)
@@ -152,6 +153,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     writing = editor.writing
     on(bar.project.change, refresh, [*where, bar.author, *writing], everything, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden")
+    on(made.change, table, where, labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
     on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden")
     on(chosen.change, open_chosen, [bar.project, bar.author, chosen, editor.version, *writing], [chosen, *edited],
@@ -159,7 +161,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(changed.change, reload, [*where, editor.version, *writing], everything, show_progress="hidden")
     on(editor.new.click, begin, [bar.author, *writing], edited, show_progress="hidden")
     on(editor.save.click, save_label,
-       [*where, bar.author, editor.version, editor.draft_id, editor.name, editor.note, *writing],
+       [*where, bar.author, editor.version, editor.draft_id, editor.note, *writing],
        everything)  # fmt: skip
 
 

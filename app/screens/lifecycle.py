@@ -49,26 +49,26 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
                 step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)
                 undo = gr.Button("Take this step back", size="sm", min_width=140, elem_id="undo-do")
 
-    def nothing_chosen() -> tuple[Any, ...]:
-        return gr.Dropdown(choices=[], value=None), "", "", gr.Button("Merge", interactive=False)
+    own = gr.State("")  # the survivor's description as it was put into the box
 
-    def refresh(project_id: int) -> tuple[Any, ...]:
-        if not project_id:
-            return gr.Dropdown(choices=[], value=[]), *nothing_chosen(), *log([])
-        choices = [(label.name, label.id) for label in services.labels.list(project_id)]
+    def refresh(project_id: int, chosen: list[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
+        """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
+        labels = services.labels.list(project_id) if project_id else []
+        known = {label.id for label in labels}
+        still = [key for key in chosen if key in known]
         return (
-            gr.Dropdown(choices=choices, value=[]),
-            *nothing_chosen(),
-            *log(services.lifecycle.history(project_id)),
+            gr.Dropdown(choices=[(label.name, label.id) for label in labels], value=still),
+            *choose(project_id, still, into, typed if still else before, before),
+            *log(services.lifecycle.history(project_id) if project_id else []),
         )
 
-    def choose(project_id: int, chosen: list[int], into: int | None) -> tuple[Any, ...]:
-        found = {label.id: label for label in services.labels.list(require_project(project_id))}
-        picked = [found[key] for key in chosen if key in found]
+    def choose(project_id: int, chosen: list[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
+        found = {label.id: label for label in services.labels.list(project_id)} if project_id else {}
         into = into if into in chosen else next(iter(chosen), None)
         text = found[into].description if into in found else ""
         return (
-            gr.Dropdown(choices=[(label.name, label.id) for label in picked], value=into),
+            gr.Dropdown(choices=[(found[key].name, key) for key in chosen if key in found], value=into),
+            text if typed in ("", before) else typed,
             text,
             *counted(chosen, into),
         )
@@ -81,49 +81,49 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         title = f"Merge: relabel {found.documents_total:,} documents"
         return impact_html(found), gr.Button(title, interactive=True)
 
-    def survive(project_id: int, chosen: list[int], into: int | None) -> tuple[Any, ...]:
-        found = {label.id: label for label in services.labels.list(require_project(project_id))}
-        return found[into].description if into in found else "", *counted(chosen, into)
-
-    def do_merge(project_id: int, chosen: list[int], into: int | None, text: str, author: str, count: int) -> Any:
+    def do_merge(
+        project_id: int, chosen: list[int], into: int | None, text: str, before: str, author: str, count: int
+    ) -> tuple[Any, ...]:
         if into is None:
             raise AppError("Choose the labels that become one, and the one that survives.")
         services.lifecycle.merge(chosen, into, text, author_name(author))
         gr.Info("Merged. The history can take it back.")
-        return count + 1, *refresh(project_id)
+        return count + 1, *refresh(project_id, [], None, "", before)
 
-    def move(project_id: int, key: int | None, author: str, count: int, by: int) -> tuple[Any, ...]:
+    def move(project_id: int, key: int | None, author: str, count: int, by: int) -> int:
         ids = [label.id for label in services.labels.list(require_project(project_id))]
         if key not in ids:
             raise AppError("Open a label in use in the table first.")
         place = ids.index(key)
         ids.insert(max(place + by, 0), ids.pop(place))
         services.lifecycle.order(ids, author_name(author))
-        return count + 1, *refresh(project_id)
+        return count + 1
 
-    def move_up(project_id: int, key: int | None, author: str, count: int) -> tuple[Any, ...]:
+    def move_up(project_id: int, key: int | None, author: str, count: int) -> int:
         return move(project_id, key, author, count, -1)
 
-    def move_down(project_id: int, key: int | None, author: str, count: int) -> tuple[Any, ...]:
+    def move_down(project_id: int, key: int | None, author: str, count: int) -> int:
         return move(project_id, key, author, count, 1)
 
-    def take_back(project_id: int, chosen: int | None, author: str, count: int) -> tuple[Any, ...]:
+    def take_back(chosen: int | None, author: str, count: int) -> int:
         if chosen is None:
             raise AppError("There is no step to take back.")
         services.lifecycle.undo(chosen, author_name(author))
         gr.Info("Taken back; labels and documents are as they were before that step.")
-        return count + 1, *refresh(project_id)
+        return count + 1
 
-    listed = [merging, survivor, wording, impact, merge, history, step]
+    merged = [survivor, wording, own, impact, merge]
+    listed = [merging, *merged, history, step]
+    chosen = [bar.project, merging, survivor, wording, own]
     hidden = {"show_progress": "hidden"}
-    follow(bar, "labels", refresh, [bar.project], listed)
-    on(changed.change, refresh, bar.project, listed, **hidden)
-    on(merging.input, choose, [bar.project, merging, survivor], [survivor, wording, impact, merge], **hidden)
-    on(survivor.input, survive, [bar.project, merging, survivor], [wording, impact, merge], **hidden)
-    on(merge.click, do_merge, [bar.project, merging, survivor, wording, bar.author, changed], [changed, *listed])
+    follow(bar, "labels", refresh, chosen, listed)
+    on(changed.change, refresh, chosen, listed, **hidden)
+    for box in (merging, survivor):
+        on(box.input, choose, chosen, merged, **hidden)
+    on(merge.click, do_merge, [*chosen, bar.author, changed], [changed, *listed])
     for button, handler in ((up, move_up), (down, move_down)):
-        on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], [changed, *listed], **hidden)
-    on(undo.click, take_back, [bar.project, step, bar.author, changed], [changed, *listed])
+        on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], changed, **hidden)
+    on(undo.click, take_back, [step, bar.author, changed], changed)
 
 
 def impact_html(found: Impact, *, stale: bool = True) -> str:

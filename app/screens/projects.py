@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -25,6 +25,17 @@ Or create a project below and import your own documents.</p>
 """
 
 
+class Loaded(NamedTuple):
+    """Name and sentence of a project as they were put into the boxes."""
+
+    project_id: int
+    name: str
+    task: str
+
+
+NOTHING_LOADED = Loaded(0, "", "")
+
+
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Projects screen."""
     with gr.Column(visible=False, elem_id="welcome", elem_classes="lg-panel") as welcome:
@@ -38,34 +49,40 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=2, min_width=300, elem_id="project-forms"):
             name, task, create_button, demo_again = _create_form()
             with gr.Accordion("Change, retire, restore", open=False, elem_id="manage-project"):
-                new_name = gr.Textbox(label="Name of the open project")
-                new_task = gr.Textbox(label="What is classified", info=TASK, lines=2, elem_id="project-task")
+                loaded = gr.State(NOTHING_LOADED)
+                new_name = gr.Textbox("", label="Name of the open project")
+                new_task = gr.Textbox("", label="What is classified", info=TASK, lines=2, elem_id="project-task")
                 save = gr.Button("Save name and sentence", size="sm", elem_id="save-project")
                 retire = gr.Button("Retire the open project", size="sm", elem_id="retire-project")
                 retired = gr.Dropdown([], label="Retired projects", info="Nothing of them is deleted.")
                 restore = gr.Button("Restore", size="sm")
 
-    def refresh(project_id: int) -> tuple[Any, ...]:
+    def refresh(project_id: int, name: str, task: str, before: Loaded) -> tuple[Any, ...]:
+        """What is typed and not saved yet stays, as long as the project is the same one."""
         gone = [
             (project.name, project.id) for project in services.projects.list(include_retired=True) if project.retired
         ]
         put_away = gr.Dropdown(choices=gone, value=None)
         if not project_id:
             hidden = gr.Column(visible=False)
-            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", put_away
+            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", NOTHING_LOADED, put_away
         project = services.projects.get(project_id)
+        now = Loaded(project_id, project.name, project.task)
+        typing = before.project_id == project_id and (name, task) != (before.name, before.task)
         return (
             gr.Column(visible=False),
             gr.Column(visible=True),
             gr.Button(visible=True),
             _overview(project),
             _counts(services, project_id),
-            project.name,
-            project.task,
+            name if typing else now.name,
+            task if typing else now.task,
+            before if typing else now,
             put_away,
         )
 
-    shown = [welcome, open_project, demo_again, overview, counts, new_name, new_task, retired]
+    shown = [welcome, open_project, demo_again, overview, counts, new_name, new_task, loaded, retired]
+    showing = [bar.project, new_name, new_task, loaded]
     opened = [bar.picker, bar.project]
 
     def opening(project_id: int | None) -> tuple[Any, Any]:
@@ -85,7 +102,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def change_project(project_id: int, name: str, task: str) -> tuple[Any, ...]:
         services.projects.change(require_project(project_id), name, task)
-        return *opening(project_id), *refresh(project_id)
+        return *opening(project_id), *refresh(project_id, "", "", NOTHING_LOADED)
 
     def retire_project(project_id: int) -> tuple[Any, ...]:
         services.projects.retire(require_project(project_id))
@@ -104,8 +121,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(save.click, change_project, [bar.project, new_name, new_task], [*opened, *shown])
     on(retire.click, retire_project, bar.project, opened)
     on(restore.click, restore_project, retired, opened)
-    on(imported, refresh, bar.project, shown, show_progress="hidden")
-    follow(bar, "projects", refresh, [bar.project], shown)
+    on(imported, refresh, showing, shown, show_progress="hidden")
+    follow(bar, "projects", refresh, showing, shown)
 
 
 def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:

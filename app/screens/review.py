@@ -46,7 +46,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     # The session lies on the server and may be ahead of the page: a key that is pressed while the next document is on
     # its way answers the one before. So the page says itself which document it shows.
     seen = gr.Number(visible=False, precision=0)
-    counts = gr.HTML(markup.note(NO_PROJECT), elem_id="review-counts")
+    counts = gr.HTML(elem_id="review-counts")
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             passage = gr.HTML(elem_id="review-text")
@@ -120,7 +120,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         if item.annotation_id != now.item.annotation_id:
             return show(following(now))
         if item == now.item:  # leave what is ticked
-            return gr.skip()
+            return gr.skip(), gr.skip(), _counts(services.reviews.counts(project_id)), *(gr.skip() for _ in shown[3:])
         touched = set(ticked) != set(_proposed(now.item)[0])
         return show(replace(now, item=item), ticks=ticked if touched else None)
 
@@ -150,7 +150,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         now = replace(now, skipped=now.skipped | {item.document_id})
         return show(
             following(now),
-            markup.note(f"{item.external_id} skipped until you open the project again.", "plain"),
+            markup.note(f"{item.external_id} skipped until you reload the page.", "plain"),
         )
 
     def undo_last(now: Session | None, author: str) -> tuple[Any, ...]:

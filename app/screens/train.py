@@ -12,6 +12,7 @@ from app.components.project_bar import NO_PROJECT, ProjectBar, author_name, requ
 from app.errors import AppError
 from app.screens import runs
 from lagamc.config import BACKBONES, EPOCH_RANGE, TrainingConfig, backbone_uses_lora
+from lagamc.errors import few
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -155,7 +156,7 @@ def _material(found: TrainingPreview) -> str:
         ),
     ]
     if changed:
-        parts.append(markup.note(f"Changed since the last version: {', '.join(changed)}.", "plain"))
+        parts.append(markup.note(f"Changed since the last version: {few(changed)}.", "plain"))
     if found.to_split:
         parts.append(markup.note(TO_SPLIT.format(found.to_split), "plain"))
     parts += [markup.note(problem, "warning") for problem in found.problems]

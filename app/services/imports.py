@@ -145,11 +145,14 @@ _NOTHING = _Given(frozenset(), None)
 def _given(known: Mapping[str, Label], path: Path, mapping: ColumnMapping) -> tuple[dict[str, _Given], int]:
     """Return {text hash: what is given} for the texts with labels, and the number of rows."""
     given: dict[str, _Given] = {}
+    hash_of: dict[str, str] = {}  # of ids: a row whose id is another text's will be refused
     total = 0
     for row in itertools.chain.from_iterable(_chunks(path, mapping)):
         total += 1
         if isinstance(row, Row) and row.labels and not _fault(row, known):
             digest = documents.text_hash(row.text)
+            if row.id and hash_of.setdefault(row.id, digest) != digest:
+                continue
             before = given.get(digest, _NOTHING)
             ids = {known[name_key(name)].id for name in row.labels}
             given[digest] = _Given(before.labels | ids, before.split or row.split)

@@ -241,7 +241,8 @@ def _refuse_stale(label: LabelRow, current: DescriptionVersion | None, expected:
         return
     raise StaleWrite(
         f"{current.author} saved {label.name!r} at {current.created_at:%Y-%m-%d %H:%M:%S} UTC; it now reads: "
-        f"{current.text!r}. Nothing of yours was written. Reload the label, then save again."
+        f"{current.text!r}. Nothing of yours was written. Select its row in the table to see "
+        "that wording, where 'Undo' brings yours back; then save again."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlmodel import Session
 
 from lagamc.corpus import Corpus, Example
+from lagamc.errors import few
 from lagamc.splits import LEAST, stratified_split
 from storage import annotations as annotation_log
 from storage import documents, labels
@@ -67,7 +68,7 @@ def problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> lis
             f"least {LEAST} documents without a split on the Review tab: a start then divides them."
         )
     if blank := [label.name for label, version in described if version is None]:
-        found_problems.append(f"Labels without a description: {', '.join(blank)}. Describe or retire them.")
+        found_problems.append(f"Labels without a description: {few(blank)}. Describe or retire them.")
     return found_problems
 
 

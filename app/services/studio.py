@@ -56,6 +56,7 @@ class CollisionView:
     """Pairwise cosines (L, L) of the described labels by position, and their rivals, nearest first."""
 
     names: tuple[str, ...]
+    texts: tuple[str, ...]
     cosines: np.ndarray
     rows: tuple[CollisionRow, ...]
     threshold: float
@@ -142,11 +143,17 @@ class StudioService:
         )
         return CollisionView(
             names=described.names,
+            texts=described.texts,
             cosines=found.cosines,
             rows=tuple(sorted(rows, key=lambda row: -row.cosine)),
             threshold=measure.threshold,
             measured_by=measure.model_name,
         )
+
+    def outdated(self, project_id: int, view: CollisionView) -> bool:
+        """Whether labels or descriptions are others than those compared."""
+        now = self._described(project_id)
+        return (now.names, now.texts) != (view.names, view.texts)
 
     def nearer(self, project_id: int, label_id: int | None, text: str) -> str:
         """What to warn of before a text is saved: that it comes nearer to a rival than the threshold. Or nothing."""
@@ -162,9 +169,9 @@ class StudioService:
             return ""
         was = ""
         if label_id in described.ids:
-            before = self._measuring.embed(measure, [described.texts[described.ids.index(label_id)]])[0]
-            earlier = float(before @ rows[rival])
-            if cosine <= earlier:
+            stored = described.texts[described.ids.index(label_id)]
+            earlier = float(self._measuring.embed(measure, [stored])[0] @ rows[rival])
+            if stored == text or cosine <= earlier:
                 return ""
             was = f" It was {earlier:.3f}."
         return (

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 from visitor import Visitor
 
@@ -13,6 +14,8 @@ from app.components.project_bar import project_bar
 from app.container import build
 from app.errors import AppError
 from app.screens import labels
+from app.services.label_lifecycle import LabelAttributes
+from app.services.studio import CollisionView
 from app.settings import Settings
 
 NEAR = "It comes nearer to 'bins' than the threshold: cosine 0.612."
@@ -171,8 +174,106 @@ def test_another_project_keeps_what_was_being_written(services, tab, toasts):
     with pytest.raises(gr.Error, match="2,001 characters"):
         visitor.select("labels-table", tab.noise)
     visitor.put(tab.bar.project, other)
+    assert "The text of &#x27;bins&#x27; was not saved, and cannot be kept" in warnings(toasts)[-1]
     assert "2,001 characters" in warnings(toasts)[-1]
     assert visitor["label-description"] == ""
+    visitor.click("label-new")
+    visitor.click("label-undo")
+    assert visitor["label-description"] == "x" * 2001
+
+
+def test_a_new_label_that_was_left_with_its_project_comes_back_by_undo(services, tab, toasts):
+    """In the project that is open now, as the warning says."""
+    visitor = tab.visitor
+    visitor.click("label-new")
+    visitor.put("label-name", "trees")
+    visitor.put("label-description", "Trees that fell.")
+    visitor.put(tab.bar.project, services.projects.create("other"))
+    assert warnings(toasts)[0] == "The new label &#x27;trees&#x27; was not saved."
+    visitor.click("label-new")
+    visitor.click("label-undo")
+    assert visitor["label-description"] == "Trees that fell."
+
+
+def test_a_name_that_was_not_saved_is_told(tab, toasts):
+    visitor = tab.visitor
+    visitor.put("label-name", "din")
+    visitor.select("labels-table", tab.bins)
+    assert warnings(toasts) == ["The name of &#x27;noise&#x27; was not saved; &#x27;din&#x27; was typed."]
+
+
+def test_what_is_typed_for_reviewers_outlasts_a_look_at_another_label(services, tab, toasts):
+    """And what another panel does to the same one; once it is saved nothing is told any more."""
+    visitor = tab.visitor
+    visitor.put("label-guideline", "After ten at night.")
+    visitor.click("label-down")
+    assert visitor["label-guideline"] == "After ten at night."
+    visitor.select("labels-table", tab.bins)
+    assert warnings(toasts) == [
+        "What was typed for reviewers was not saved. It is there again when the label is opened again."
+    ]
+    assert visitor["label-guideline"] == ""
+    visitor.select("labels-table", tab.noise)
+    assert visitor["label-guideline"] == "After ten at night."
+    visitor.click("label-reviewers-save")
+    assert services.lifecycle.attributes(tab.noise).guideline == "After ten at night."
+    visitor.select("labels-table", tab.bins)
+    assert len(warnings(toasts)) == 1
+    services.lifecycle.edit(tab.noise, LabelAttributes(guideline="At night."), "ben")
+    visitor.select("labels-table", tab.noise)
+    assert visitor["label-guideline"] == "At night."
+
+
+def test_a_guideline_that_somebody_else_has_changed_meanwhile_is_not_overwritten(services, tab):
+    visitor = tab.visitor
+    visitor.put("label-guideline", "After ten at night.")
+    services.lifecycle.edit(tab.noise, LabelAttributes(guideline="At night."), "ben")
+    visitor.click("label-down")  # shows the label anew, and keeps what is typed
+    with pytest.raises(gr.Error, match="guideline"):
+        visitor.click("label-reviewers-save")
+    assert services.lifecycle.attributes(tab.noise).guideline == "At night."
+
+
+def test_a_wording_typed_for_a_merge_stays(services, tab):
+    """Until the labels are merged; the survivor's own gives way to another survivor's."""
+    visitor, both = tab.visitor, [tab.noise, tab.bins]
+    visitor.put("merge-labels", both)
+    assert visitor["merge-description"] == "About noise."
+    visitor.put("merge-into", tab.bins)
+    assert visitor["merge-description"] == "About bins."
+    visitor.put("merge-description", "Both of them.")
+    visitor.put("merge-into", tab.noise)
+    visitor.put(tab.bar.tab, "review")
+    visitor.put(tab.bar.tab, "labels")
+    visitor.click("label-down")
+    assert (visitor["merge-labels"], visitor["merge-description"]) == (both, "Both of them.")
+    visitor.click("merge-do")
+    assert (visitor["merge-labels"], visitor["merge-description"]) == ([], "")
+    assert [label.description for label in services.labels.list(tab.project)] == ["Both of them."]
+
+
+def test_a_draft_is_counted_in_the_table_at_once(tab):
+    visitor = tab.visitor
+    visitor.put("label-description", "Half written")
+    before = visitor["labels-table"]
+    visitor.click("label-keep")
+    assert visitor["labels-table"] != before
+
+
+def test_a_map_of_former_descriptions_is_told(services, tab, monkeypatch):
+    """No matter by which way the labels have changed."""
+    view = CollisionView(("noise", "bins"), (), np.eye(2), (), 0.4, "v1")
+    now = {"outdated": False}
+    monkeypatch.setattr(NoModel, "collisions", lambda *_: view, raising=False)
+    monkeypatch.setattr(NoModel, "outdated", lambda *_: now["outdated"], raising=False)
+    visitor = tab.visitor
+    visitor.click("collisions-refresh")
+    visitor.select("labels-table", tab.bins)
+    assert "Compare again" not in visitor["collisions-summary"]
+    now["outdated"] = True
+    visitor.put("label-name", "waste")
+    visitor.click("label-save")
+    assert "Compare again" in visitor["collisions-summary"]
 
 
 def test_what_is_sent_is_said_beside_the_button_that_sends_it(services, tab):

@@ -313,14 +313,14 @@ def test_the_map_and_the_table_of_many_labels_have_pages():
     """Each label stands in one of them, next to its nearest rival, and has its row there."""
     names = [f"label {number}" for number in range(100)]
     rows = tuple(CollisionRow(n, names[n], n ^ 1, names[n ^ 1], 1 - n / 100, None) for n in range(100))
-    view = CollisionView(tuple(names), np.eye(100), rows, 0.4, "v1")
+    view = CollisionView(tuple(names), (), np.eye(100), rows, 0.4, "v1")
     pages = [label_collisions._map(view, first) for first in (0, 40, 80)]
     assert "Labels 41 to 80 of 100, nearest first." in pages[1]
     for number, name in enumerate(names):
         assert [f">{number % 40 + 1} {name}<" in page for page in pages] == [number // 40 == page for page in range(3)]
         rows_of = [f'data-key="{number}"' in label_collisions._table(view, first) for first in (0, 40, 80)]
         assert rows_of == [number // 40 == page for page in range(3)]
-    few = CollisionView(tuple(names[:2]), np.eye(2), rows[:2], 0.4, "v1")
+    few = CollisionView(tuple(names[:2]), (), np.eye(2), rows[:2], 0.4, "v1")
     assert "Labels" not in label_collisions._map(few, 0)
 
 
@@ -328,5 +328,5 @@ def test_confused_documents_are_quoted_as_text():
     """A few of them, escaped, and the number of the others."""
     found = Confused(4, (("d1", "<script>{x}</script>"), ("d2", "a lamp")))
     row = CollisionRow(1, "noise", 2, "bins", 0.9, found)
-    told = label_collisions._table(CollisionView(("noise", "bins"), np.eye(2), (row,), 0.4, "v1"), 0)
+    told = label_collisions._table(CollisionView(("noise", "bins"), (), np.eye(2), (row,), 0.4, "v1"), 0)
     assert "<td>4<br><b>d1</b> &lt;script&gt;{x}&lt;/script&gt;<br><b>d2</b> a lamp<br>and 2 more</td>" in told

@@ -66,7 +66,7 @@ def test_files_that_cannot_be_used(page: Page, tmp_path: Path) -> None:
     mixed = tmp_path / "mixed.jsonl"
     mixed.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in MIXED), encoding="utf-8")
     upload(page, mixed)
-    expect(page.locator("#unknown-labels")).to_contain_text("no label named trees")
+    expect(page.locator("#unknown-labels")).to_contain_text("no label named 'trees'")
     page.locator("#import-start").click()
     rows = page.locator("#import-report tbody tr")
     expect(rows).to_have_count(5)

@@ -78,7 +78,7 @@ def test_nothing_of_another_project_stays(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,labels\nIt is loud here,noise\n", encoding="utf-8")
     import_file(page, path)
-    expect(page.locator("#unknown-labels")).to_contain_text("no label named noise")
+    expect(page.locator("#unknown-labels")).to_contain_text("no label named 'noise'")
     open_project(page, DEMO)
     expect(page.locator("#unknown-labels")).not_to_contain_text("no label named")
 
@@ -98,9 +98,60 @@ def test_nothing_of_another_project_stays(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#merge-do")).to_be_enabled()
     open_tab(page, "Projects")
     open_tab(page, "Labels")
+    expect(page.locator("#merge-do")).to_be_enabled()
+    open_project(page, "Other")
     expect(page.locator("#merge-do")).to_be_disabled()
     expect(page.locator("#merge-impact")).not_to_contain_text("Documents with")
     expect(page.locator("#merge-description textarea")).to_have_value("")
+
+
+def test_an_answer_that_arrives_in_another_project_is_put_away(page: Page) -> None:
+    """Answers come one after another, so what is asked next tells when the first has come."""
+    load_demo(page)
+    create(page, "Other")
+    open_project(page, DEMO)
+    open_tab(page, "Classify")
+    page.locator("#classify-text textarea").fill("Two bins missed again on Tanner Row.")
+    page.locator("#classify-run").click()
+    open_project(page, "Other")
+    page.locator("#classify-run").click()
+    expect(page.locator(".toast-body")).to_be_visible()
+    expect(page.locator("#classify-labels")).to_contain_text("Paste a text and press")
+    expect(page.locator("#classify-table tbody tr")).to_have_count(0)
+
+
+def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) -> None:
+    load_demo(page)
+    open_tab(page, "Labels")
+    page.locator("#labels-table tr[data-key]").first.click()
+    text = page.locator("#label-description textarea")
+    expect(text).not_to_have_value("")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    text.press_sequentially(" And more.")
+    expect(page.locator("#label-facts")).to_contain_text("measured by")
+    page.reload()
+    assert asked == ["beforeunload"]
+    page.locator("#labels-table tr[data-key]").first.click()
+    expect(text).not_to_have_value("")
+    expect(page.locator("#label-facts")).to_contain_text("measured by")
+    page.reload()
+    expect(page.locator("#labels-table tr[data-key]")).to_have_count(10)
+    assert asked == ["beforeunload"]
+
+
+def test_each_tab_of_the_browser_keeps_its_project(page: Page) -> None:
+    load_demo(page)
+    create(page, "Other")
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(second.locator("#project-picker input")).to_have_value("Other")
+    open_project(second, DEMO)
+    expect(second.locator("#label-counts tbody tr")).to_have_count(10)
+    page.reload()
+    expect(page.locator("#project-picker input")).to_have_value("Other")
+    second.reload()
+    expect(second.locator("#project-picker input")).to_have_value(DEMO)
 
 
 def test_epochs_follow_the_documents_until_somebody_types_them(page: Page, tmp_path: Path) -> None:

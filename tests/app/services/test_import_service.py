@@ -53,6 +53,14 @@ def test_importing_twice_counts_duplicates(service, project_id, label_ids, write
     assert documents()[:5] == before
 
 
+def test_rows_that_are_refused_have_no_share_in_the_split(service, project_id, label_ids, write_jsonl, documents):
+    """Those with the id of another text: without them there are too few to divide, so all stay unassigned."""
+    clash = [{"id": "m0", "text": f"another text {number}", "labels": ["noise"]} for number in range(10)]
+    report = service.run(project_id, write_jsonl(*messages(5), *clash), MAPPING, "ann")
+    assert (report.taken, len(report.refused)) == (5, 10)
+    assert {row.split for row in documents()} == {"unassigned"}
+
+
 def test_repeated_texts_and_ids_inside_a_file(service, project_id, label_ids, write_jsonl):
     """The same text is a duplicate under any id; another text under a used id is refused by line."""
     path = write_jsonl(

@@ -1,0 +1,100 @@
+"""What screens show of a project when it has changed elsewhere, and what a person types there meanwhile."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from visitor import Visitor
+
+from app.components.project_bar import project_bar
+from app.container import build
+from app.screens import classify, projects, review
+from app.settings import Settings
+
+
+@pytest.fixture
+def services(tmp_path):
+    services = build(Settings(data_folder=tmp_path, device="cpu"))
+    yield services
+    services.close()
+
+
+def write(path, count, *, word="text"):
+    rows = (f"{word}-{number},{word} number {number}" for number in range(count))
+    path.write_text("\n".join(["id,text", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(services, tmp_path):
+    """Open a screen with a project of 20 documents."""
+
+    def opened(screen, tab):
+        project = services.projects.create("messages", "Messages to a council")
+        add(project, 20)
+        with gr.Blocks() as page:
+            bar = project_bar()
+            screen.build(services, bar)
+        visitor = Visitor(page)
+        visitor.put(bar.tab, tab)
+        visitor.put(bar.project, project)
+        return SimpleNamespace(visitor=visitor, bar=bar, project=project, add=add)
+
+    def add(project, count, word="text"):
+        path = write(tmp_path / f"{word}.csv", count, word=word)
+        services.imports.run(project, path, services.imports.preview(path).mapping, "ann")
+
+    return opened
+
+
+def test_a_sentence_that_is_not_saved_outlasts_a_look_at_another_tab(services, opened):
+    """And gives way to that of another project."""
+    page = opened(projects, "projects")
+    visitor = page.visitor
+    visitor.put("project-task", "Letters to a council")
+    visitor.put(page.bar.tab, "labels")
+    visitor.put(page.bar.tab, "projects")
+    assert visitor["project-task"] == "Letters to a council"
+    visitor.click("save-project")
+    services.projects.change(page.project, "messages", "Messages, and letters")  # somebody else
+    visitor.put(page.bar.tab, "labels")
+    visitor.put(page.bar.tab, "projects")
+    assert visitor["project-task"] == "Messages, and letters"
+    visitor.put("project-task", "typed")
+    visitor.put(page.bar.project, services.projects.create("other", "Other things"))
+    assert visitor["project-task"] == "Other things"
+
+
+def test_the_list_of_documents_shows_those_imported_since_on_the_same_page(services, opened):
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    visitor.click("documents-next")
+    assert "Page 2 · 20 documents" in visitor["documents-table"]
+    visitor.put(page.bar.tab, "projects")
+    page.add(page.project, 5, word="more")
+    visitor.put(page.bar.tab, "classify")
+    assert "Page 2 · 25 documents" in visitor["documents-table"]
+
+
+def test_words_typed_without_enter_are_looked_for_from_the_first_page(opened):
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    visitor.put("document-query", "number 1")
+    visitor.click("documents-next")
+    assert "Page 1 " in visitor["documents-table"]
+    assert "text-1<" in visitor["documents-table"]
+    visitor.click("documents-next")
+    assert "Page 2 " in visitor["documents-table"]
+
+
+def test_review_counts_documents_that_were_imported_since(opened):
+    """The document on show, and what is ticked, stays."""
+    page = opened(review, "review")
+    visitor = page.visitor
+    assert ">20<" in visitor["review-counts"]
+    text = visitor["review-text"]
+    visitor.put(page.bar.tab, "projects")
+    page.add(page.project, 5, word="more")
+    visitor.put(page.bar.tab, "review")
+    assert ">25<" in visitor["review-counts"]
+    assert visitor["review-text"] == text
