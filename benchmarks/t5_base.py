@@ -116,7 +116,7 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
             logits = backbone.write(states, mask, batch.decoder_ids)
         loss = F.cross_entropy(logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
         optimizer.zero_grad(set_to_none=True)
-        (loss + description_loss(log_odds, batch.carried, torch.ones(log_odds.shape[1]))).backward()
+        (loss + description_loss(log_odds, batch.carried)).backward()
         torch.nn.utils.clip_grad_norm_(learners, 1.0)
         for group in optimizer.param_groups:  # constant, and from half way on linearly down to zero
             group["lr"] = group["peak"] * min(1.0, 2 * (1 - step / STEPS))

@@ -72,7 +72,6 @@ class HybridLoss(nn.Module):
         return self.weight * cross_entropy + (1 - self.weight) * cosine, cross_entropy, cosine
 
 
-def description_loss(log_odds: Tensor, carried: Tensor, weights: Tensor) -> Tensor:  # (B, C), (B, C), (C,) -> ()
-    """Binary cross-entropy of every label, weighted, summed over labels and averaged over documents."""
-    losses = F.binary_cross_entropy_with_logits(log_odds, carried.float(), reduction="none")
-    return (losses * weights).sum(dim=1).mean()
+def description_loss(log_odds: Tensor, carried: Tensor) -> Tensor:  # (B, L), (B, L) -> ()
+    """Binary cross-entropy of every label, summed over labels and averaged over documents."""
+    return F.binary_cross_entropy_with_logits(log_odds, carried.float(), reduction="none").sum(dim=1).mean()

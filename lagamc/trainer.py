@@ -172,7 +172,7 @@ class Trainer:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss that is minimised, (), and its parts by name."""
         backbone = self.backbone
-        columns, positions, weights = self._compared_labels(batch)
+        columns, positions = self._compared_labels(batch)
         descriptions = backbone.encoder(self._description_features(columns))  # (C, D)
         states = backbone.read(batch.input_ids, batch.attention_mask)  # (B, T, H)
         states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
@@ -187,29 +187,27 @@ class Trainer:
         described = descriptions[positions[batch.sentence_labels[chosen]]]  # (S, D)
 
         hybrid, cross_entropy, cosine = self.hybrid(logits, batch.targets, generated, described)
-        matching = description_loss(log_odds, batch.carried[:, columns], weights)
+        matching = description_loss(log_odds, batch.carried[:, columns])
         loss = hybrid + self.config.description_weight * matching
         parts = {"cross_entropy": cross_entropy, "cosine": cosine, "description": matching}
         return loss, parts | {"lambda": self.hybrid.weight}
 
-    def _compared_labels(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Label columns compared in this step, for every label its place among them (or -1), and their weights.
+    def _compared_labels(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Label columns compared in this step, and for every label its place among them (or -1).
 
-        Of many labels those that a document of the batch carries are compared, and a sample of the others, each
-        of which stands for as many as were not drawn: without that, probabilities would come out too high.
+        Of many labels those that a document of the batch carries are compared, and a sample of the others, however
+        many the batch carries.
         """
         count, room = len(self.label_set), self.config.descriptions_per_step
-        columns, weights = torch.arange(count, device=self.device), torch.ones(count, device=self.device)
-        carried = batch.carried.any(dim=0)
-        present = int(carried.sum())
-        drawn = min(count - present, max(room - present, math.ceil(room / 2)))
-        if present + drawn < count:
+        columns = torch.arange(count, device=self.device)
+        if count > room:
+            carried = batch.carried.any(dim=0)
+            compared = max(room, int(carried.sum()) + math.ceil(room / 2))
             preference = torch.rand(count, device=self.device) + carried.float()
-            columns = preference.topk(present + drawn).indices.sort().values
-            weights = torch.where(carried[columns], 1.0, (count - present) / drawn)
+            columns = preference.topk(min(compared, count)).indices.sort().values
         positions = torch.full((count,), -1, device=self.device)
         positions[columns] = torch.arange(len(columns), device=self.device)
-        return columns, positions, weights
+        return columns, positions
 
     def _description_features(self, columns: Tensor) -> dict[str, Tensor]:
         texts = [self.label_set.descriptions[column] for column in columns.tolist()]
