@@ -13,7 +13,7 @@ class Visitor:
     """One person's session with a page; elements are named by their `elem_id`, or given themselves."""
 
     def __init__(self, page):
-        self._page = page
+        self.page = page
         self._values = {key: getattr(block, "value", None) for key, block in page.blocks.items()}
 
     def __getitem__(self, element):
@@ -35,7 +35,7 @@ class Visitor:
     def _key(self, element):
         if isinstance(element, Block):
             return element._id
-        return next(key for key, block in self._page.blocks.items() if block.elem_id == element)
+        return next(key for key, block in self.page.blocks.items() if block.elem_id == element)
 
     def _set(self, key, value):
         before, self._values[key] = self._values[key], value
@@ -43,9 +43,9 @@ class Visitor:
             self._fire(key, "change")
 
     def _fire(self, key, event, data=None):
-        for fn in list(self._page.fns.values()):
+        for fn in list(self.page.fns.values()):
             if (key, event) in fn.targets and fn.fn is not None:
-                self._run(fn, None if data is None else gr.EventData(self._page.blocks[key], data))
+                self._run(fn, None if data is None else gr.EventData(self.page.blocks[key], data))
 
     def _run(self, fn, data):
         inputs = [self._values[block._id] for block in fn.inputs]

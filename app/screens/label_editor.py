@@ -49,9 +49,13 @@ NEW_NAME_LEFT = "The new label {!r} was not saved."
 
 
 class Writing(NamedTuple):
-    """What is in the editor, as the page sends it: the label, its name as loaded and as typed, the text, the past."""
+    """What is in the editor: the label, its name as loaded and as typed, the text, the past.
+
+    `seen` is the label that name and text are of. The server may be ahead of the page, which shows the one before then.
+    """
 
     label_id: int | None
+    seen: int | None
     loaded: str
     name: str
     text: str
@@ -68,6 +72,7 @@ class LabelEditor:
     """
 
     label_id: gr.State
+    seen: gr.Number  # the same, as the page shows it
     version: gr.State
     draft_id: gr.State
     past: gr.State  # a Past
@@ -90,14 +95,14 @@ class LabelEditor:
     def outputs(self) -> list[Any]:
         """The elements that `shown` and `blank` set."""
         return [
-            self.label_id, self.version, self.draft_id, self.past, self.loaded, self.heading, self.name,
+            self.label_id, self.seen, self.version, self.draft_id, self.past, self.loaded, self.heading, self.name,
             self.description, self.note, self.retire, self.restore,
         ]  # fmt: skip
 
     @property
     def writing(self) -> list[Any]:
         """The elements whose values make a `Writing`."""
-        return [self.label_id, self.loaded, self.name, self.description, self.past, self.left]
+        return [self.label_id, self.seen, self.loaded, self.name, self.description, self.past, self.left]
 
     @property
     def proposal(self) -> list[Any]:
@@ -136,7 +141,8 @@ def label_editor() -> LabelEditor:
             new = gr.Button("New label", size="sm", min_width=90, elem_id="label-new")
         lint = markup.clickable("label-lint")
     editor = LabelEditor(
-        label_id=gr.State(None), version=gr.State(None), draft_id=gr.State(None), past=gr.State(Past()),
+        label_id=gr.State(None), seen=gr.Number(visible=False, precision=0), version=gr.State(None),
+        draft_id=gr.State(None), past=gr.State(Past()),
         loaded=gr.State(""), left=gr.State(""), heading=heading, name=name, description=description, note=note,
         lint=lint, fixes=gr.State([]), facts=facts, save=save, keep=keep, new=new, retire=retire, restore=restore,
     )  # fmt: skip
@@ -217,6 +223,7 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tu
     heading = OPEN.format(label.id) + name
     return (
         label.id,
+        label.id,
         label.version,
         gr.skip() if kept else None,
         gr.skip() if kept else past,
@@ -233,7 +240,7 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tu
 def blank(left: str) -> tuple[Any, ...]:
     """Return the updates that empty the editor for a new label; undo brings `left` back."""
     hidden = gr.Button(visible=False)
-    return None, None, None, Past(steps=(left,) if left else ()), "", NEW, "", "", "", hidden, hidden
+    return None, None, None, None, Past(steps=(left,) if left else ()), "", NEW, "", "", "", hidden, hidden
 
 
 def leave(services: Services, writing: Writing, author: str) -> str:
@@ -241,6 +248,8 @@ def leave(services: Services, writing: Writing, author: str) -> str:
 
     Raises AppError for a text that cannot be kept, such as one that is too long.
     """
+    if writing.seen != writing.label_id:  # it was left already
+        return writing.left
     name, text = " ".join(writing.name.split()), " ".join(writing.text.split())
     if writing.label_id is None:
         if name:

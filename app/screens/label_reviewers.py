@@ -37,6 +37,8 @@ class Opened(NamedTuple):
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the panel of the open label."""
     opened = gr.State(Opened())
+    # The server may be ahead of the page, whose fields are then those of the label before: it says itself of which.
+    seen = gr.Number(visible=False, precision=0)
     unsaved = gr.State({})  # {label id: Opened with what was typed} of labels that were left
     with gr.Row():
         parent = gr.Dropdown([("none", NO_PARENT)], value=NO_PARENT, label="Parent", min_width=140,
@@ -53,11 +55,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     save = gr.Button("Save for reviewers", size="sm", variant="primary", elem_id="label-reviewers-save")
 
     def show(
-        project_id: int, key: int | None, before: Opened, kept: dict[int, Opened], *values: Any
+        project_id: int, key: int | None, before: Opened, kept: dict[int, Opened], of: int | None, *values: Any
     ) -> tuple[Any, ...]:
         """The label as it is stored, but for what is typed and not saved; of a label that was left that is kept."""
         unsaved = dict(kept)
-        if before.label_id is not None and values != _fields(before.attributes):
+        if before.label_id is not None and before.label_id == of and values != _fields(before.attributes):
             unsaved[before.label_id] = before._replace(fields=values)
             if before.label_id != key:
                 gr.Warning(LEFT)
@@ -69,16 +71,18 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             if one.id != key and (not one.retired or one.id == now.fields[0])
         ]
         parent_id, *texts = now.fields
-        return now, unsaved, gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=parent_id), *texts
+        return now, unsaved, key, gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=parent_id), *texts
 
     def stored(key: int) -> Opened:
         found = services.lifecycle.attributes(key)
         return Opened(key, found, _fields(found))
 
-    def keep(key: int | None, before: Opened, *values: Any) -> tuple[Any, ...]:
+    def keep(key: int | None, before: Opened, of: int | None, *values: Any) -> tuple[Any, ...]:
         parent_id, group, colour, digit, guideline, positive, tricky, author, count = values
         if key is None:
             raise AppError("Open a label in the table first.")
+        if not key == before.label_id == of:
+            raise AppError("Nothing was saved: another label was just opened. Look at its fields, then save again.")
         attributes = LabelAttributes(
             group=group,
             colour=colour,
@@ -95,9 +99,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
 
     fields = [parent, group, colour, digit, guideline, positive, tricky]
     for event in (editor.label_id.change, changed.change):
-        on(event, show, [bar.project, editor.label_id, opened, unsaved, *fields], [opened, unsaved, *fields],
-           show_progress="hidden")  # fmt: skip
-    on(save.click, keep, [editor.label_id, opened, *fields, bar.author, changed], [opened, *fields, changed])
+        on(event, show, [bar.project, editor.label_id, opened, unsaved, seen, *fields],
+           [opened, unsaved, seen, *fields], show_progress="hidden")  # fmt: skip
+    on(save.click, keep, [editor.label_id, opened, seen, *fields, bar.author, changed], [opened, *fields, changed])
 
 
 def _fields(found: LabelAttributes) -> tuple[Any, ...]:

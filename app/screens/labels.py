@@ -135,6 +135,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     ) -> tuple[Any, ...]:
         project_id, author, writing = require_project(project_id), author_name(author), Writing(*written)
         key, name, text = writing.label_id, writing.name, writing.text
+        if key != writing.seen:
+            raise AppError("Nothing was saved: another label was just opened. Look at it, then save again.")
         with label_editor.warned(services, project_id, key, text):
             if key is None:
                 key = services.labels.add(project_id, name, text, author, note=note)

@@ -49,7 +49,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
                 step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)
                 undo = gr.Button("Take this step back", size="sm", min_width=140, elem_id="undo-do")
 
-    own = gr.State("")  # the survivor's description as it was put into the box
+    # The survivor's description as it was put into the box; on the page like the box, so that both are of one moment.
+    own = gr.Textbox("", visible=False)
 
     def refresh(project_id: int, chosen: list[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
         """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
@@ -57,7 +58,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         known = {label.id for label in labels}
         still = [key for key in chosen if key in known]
         return (
-            gr.Dropdown(choices=[(label.name, label.id) for label in labels], value=still),
+            gr.Dropdown(choices=[(label.name, label.id) for label in labels], value=still, multiselect=True),
             *choose(project_id, still, into, typed if still else before, before),
             *log(services.lifecycle.history(project_id) if project_id else []),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -25,17 +26,6 @@ Or create a project below and import your own documents.</p>
 """
 
 
-class Loaded(NamedTuple):
-    """Name and sentence of a project as they were put into the boxes."""
-
-    project_id: int
-    name: str
-    task: str
-
-
-NOTHING_LOADED = Loaded(0, "", "")
-
-
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Projects screen."""
     with gr.Column(visible=False, elem_id="welcome", elem_classes="lg-panel") as welcome:
@@ -49,7 +39,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=2, min_width=300, elem_id="project-forms"):
             name, task, create_button, demo_again = _create_form()
             with gr.Accordion("Change, retire, restore", open=False, elem_id="manage-project"):
-                loaded = gr.State(NOTHING_LOADED)
+                # What was put into the boxes: JSON, and on the page like them, so that both are of one moment.
+                loaded = gr.Textbox("", visible=False)
                 new_name = gr.Textbox("", label="Name of the open project")
                 new_task = gr.Textbox("", label="What is classified", info=TASK, lines=2, elem_id="project-task")
                 save = gr.Button("Save name and sentence", size="sm", elem_id="save-project")
@@ -57,7 +48,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 retired = gr.Dropdown([], label="Retired projects", info="Nothing of them is deleted.")
                 restore = gr.Button("Restore", size="sm")
 
-    def refresh(project_id: int, name: str, task: str, before: Loaded) -> tuple[Any, ...]:
+    def refresh(project_id: int, name: str, task: str, before: str) -> tuple[Any, ...]:
         """What is typed and not saved yet stays, as long as the project is the same one."""
         gone = [
             (project.name, project.id) for project in services.projects.list(include_retired=True) if project.retired
@@ -65,19 +56,19 @@ def build(services: Services, bar: ProjectBar) -> None:
         put_away = gr.Dropdown(choices=gone, value=None)
         if not project_id:
             hidden = gr.Column(visible=False)
-            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", NOTHING_LOADED, put_away
+            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", "", put_away
         project = services.projects.get(project_id)
-        now = Loaded(project_id, project.name, project.task)
-        typing = before.project_id == project_id and (name, task) != (before.name, before.task)
+        was = json.loads(before) if before else [0, "", ""]
+        typing = was[0] == project_id and [name, task] != was[1:]
         return (
             gr.Column(visible=False),
             gr.Column(visible=True),
             gr.Button(visible=True),
             _overview(project),
             _counts(services, project_id),
-            name if typing else now.name,
-            task if typing else now.task,
-            before if typing else now,
+            name if typing else project.name,
+            task if typing else project.task,
+            before if typing else json.dumps([project_id, project.name, project.task]),
             put_away,
         )
 
@@ -102,7 +93,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def change_project(project_id: int, name: str, task: str) -> tuple[Any, ...]:
         services.projects.change(require_project(project_id), name, task)
-        return *opening(project_id), *refresh(project_id, "", "", NOTHING_LOADED)
+        return *opening(project_id), *refresh(project_id, "", "", "")
 
     def retire_project(project_id: int) -> tuple[Any, ...]:
         services.projects.retire(require_project(project_id))

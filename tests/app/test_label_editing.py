@@ -202,6 +202,26 @@ def test_a_name_that_was_not_saved_is_told(tab, toasts):
     assert warnings(toasts) == ["The name of &#x27;noise&#x27; was not saved; &#x27;din&#x27; was typed."]
 
 
+def test_a_text_is_never_taken_for_that_of_a_label_whose_page_is_on_its_way(services, tab, toasts):
+    """Rows clicked quickly: the server knows of the next label while the page still shows the one before."""
+    visitor, page = tab.visitor, tab.visitor.page
+    fields = ("label-name", "label-description", "label-guideline")
+    before = {name: visitor[name] for name in fields}
+    visitor.select("labels-table", tab.bins)
+    numbers = [key for key, block in page.blocks.items() if isinstance(block, gr.Number) and visitor[block] == tab.bins]
+    assert len(numbers) == 2
+    for name in fields:  # as they were, and the label's number with them
+        visitor._values[visitor._key(name)] = before[name]
+    for key in numbers:
+        visitor._values[key] = tab.noise
+    for button in ("label-save", "label-reviewers-save"):
+        with pytest.raises(gr.Error, match="Nothing was saved: another label was just opened"):
+            visitor.click(button)
+    visitor.select("labels-table", tab.noise)
+    assert services.drafts.list(tab.bins) == []
+    assert warnings(toasts) == []
+
+
 def test_what_is_typed_for_reviewers_outlasts_a_look_at_another_label(services, tab, toasts):
     """And what another panel does to the same one; once it is saved nothing is told any more."""
     visitor = tab.visitor
