@@ -44,7 +44,6 @@ class Pages(NamedTuple):
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Classify screen."""
     result = gr.State(None)  # the ClassificationView on show
-    asked = gr.State(None)  # id of the project that it was asked in
     own_threshold = gr.State(None)  # as set by hand in this session; None for the model's
     pages = gr.State(Pages())
     with gr.Row():
@@ -96,13 +95,12 @@ def build(services: Services, bar: ProjectBar) -> None:
         if not text.strip():
             raise AppError("There is no text to classify. Paste one first.")
         view = services.classification.classify_text(require_project(project_id), text, threshold=own)
-        return project_id, view, "", *_answer(view, services.labels.colours(project_id))
+        return view, "", *_answer(view, services.labels.colours(project_id))
 
     def run_document(project_id: int, own: float | None, event: gr.EventData) -> tuple[Any, ...]:
         document_id = int(event.key)
         view = services.classification.classify_document(document_id, threshold=own)
         return (
-            project_id,
             view,
             markup.passage(services.documents.get(document_id).text),
             *_answer(view, services.labels.colours(project_id)),
@@ -153,32 +151,17 @@ def build(services: Services, bar: ProjectBar) -> None:
             return listed(project_id, words)
         return listed(project_id, words, pages.begins[:-1] or (0,))
 
-    def entered(project_id: int, tab: str, pages: Pages) -> Any:
-        if not project_id or tab != "classify":
-            return gr.skip()
-        services.classification.prepare(project_id)
-        return listed(project_id, pages.words, pages.begins)  # documents may have been imported since
-
     def prepare(project_id: int, tab: str) -> None:
         if project_id and tab == "classify":
             services.classification.prepare(project_id)
-
-    def landed(project_id: int, asked: int | None) -> Any:
-        """Put an answer away that arrives after another project was opened."""
-        return reset(project_id)[:-1] if asked != project_id else gr.skip()
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
         return None, "", "", markup.note(hint), gr.Slider(visible=False), "", None
 
     on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden")
-    for asked_for in (
-        on(classify.click, run_text, [bar.project, text, own_threshold], [asked, *shown], show_progress_on=decided,
-           **INFERENCE),
-        on(documents.select, run_document, [bar.project, own_threshold], [asked, *shown], show_progress_on=decided,
-           **INFERENCE),
-    ):  # fmt: skip
-        on(asked_for.success, landed, [bar.project, asked], shown, show_progress="hidden")
+    on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided, **INFERENCE)
+    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
     on(
         threshold.input,
         decide,
@@ -193,8 +176,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         on(event, first, [bar.project, query], paged, show_progress="hidden")
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
-    on(bar.project.change, prepare, [bar.project, bar.tab], show_progress="hidden")
-    on(bar.tab.change, entered, [bar.project, bar.tab, pages], paged, show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

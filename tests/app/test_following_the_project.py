@@ -65,17 +65,6 @@ def test_a_sentence_that_is_not_saved_outlasts_a_look_at_another_tab(services, o
     assert visitor["project-task"] == "Other things"
 
 
-def test_the_list_of_documents_shows_those_imported_since_on_the_same_page(services, opened):
-    page = opened(classify, "classify")
-    visitor = page.visitor
-    visitor.click("documents-next")
-    assert "Page 2 · 20 documents" in visitor["documents-table"]
-    visitor.put(page.bar.tab, "projects")
-    page.add(page.project, 5, word="more")
-    visitor.put(page.bar.tab, "classify")
-    assert "Page 2 · 25 documents" in visitor["documents-table"]
-
-
 def test_words_typed_without_enter_are_looked_for_from_the_first_page(opened):
     page = opened(classify, "classify")
     visitor = page.visitor

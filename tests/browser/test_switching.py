@@ -105,21 +105,6 @@ def test_nothing_of_another_project_stays(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#merge-description textarea")).to_have_value("")
 
 
-def test_an_answer_that_arrives_in_another_project_is_put_away(page: Page) -> None:
-    """Answers come one after another, so what is asked next tells when the first has come."""
-    load_demo(page)
-    create(page, "Other")
-    open_project(page, DEMO)
-    open_tab(page, "Classify")
-    page.locator("#classify-text textarea").fill("Two bins missed again on Tanner Row.")
-    page.locator("#classify-run").click()
-    open_project(page, "Other")
-    page.locator("#classify-run").click()
-    expect(page.locator(".toast-body")).to_be_visible()
-    expect(page.locator("#classify-labels")).to_contain_text("Paste a text and press")
-    expect(page.locator("#classify-table tbody tr")).to_have_count(0)
-
-
 def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) -> None:
     load_demo(page)
     open_tab(page, "Labels")
