@@ -36,8 +36,8 @@ def open_tab(page: Page, name: str) -> None:
 def expect_message(page: Page, text: str) -> None:
     """The newest message says it; then close all."""
     expect(page.get_by_test_id("toast-body").last).to_contain_text(text)
-    for close in page.get_by_test_id("toast-close").all():
-        close.click()
+    # all in one go: one that fades by itself meanwhile would be waited for
+    page.get_by_test_id("toast-close").evaluate_all("(buttons) => buttons.forEach((button) => button.click())")
     expect(page.get_by_test_id("toast-body")).to_have_count(0)
 
 

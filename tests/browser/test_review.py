@@ -112,5 +112,5 @@ def test_a_key_that_comes_before_the_next_document_says_nothing_of_it(page: Page
     page.evaluate(PRESSED, ["s", "Enter"])
     expect(page.locator("#review-text .lg-passage")).not_to_have_text(first)
     expect(page.get_by_text("was not on screen yet").first).to_be_visible()
-    expect(page.locator("#review-last")).to_contain_text("skipped until you open the project again")
+    expect(page.locator("#review-last")).to_contain_text("skipped until you reload the page")
     expect(page.locator("#review-counts")).to_contain_text(re.compile(r"0\s*reviewed\s*0\s*corrections"))
