@@ -89,7 +89,7 @@ def read_checkpoint(
         CheckpointError: a file is damaged, or of another origin.
     """
     saved = read_json(folder / "state.json")
-    begun = saved.pop("origin")
+    begun = saved.pop("origin", {})
     if changed := [name for name, value in origin.items() if begun.get(name) != value]:
         raise CheckpointError(
             f"The run was begun with other {', '.join(changed)} than lie in its folder now. Put back what was there, "

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from markupsafe import Markup
@@ -14,18 +14,18 @@ from markupsafe import Markup
 from app.components import markup, wording
 from app.components.events import on
 from app.components.past import Past
-from app.components.project_bar import ProjectBar, author_name
+from app.components.project_bar import ProjectBar
 from app.errors import AppError
 from app.services.naming import MAX_NAME_CHARACTERS
 from lagamc.errors import LagamcError
-from storage.errors import NotFound
 
 if TYPE_CHECKING:
     from app.container import Services
+    from app.screens.label_writing import Writing
     from app.services.labels import LabelView
     from app.services.studio import LintView
 
-__all__ = ["LabelEditor", "Writing", "blank", "judged", "label_editor", "leave", "proposed", "shown", "warned", "wire"]
+__all__ = ["LabelEditor", "blank", "judged", "label_editor", "proposed", "shown", "warned", "wire"]
 
 NEW = '<h3 data-name="" data-text="">New label</h3>'
 # The browser asks before the page is left while name or description are not as they are stored.
@@ -41,26 +41,6 @@ window.addEventListener('beforeunload', guard);
 # Marks the row of the open label without laying out the table again, which would scroll it back to its top.
 OPEN = Markup('<style>#labels-table tr[data-key="{}"] {{ --lg-open: var(--color-accent) }}</style>')
 CLEAR = "Nothing to mend."
-LEFT = "The text of {!r} was not saved. It is kept among the label's drafts."
-UNKEPT = "The text of {!r} was not saved, and cannot be kept as a draft. {}"
-NOT_RENAMED = "The name of {!r} was not saved; {!r} was typed."
-NEW_LEFT = "The new label was not saved. 'New label', then 'Undo' brings its text back."
-NEW_NAME_LEFT = "The new label {!r} was not saved."
-
-
-class Writing(NamedTuple):
-    """What is in the editor: the label, its name as loaded and as typed, the text, the past.
-
-    `seen` is the label that name and text are of. The server may be ahead of the page, which shows the one before then.
-    """
-
-    label_id: int | None
-    seen: int | None
-    loaded: str
-    name: str
-    text: str
-    past: Past
-    left: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,38 +221,6 @@ def blank(left: str) -> tuple[Any, ...]:
     """Return the updates that empty the editor for a new label; undo brings `left` back."""
     hidden = gr.Button(visible=False)
     return None, None, None, None, Past(steps=(left,) if left else ()), "", NEW, "", "", "", hidden, hidden
-
-
-def leave(services: Services, writing: Writing, author: str) -> str:
-    """Keep a text that was not saved, tell so and of a name, and return the last text of a new label.
-
-    Raises AppError for a text that cannot be kept, such as one that is too long.
-    """
-    if writing.seen != writing.label_id:  # it was left already
-        return writing.left
-    name, text = " ".join(writing.name.split()), " ".join(writing.text.split())
-    if writing.label_id is None:
-        if name:
-            gr.Warning(html.escape(NEW_NAME_LEFT.format(name)))
-        if text:
-            gr.Warning(NEW_LEFT)
-        return text or writing.left
-    if name not in {"", writing.loaded}:
-        gr.Warning(html.escape(NOT_RENAMED.format(writing.loaded, name)))
-    if not text:
-        return writing.left
-    try:
-        known = {version.text for version in services.labels.versions(writing.label_id, limit=1)}
-        known |= {draft.text for draft in services.drafts.list(writing.label_id)}
-    except NotFound:  # deleted with its project
-        return writing.left
-    if text not in known:
-        try:
-            services.drafts.add(writing.label_id, text, source="person", author=author_name(author))
-        except AppError as error:
-            raise AppError(UNKEPT.format(writing.loaded, error)) from error
-        gr.Warning(html.escape(LEFT.format(writing.loaded)))
-    return writing.left
 
 
 def proposed(text: str, draft_id: int | None, before: str, past: Past) -> tuple[Any, ...]:

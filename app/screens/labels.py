@@ -26,7 +26,7 @@ from app.screens import (
     label_what_if,
     lifecycle,
 )
-from app.screens.label_editor import Writing
+from app.screens.label_writing import Writing, leave
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -91,7 +91,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     def refresh(project_id: int, retired: bool, author: str, *written: Any) -> tuple[Any, ...]:
         writing = Writing(*written)
         try:
-            left = label_editor.leave(services, writing, author)
+            left = leave(services, writing, author)
         except AppError as error:  # the project is another one now, whatever was being written
             gr.Warning(html.escape(f"{error} 'New label', then 'Undo' brings it back."))
             left = writing.text
@@ -99,7 +99,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def opened(project_id: int, author: str, key: int, writing: Writing) -> tuple[Any, ...]:
         label = find(project_id, key)
-        left = writing.left if key == writing.label_id else label_editor.leave(services, writing, author)
+        left = writing.left if key == writing.label_id else leave(services, writing, author)
         return left, *label_editor.shown(label, writing)
 
     def select(event: gr.EventData, project_id: int, author: str, *written: Any) -> tuple[Any, ...]:
@@ -114,7 +114,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         return None, *opened(project_id, author, key, writing)
 
     def begin(author: str, *written: Any) -> tuple[Any, ...]:
-        left = label_editor.leave(services, Writing(*written), author)
+        left = leave(services, Writing(*written), author)
         return left, *label_editor.blank(left)
 
     def reload(project_id: int, retired: bool, known: int | None, *written: Any) -> tuple[Any, ...]:
