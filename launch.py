@@ -50,7 +50,8 @@ def serve(settings: Settings, *, demo: bool) -> None:
             page.launch(**serve_options(settings))
         except OSError as error:
             raise AppError(
-                f"Port {settings.port} on {settings.host} cannot be listened on ({error}). Choose another: --port N."
+                f"Port {settings.port} on {settings.host} is taken, or not this machine's to listen on. "
+                "Choose another: --port N, or --host ADDRESS."
             ) from error
     finally:
         services.close()

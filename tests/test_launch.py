@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 import launch
@@ -30,3 +32,14 @@ def test_a_wrong_database_address_of_the_environment_ends_with_a_message(tmp_pat
     monkeypatch.setenv("DATABASE_URL", "nowhere")
     assert launch.main(["--data-folder", str(tmp_path)]) == 1
     assert "The database address cannot be used" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path, capsys):
+    """In the words of this command's own options."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert launch.main(["--data-folder", str(tmp_path), "--port", str(port)]) == 1
+    said = capsys.readouterr().err
+    assert f"Port {port} on 127.0.0.1 is taken" in said
+    assert "--port N" in said
+    assert "GRADIO" not in said
