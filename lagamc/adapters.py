@@ -151,6 +151,6 @@ def _loaded(kind: Any, source: str, what: str, **options: Any) -> Any:
         return kind.from_pretrained(place or ".", **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise BackboneError(
-            f"No {what} can be loaded from {source!r}: {str(error).rstrip('. ')}. "
-            f"Use one of {', '.join(BACKBONES)}, a local folder, or a hub name that this machine can download."
+            f"No {what} can be loaded from {source!r}. Use one of {', '.join(BACKBONES)}, a local folder, or a hub "
+            f"name that this machine can download. What transformers says: {error}"
         ) from error
