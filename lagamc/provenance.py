@@ -21,7 +21,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
     return {
         **facts,
         "revision": revision(),
-        "machine": f"{platform.machine()}, {cores()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {cores()} cores{_gpu()}, Python {platform.python_version()}",
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -30,6 +30,12 @@ def provenance(**facts: Any) -> dict[str, Any]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _gpu() -> str:
+    import torch
+
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
 
 
 def revision() -> str:

@@ -132,7 +132,8 @@ def test_descriptions_that_become_equal_tokens_are_refused(tiny):
 
 
 def test_a_backbone_that_is_nowhere_says_what_to_use(label_set):
-    with pytest.raises(BackboneError, match=r"No causal language model.*minilm"):
+    """What to do comes first; what transformers says can be long."""
+    with pytest.raises(BackboneError, match=r"No causal language model.*Use one of minilm.*What transformers says: ."):
         build_backbone(TrainingConfig(backbone="/nowhere/at-all"), label_set)
 
 

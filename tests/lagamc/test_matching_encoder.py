@@ -93,11 +93,3 @@ def test_a_sentence_matched_anew_to_another_label_is_decided_by_its_cosine(train
         own = [item for item in written if item.text in report.label_set.descriptions]
         assert own
         assert {item.probability is not None for item in own} == {kept}
-
-
-def test_a_generator_that_cannot_be_loaded_is_named_with_what_to_use(label_set):
-    """The reason ends in one full stop, whatever the library's own message ends in."""
-    config = TrainingConfig(backbone="/nowhere/at-all", family="seq2seq")
-    with pytest.raises(BackboneError, match=r"(?s)from '/nowhere/at-all': .*[^.]\. Use one of minilm, ") as refused:
-        build_backbone(config, label_set)
-    assert ".. " not in str(refused.value)
