@@ -14,14 +14,18 @@ __all__ = ["chosen_device", "chosen_precision", "reproducible"]
 
 
 def chosen_device(name: str) -> torch.device:
-    """`auto` is the first GPU, or the CPU. Raises ConfigError for a device that is not here."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """`auto` is the first GPU, or the CPU. Raises ConfigError for a device that is not here.
+
+    For a GPU, cuDNN's attention is switched off in this process: it plans anew for every shape, and few batches of
+    texts have one in common.
+    """
     try:
-        device = torch.device(name)
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"The device {name!r} cannot be used here ({error}). Use auto, cpu or cuda.") from error
+    if device.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
     return device
 
 

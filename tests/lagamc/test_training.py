@@ -20,6 +20,7 @@ from lagamc.corpus import Corpus
 from lagamc.errors import Cancelled, CheckpointError, ConfigError, DatasetError, LabelError
 from lagamc.evaluation import evaluate_classifier
 from lagamc.labels import LabelSet
+from lagamc.precision import chosen_device
 from lagamc.run import train_run
 from lagamc.trainer import Trainer
 
@@ -112,6 +113,12 @@ def _log(folder):
     from lagamc.callbacks import EventLog
 
     return EventLog(folder / "events.jsonl")
+
+
+@NEEDS_CUDA
+def test_a_gpu_leaves_out_attention_that_plans_for_every_shape():
+    chosen_device("auto")
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
