@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import insert
+import sqlalchemy
+from sqlalchemy import ColumnElement, CursorResult, insert, literal, or_, update
+from sqlalchemy.orm import QueryableAttribute
 from sqlmodel import Session, col, func, select
 
 from storage import documents, labels
 from storage.errors import NotFound, StaleWrite
-from storage.models import Action, Annotation, AnnotationLabel, Document, Label
+from storage.models import Action, Annotation, AnnotationLabel, Document, Label, LabelEvent, utc_now
 
 __all__ = [
     "add_imported",
     "get",
+    "given_since",
     "history",
     "label_ids",
     "label_names",
@@ -143,30 +147,25 @@ def _merges_followed(session: Session, annotation: Annotation) -> Annotation:
 def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: str, event_id: int) -> None:
     """Annotate documents, {document id: label ids}, as an operation on labels has it.
 
-    How the labels came about stays as it was, so an import that was relabelled still awaits review.
+    How the labels came about stays as it was, so an import that was relabelled still awaits review. All others wait
+    meanwhile, so it takes a few statements for 500 documents, and reads no text.
     """
-    written = [
-        (
-            document,
-            Annotation(
-                document_id=document.id,
-                author=author,
-                action=current.action,
-                prediction_id=current.prediction_id,
-                label_event_id=event_id,
-                replaces_id=current.id,
-            ),
+    session.flush()
+    written = col(Annotation.document_id) == Document.id, col(Annotation.label_event_id) == event_id
+    for keys in _batches(list(labels)):
+        _annotate_all(
+            session, col(Document.id).in_(keys), author=author, action=col(Annotation.action),
+            prediction_id=col(Annotation.prediction_id), label_event_id=event_id, replaces_id=col(Annotation.id),
+        )  # fmt: skip
+        new = select(Annotation.document_id, Annotation.id).where(
+            Annotation.label_event_id == event_id, col(Annotation.document_id).in_(keys)
         )
-        for document, current in _annotated(session, labels)
-    ]
-    session.add_all(row for _, row in written)
-    session.flush()
-    for document, row in written:
-        _point(document, row)
-    held = [{"annotation_id": row.id, "label_id": key} for document, row in written for key in labels[document.id]]
-    if held:
-        session.execute(insert(AnnotationLabel), held)
-    session.flush()
+        ids = session.exec(new).all()
+        held = [{"annotation_id": new_id, "label_id": label} for key, new_id in ids for label in labels[key]]
+        if held:
+            session.execute(insert(AnnotationLabel), held)
+        newest = select(Annotation.id).where(*written).scalar_subquery()
+        _point_all(session, update(Document).where(col(Document.id).in_(keys)).values(annotation_id=newest))
 
 
 def take_back(session: Session, *, event_id: int, author: str) -> int:
@@ -175,27 +174,38 @@ def take_back(session: Session, *, event_id: int, author: str) -> int:
     Raises:
         StaleWrite: some of them were saved since.
     """
-    query = select(Annotation).where(Annotation.label_event_id == event_id).order_by(col(Annotation.id))
-    written = {row.document_id: row for row in session.exec(query)}
-    now = {document.id: document for document, _ in _annotated(session, written)}
-    undone = [(now[key], row) for key, row in written.items() if key in now and now[key].annotation_id == row.id]
-    later = sum(
-        key not in now or now[key].annotation_id not in (row.id, row.replaces_id) for key, row in written.items()
-    )
+    session.flush()
+    stands = func.coalesce(Document.annotation_id, 0)
+    later = session.exec(
+        select(func.count())
+        .select_from(Annotation)
+        .join(Document, col(Document.id) == Annotation.document_id)
+        .where(Annotation.label_event_id == event_id, stands != Annotation.id, stands != Annotation.replaces_id)
+    ).one()
     if later:
         raise StaleWrite(
             f"{later} of the documents that this step relabelled were saved since, so it cannot be taken back as a "
             "whole. Undo these saves first, or change the labels by a new step."
         )
-    earlier: dict[int, Annotation] = {}
-    for keys in _batches([row.replaces_id for _, row in undone]):
-        found = session.exec(select(Annotation).where(col(Annotation.id).in_(keys)))
-        earlier |= {row.id: row for row in found}
-    for document, row in undone:
-        session.add(Annotation(document_id=document.id, author=author, action=Action.UNDONE, undoes_id=row.id))
-        _point(document, earlier[row.replaces_id or 0])
-    session.flush()
-    return len(undone)
+    own = col(Annotation.label_event_id) == event_id
+    _annotate_all(session, own, author=author, action=Action.UNDONE, undoes_id=col(Annotation.id))
+    written = select(Annotation.id).where(own)
+    earlier = select(Annotation.replaces_id).where(Annotation.id == Document.annotation_id).scalar_subquery()
+    return _point_all(
+        session, update(Document).where(col(Document.annotation_id).in_(written)).values(annotation_id=earlier)
+    )
+
+
+def given_since(session: Session, *, label_ids: Collection[int], event: LabelEvent) -> int:
+    """Return how many documents carry one of some labels by an annotation later than an operation, not by its own."""
+    query = (
+        select(func.count(func.distinct(col(Document.id))))
+        .join(Annotation, col(Annotation.id) == Document.annotation_id)
+        .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Annotation.id)
+        .where(col(AnnotationLabel.label_id).in_(label_ids), col(Annotation.created_at) > event.created_at)
+        .where(or_(col(Annotation.label_event_id).is_(None), col(Annotation.label_event_id) != event.id))
+    )
+    return session.exec(query).one()
 
 
 def reviewed_since(
@@ -219,23 +229,33 @@ def reviewed_since(
     return session.exec(query).one()
 
 
-def _annotated(session: Session, document_ids: Collection[int]) -> list[tuple[Document, Annotation]]:
-    """Return documents that have a current annotation, with it, locked for other writers."""
-    found: list[tuple[Document, Annotation]] = []
-    for keys in _batches(list(document_ids)):
-        query = (
-            select(Document, Annotation)
-            .join(Annotation, col(Annotation.id) == Document.annotation_id)
-            .where(col(Document.id).in_(keys))
-            .with_for_update(of=Document)
-        )
-        found += session.exec(query).all()
-    return found
-
-
-def _batches(keys: Sequence[int | None]) -> Iterator[Sequence[int | None]]:
+def _batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:
     """Cut ids into pieces that one statement takes."""
     return (keys[start : start + 500] for start in range(0, len(keys), 500))
+
+
+def _annotate_all(session: Session, which: ColumnElement[bool], **columns: Any) -> None:
+    """Write an annotation for every document of which the condition holds, or of its current annotation.
+
+    Columns are values, or expressions over the two.
+    """
+    types = Annotation.__table__.c  # type: ignore[attr-defined]
+    row = {"document_id": col(Document.id), **columns, "created_at": utc_now()}
+    values = [
+        value if isinstance(value, QueryableAttribute) else literal(value, type_=types[name].type)
+        for name, value in row.items()
+    ]
+    current = col(Annotation.id) == Document.annotation_id
+    found = sqlalchemy.select(*values).select_from(Document).join(Annotation, current).where(which)
+    session.execute(insert(Annotation).from_select(list(row), found, include_defaults=False))
+
+
+def _point_all(session: Session, statement: Any) -> int:
+    """Point documents to annotations that came about as theirs did, and return how many there are."""
+    options = {"synchronize_session": False}
+    changed = cast("CursorResult[Any]", session.execute(statement, execution_options=options)).rowcount
+    session.expire_all()  # the statement passed by what the session holds
+    return changed
 
 
 def _point(document: Document, annotation: Annotation | None) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
-from storage import labels
+from storage import documents, labels
 from storage.models import Action, Annotation, AnnotationLabel, Document, PredictedSentence
 
 __all__ = ["Corrected", "answered"]
@@ -23,13 +23,14 @@ class Corrected(NamedTuple):
 
 
 def answered(session: Session, *, project_id: int) -> Sequence[Corrected]:
-    """Return the current corrections of a project that answer a prediction, oldest first.
+    """Return the current corrections of a project that answer a prediction, oldest first; none of test documents.
 
     A predicted label that was merged since counts as the one that survived.
     """
     conditions = (
         col(Document.project_id) == project_id,
         col(Document.annotation_action) == Action.CORRECTED,
+        col(Document.split).in_(documents.QUEUE),  # no wording is fitted to the others
         col(Annotation.prediction_id).is_not(None),
     )
     here = col(Annotation.id) == Document.annotation_id

@@ -6,6 +6,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlmodel import Session, col, func, or_, select
 
@@ -27,9 +28,11 @@ __all__ = [
     "label_counts",
     "labelled",
     "next_unreviewed",
+    "split_counts",
     "tally",
     "text_hash",
     "total",
+    "with_label",
 ]
 
 REVIEWED = (Action.ACCEPTED, Action.CORRECTED)
@@ -46,7 +49,7 @@ def text_hash(text: str) -> str:
 
 def get(session: Session, *, document_id: int, lock: bool = False) -> Document:
     """Return a document; `lock` keeps other writers of it waiting until the commit."""
-    document = session.get(Document, document_id, with_for_update=lock)
+    document = session.get(Document, document_id, with_for_update=lock, populate_existing=lock)
     if document is None:
         raise NotFound("document", document_id)
     return document
@@ -133,19 +136,37 @@ def annotated(
     return session.exec(query).all()
 
 
-def carrying(session: Session, *, label_ids: Collection[int]) -> dict[int, tuple[Document, set[int]]]:
-    """Return {document id: (document, all its labels)} of those that carry one of some labels now, by id."""
-    holding = select(AnnotationLabel.annotation_id).where(col(AnnotationLabel.label_id).in_(label_ids))
+def carrying(session: Session, *, label_ids: Collection[int]) -> dict[int, tuple[int, set[int]]]:
+    """Return {document id: (annotation id, all its labels)} of those that carry one of some labels now, by id."""
     query = (
-        select(Document, AnnotationLabel.label_id)
+        select(Document.id, AnnotationLabel.annotation_id, AnnotationLabel.label_id)
         .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
-        .where(col(Document.annotation_id).in_(holding))
+        .where(col(Document.annotation_id).in_(_holding(label_ids)))
         .order_by(col(Document.id))
     )
-    found: dict[int, tuple[Document, set[int]]] = {}
-    for document, label_id in session.exec(query):
-        found.setdefault(document.id, (document, set()))[1].add(label_id)
+    found: dict[int, tuple[int, set[int]]] = {}
+    for document_id, annotation_id, label_id in session.exec(query):
+        found.setdefault(document_id, (annotation_id, set()))[1].add(label_id)
     return found
+
+
+def with_label(
+    session: Session, *, label_id: int, splits: Collection[Split] = tuple(Split), limit: int | None = None
+) -> Sequence[Document]:
+    """Return documents of some splits that carry a label now, by id."""
+    query = select(Document).where(col(Document.annotation_id).in_(_holding([label_id])))
+    return session.exec(query.where(col(Document.split).in_(splits)).order_by(col(Document.id)).limit(limit)).all()
+
+
+def split_counts(session: Session, *, label_ids: Collection[int]) -> dict[Split, int]:
+    """Return {split: documents that carry one of some labels now}; empty splits are left out."""
+    query = select(col(Document.split), func.count()).where(col(Document.annotation_id).in_(_holding(label_ids)))
+    return dict(session.exec(query.group_by(col(Document.split))).all())
+
+
+def _holding(label_ids: Collection[int]) -> Any:
+    """The ids of annotations, past ones too, with one of some labels."""
+    return select(AnnotationLabel.annotation_id).where(col(AnnotationLabel.label_id).in_(label_ids))
 
 
 def tally(session: Session, *, project_id: int | None = None) -> Sequence[tuple[int, Split, Action | None, int]]:

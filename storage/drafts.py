@@ -16,7 +16,7 @@ __all__ = ["add", "decide", "get", "open_of_label", "open_of_project"]
 
 def get(session: Session, *, draft_id: int, lock: bool = False) -> DescriptionDraft:
     """Return a draft; `lock` keeps other writers of it waiting until the commit. Raises NotFound."""
-    draft = session.get(DescriptionDraft, draft_id, with_for_update=lock)
+    draft = session.get(DescriptionDraft, draft_id, with_for_update=lock, populate_existing=lock)
     if draft is None:
         raise NotFound("draft", draft_id)
     return draft

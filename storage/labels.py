@@ -35,7 +35,7 @@ __all__ = [
 
 def get(session: Session, *, label_id: int, lock: bool = False) -> Label:
     """Return a label; `lock` keeps other writers of the label waiting until the commit."""
-    label = session.get(Label, label_id, with_for_update=lock)
+    label = session.get(Label, label_id, with_for_update=lock, populate_existing=lock)
     if label is None:
         raise NotFound("label", label_id)
     return label

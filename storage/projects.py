@@ -14,7 +14,7 @@ __all__ = ["add", "find", "get", "listed", "rename", "set_outside_allowed", "set
 
 def get(session: Session, *, project_id: int, lock: bool = False) -> Project:
     """Return a project; `lock` keeps other writers of the project waiting until the commit."""
-    project = session.get(Project, project_id, with_for_update=lock)
+    project = session.get(Project, project_id, with_for_update=lock, populate_existing=lock)
     if project is None:
         raise NotFound("project", project_id)
     return project

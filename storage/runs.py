@@ -34,7 +34,7 @@ FINAL = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.I
 
 def get(session: Session, *, run_id: int, lock: bool = False) -> Run:
     """Return a run; `lock` keeps other writers of it waiting until the commit."""
-    run = session.get(Run, run_id, with_for_update=lock)
+    run = session.get(Run, run_id, with_for_update=lock, populate_existing=lock)
     if run is None:
         raise NotFound("run", run_id)
     return run
@@ -48,14 +48,16 @@ def add(
     author: str,
     documents: int = 0,
     corrections: int = 0,
+    created_at: datetime | None = None,
 ) -> Run:
-    """Add a queued run; its id names its folder, which the caller sets."""
+    """Add a queued run; its id names its folder, which the caller sets. It was created when its data were read."""
     run = Run(
         project_id=project_id,
         config=dict(config),
         author=author,
         documents=documents,
         corrections=corrections,
+        created_at=created_at or utc_now(),
     )
     session.add(run)
     session.flush()

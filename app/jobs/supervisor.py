@@ -157,7 +157,11 @@ class Supervisor:
         return True
 
     def _launch_next(self) -> None:
-        run = self._claim()
+        try:
+            run = self._claim()
+        except StaleWrite:
+            logger.info("Another supervisor started the next run first.")
+            return
         if run is None:
             return
         folder = self._folder(run)

@@ -95,8 +95,10 @@ class CorrectionService:
                 "rejected": [row.document for row in answered if label_id in row.rejected][-MOST_CLUSTERED:],
             }
             missed = {document.id for document in rows["missed"]}
-            carried = documents.carrying(session, label_ids=[label_id])
-            right = [document.text for key, (document, _) in carried.items() if key not in missed][:COMPARED]
+            carried = documents.with_label(
+                session, label_id=label_id, splits=documents.QUEUE, limit=COMPARED + len(missed)
+            )
+            right = [document.text for document in carried if document.id not in missed][:COMPARED]
         views = []
         for kind in ("missed", "rejected"):
             texts = [document.text for document in rows[kind]]

@@ -9,10 +9,10 @@ from typing import Any
 from sqlmodel import Session
 
 from app.errors import AppError
-from storage import annotations, documents, label_events, labels, projects
+from storage import annotations, label_events, labels, projects
 from storage.errors import NotFound, StaleWrite
-from storage.models import Annotation, LabelEvent, Operation, name_key, utc_now
 from storage.models import Label as LabelRow
+from storage.models import LabelEvent, Operation, name_key, utc_now
 
 __all__ = ["ATTRIBUTES", "check_labels", "recorded", "reword", "take_back"]
 
@@ -223,10 +223,7 @@ def _refuse_later_changes(now: Snapshot, fields: Mapping[str, list[Any]]) -> Non
 
 def _refuse_later_annotations(session: Session, event: LabelEvent, label_ids: Collection[int]) -> None:
     """Refuse to put away a label that documents got by later work."""
-    later = 0
-    for document, _ in documents.carrying(session, label_ids=label_ids).values():
-        current = session.get_one(Annotation, document.annotation_id)
-        later += current.label_event_id != event.id and current.created_at > event.created_at
+    later = annotations.given_since(session, label_ids=label_ids, event=event)
     if later:
         names = ", ".join(repr(name) for name in labels.names(session, label_ids=label_ids).values())
         raise StaleWrite(

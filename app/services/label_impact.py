@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -37,8 +36,7 @@ class Impact:
 def impact(session: Session, *, label_ids: Collection[int]) -> Impact:
     """Return what hangs on labels of one project. Raises NotFound."""
     rows = [labels.get(session, label_id=label_id) for label_id in label_ids]
-    carried = documents.carrying(session, label_ids=label_ids)
-    counts = Counter(document.split.value for document, _ in carried.values())
+    carried = documents.split_counts(session, label_ids=label_ids)
     past = select(func.count(func.distinct(col(AnnotationLabel.annotation_id))))
     project = projects.get(session, project_id=rows[0].project_id)
     learnt = [
@@ -48,7 +46,7 @@ def impact(session: Session, *, label_ids: Collection[int]) -> Impact:
     ]
     return Impact(
         names=[row.name for row in rows],
-        documents=dict(counts),
+        documents={split.value: count for split, count in carried.items()},
         annotations=session.exec(past.where(col(AnnotationLabel.label_id).in_(label_ids))).one(),
         predictions=predictions.naming(session, label_ids=label_ids),
         models=[version.title for version in learnt],

@@ -76,7 +76,7 @@ class SplitService:
         parts = tuple(_checked(parts))
         with self._database.read() as session:
             project_id = labels.get(session, label_id=label_id).project_id
-            found = [document for document, _ in documents.carrying(session, label_ids=[label_id]).values()]
+            found = documents.with_label(session, label_id=label_id)
         nearest = self._nearest(project_id, [document.text for document in found], parts)
         rows = []
         for document, (part, margin) in zip(found, nearest, strict=True):
@@ -124,7 +124,7 @@ class SplitService:
                 note={"source": source.id, "documents": len(moves)},
             ) as event:
                 held = documents.carrying(session, label_ids=[source.id])
-                _refuse_stale(proposal, {key: document.annotation_id for key, (document, _) in held.items()})
+                _refuse_stale(proposal, {key: annotation_id for key, (annotation_id, _) in held.items()})
                 ids = {}
                 for number, part in enumerate(proposal.parts):
                     ids[number] = targets[number] or _added(session, source, part)
@@ -191,7 +191,7 @@ def _added(session: Session, source: LabelRow, part: SplitPart) -> int:
     return label.id
 
 
-def _refuse_stale(proposal: SplitProposal, now: Mapping[int, int | None]) -> None:
+def _refuse_stale(proposal: SplitProposal, now: Mapping[int, int]) -> None:
     then = {row.document_id: row.annotation_id for row in proposal.rows}
     if differing := sum(then.get(key) != now.get(key) for key in then.keys() | now.keys()):
         raise StaleWrite(

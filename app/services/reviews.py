@@ -14,7 +14,7 @@ from app.services.classification import ClassificationView
 from app.services.review_prediction import PredictionView, fresh_prediction, prediction_view
 from lagamc.errors import LagamcError
 from storage import annotations as annotation_log
-from storage import documents, labels, predictions
+from storage import documents, labels, predictions, projects
 from storage.engine import Database
 from storage.models import Action, Annotation, DescriptionVersion, Document, Label, name_key
 
@@ -139,7 +139,7 @@ class ReviewService:
         expected_annotation_id: int | None,
         prediction_id: int | None = None,
     ) -> SavedReview:
-        """Record a person's decision; no label at all is one too.
+        """Record a person's decision; no label at all is one too. Retired labels of the document, not offered, stay.
 
         It corrects when it differs from the prediction it answers, or, without a prediction, from the
         labels that the document had.
@@ -149,13 +149,13 @@ class ReviewService:
             StaleWrite: somebody has saved the document since it was loaded.
         """
         with self._database.write() as session:
-            document = documents.get(session, document_id=document_id, lock=True)
+            document = _locked(session, document_id)
             chosen = _label_ids(session, document, labels)
             proposed = _proposed(session, document, prediction_id)
             saved = annotation_log.record(
                 session,
                 document_id=document_id,
-                labels=chosen,
+                labels=chosen | _retired(session, document),
                 author=author,
                 action=Action.ACCEPTED if chosen == proposed else Action.CORRECTED,
                 expected_id=expected_annotation_id,
@@ -166,6 +166,7 @@ class ReviewService:
     def undo(self, annotation_id: int, author: str) -> None:
         """Take a decision back; the one before it holds again. Raises StaleWrite when a later one exists."""
         with self._database.write() as session:
+            _locked(session, annotation_log.get(session, annotation_id=annotation_id).document_id)
             annotation_log.undo(session, annotation_id=annotation_id, author=author)
 
     def counts(self, project_id: int) -> ReviewCounts:
@@ -189,6 +190,13 @@ class ReviewService:
             return self._classification.classify_document(document_id).prediction_id, ""
         except (AppError, LagamcError) as error:
             return None, str(error)
+
+
+def _locked(session: Session, document_id: int) -> Document:
+    """A document that nobody else writes until the commit, nor an operation on the labels of its project."""
+    project_id = documents.get(session, document_id=document_id).project_id
+    projects.get(session, project_id=project_id, lock=True)
+    return documents.get(session, document_id=document_id, lock=True)
 
 
 def _saved(annotation: Annotation) -> SavedReview:
@@ -235,6 +243,13 @@ def _proposed(session: Session, document: Document, prediction_id: int | None) -
     sentences = predictions.sentences(session, prediction_id=prediction_id)
     assigned = {row.label_id for row in sentences if not row.abstained and row.label_id is not None}
     return _usable(session, assigned)
+
+
+def _retired(session: Session, document: Document) -> set[int]:
+    """The labels of a document that are retired and stand for themselves."""
+    held = annotation_log.label_ids(session, annotation_id=document.annotation_id)
+    stands = labels.standing(session, label_ids=held).values()
+    return {label.id for label in stands if label.retired_at is not None}
 
 
 def _usable(session: Session, label_ids: Collection[int]) -> set[int]:

@@ -123,17 +123,18 @@ class TrainingService:
             AppError: there is too little to train on, or the run folder cannot be written.
             ConfigError: a setting is unknown or out of range.
         """
+        settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         with self._database.write() as session:
             if problems := material.problems(session, project_id, material.sizes(session, project_id)):
                 raise AppError(" ".join(problems))
             material.split(session, project_id)
+        gathered = utc_now()  # what is reviewed from here on is new to the next run
         with self._database.read() as session:
             task = projects.get(session, project_id=project_id).task or None
             described = labels.described(session, project_id=project_id)
             pinned = label_sets.entries(session, project_id=project_id)
             corpora = {part: material.corpus(session, project_id, splits) for part, splits in material.PARTS.items()}
             corrections = _reviews(session, project_id, [Action.CORRECTED])
-        settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         if task and settings.resolved_family != "embedded":  # a sentence encoder reads no instructions
             settings = replace(settings, task_description=task)
         folder = self._settings.runs_folder / f".{uuid4().hex}"
@@ -154,6 +155,7 @@ class TrainingService:
                     author=author,
                     documents=len(corpora["train"]),
                     corrections=corrections,
+                    created_at=gathered,
                 )
                 folder = self._placed(folder, run.id)
                 run.folder = folder.relative_to(self._settings.data_folder).as_posix()

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from databases import fresh_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from storage import annotations, documents, label_events, labels, projects
 from storage.errors import StaleWrite
@@ -156,3 +158,37 @@ def test_a_merge_reviews_nothing(database, project_id, add_labels, add_documents
         assert annotations.reviewed_since(session, project_id=project_id, since=None) == 2
         assert annotations.reviewed_since(session, project_id=project_id, since=since) == 1
         assert annotations.reviewed_since(session, project_id=project_id, since=utc_now()) == 0
+
+
+def test_an_operation_on_labels_takes_as_many_statements_for_few_documents_as_for_many(
+    database, project_id, add_labels, add_documents
+):
+    """All who save wait for it meanwhile."""
+    noise, bins = add_labels("noise", "bins")
+    counts = []
+    for number in (2, 60):
+        ids = add_documents(*[Split.TRAIN] * number)
+        with database.write() as session:
+            annotations.add_imported(session, labels={key: {noise} for key in ids}, author="ann")
+        with database.write() as session, counted(session) as statements:
+            step = label_events.add(
+                session, project_id=project_id, operation=Operation.MERGED, author="ann", payload={"added": []}
+            )
+            annotations.relabel(session, labels={key: {bins} for key in ids}, author="ann", event_id=step.id)
+            assert annotations.given_since(session, label_ids=[bins], event=step) == 0
+        assert {frozenset(current(database, key)) for key in ids} == {frozenset({bins})}
+        with database.write() as session, counted(session) as undoing:
+            assert annotations.take_back(session, event_id=step.id, author="ann") == number
+        assert {frozenset(current(database, key)) for key in ids} == {frozenset({noise})}
+        counts.append((len(statements), len(undoing)))
+    assert counts[0] == counts[1]
+
+
+@contextmanager
+def counted(session):
+    """What a session executes, in a list."""
+    found = []
+    connection = session.connection()
+    event.listen(connection, "before_cursor_execute", lambda *arguments: found.append(arguments[2]))
+    yield found
+    session.flush()

@@ -4,10 +4,11 @@ import itertools
 import math
 
 import pytest
+from sqlalchemy import update
 
 from storage import label_sets, labels, model_versions, projects, runs
 from storage.errors import StaleWrite
-from storage.models import ModelVersion, RunStatus, Split
+from storage.models import ModelVersion, Run, RunStatus, Split
 
 
 @pytest.fixture
@@ -183,3 +184,13 @@ def test_changed_labels_are_reworded_added_or_retired_ones(database, project_id,
         ("water", "retired"),
         ("tax", "merged into parks"),
     ]
+
+
+def test_a_lock_shows_what_others_wrote_before_it_was_had(database, run_id):
+    """A second supervisor that read the queue earlier must not start the run again."""
+    with database.write() as session:
+        seen = runs.get(session, run_id=run_id)
+        session.connection().execute(update(Run).values(status=RunStatus.RUNNING))  # passes by what the session holds
+        assert seen.status is RunStatus.QUEUED
+        with pytest.raises(StaleWrite):
+            runs.move(session, run_id=run_id, to=RunStatus.RUNNING, expected=[RunStatus.QUEUED])

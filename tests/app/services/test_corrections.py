@@ -19,7 +19,7 @@ from lagamc.descriptions.prompt import rewording_prompt
 from lagamc.descriptions.refine import Budget
 from storage import documents, drafts, predictions
 from storage.documents import text_hash
-from storage.models import Document, PredictedSentence
+from storage.models import Document, PredictedSentence, Split
 
 
 def embed(project_id, texts):
@@ -36,9 +36,11 @@ def service(database, tmp_path):
 def review(database, project_id, label_ids):
     """Let a model say "noise" of a text, and a person choose other labels."""
 
-    def decide(text, *chosen):
+    def decide(text, *chosen, split=Split.TRAIN):
         with database.write() as session:
-            document = Document(project_id=project_id, external_id=text, text=text, text_hash=text_hash(text))
+            document = Document(
+                project_id=project_id, external_id=text, text=text, text_hash=text_hash(text), split=split
+            )
             documents.add_all(session, documents=[document])
             said = PredictedSentence(text="About noise.", label_id=label_ids["noise"], cosine=0.9)
             stored = predictions.add(
@@ -68,6 +70,17 @@ def test_corrections_are_counted_and_become_a_draft(service, database, project_i
     assert (draft.text, draft.source) == (missed.proposal, "corrections")
     assert draft.provenance == {"kind": "missed", "documents": 3, "terms": ["barks", "dog"]}
     assert LabelService(database).list(project_id)[1].description == "About bins."
+
+
+def test_no_wording_is_fitted_to_test_documents(service, project_id, label_ids, review):
+    """Neither what was corrected there, nor what the others are compared with."""
+    for number in range(3):
+        review(f"a dog barks {number}", "bins")
+        review(f"a cat mews {number}", "bins", split=Split.TEST)
+        review(f"a dog sleeps {number}", "noise", "bins", split=Split.TEST)
+    (rejected,) = service.clusters(label_ids["noise"])
+    assert (rejected.size, rejected.terms) == (3, ("barks", "dog"))
+    assert [one.rejected for one in service.overview(project_id)] == [3, 0]
 
 
 def test_a_chat_model_rewords_each_group_when_it_is_asked(

@@ -266,6 +266,15 @@ def test_a_retired_label_is_not_ticked(service, database, documents, label_ids, 
     assert service.save(item.document_id, [], "ann", item.annotation_id).action == "accepted"
 
 
+def test_a_save_keeps_a_retired_label_that_was_not_offered(service, database, documents, label_ids):
+    lifecycle = LifecycleService(database)
+    before = service.item(documents["dev"])
+    lifecycle.retire(label_ids["bins"], "ann")
+    service.save(documents["dev"], ["noise"], "ann", before.annotation_id)
+    lifecycle.restore(label_ids["bins"], "ann")
+    assert service.item(documents["dev"]).labels == ["noise", "bins"]
+
+
 def test_what_an_undo_brings_back_reads_under_the_surviving_label(service, database, documents, label_ids):
     """A save made before a merge is undone after it; the labels before that save can be saved again."""
     item = service.item(documents["dev"])

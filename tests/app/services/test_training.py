@@ -12,6 +12,7 @@ from sqlalchemy import event
 from tiny_models import build_tiny_embedded
 
 from app.errors import AppError
+from app.services import training
 from lagamc.checkpoint import write_run_folder
 from lagamc.corpus import Corpus
 from lagamc.errors import ConfigError
@@ -72,6 +73,29 @@ def test_a_wrong_setting_queues_nothing(collection):
             collection.training.start(collection.project_id, config, "ann")
     assert collection.training.list(collection.project_id) == []
     assert list(collection.settings.runs_folder.iterdir()) == []
+
+
+def test_a_refused_start_divides_nothing(collection):
+    collection.add_documents(train=0, dev=0, test=0, unassigned=12)
+    for number in range(12):
+        review(collection, f"unassigned-{number}", [list(DESCRIPTIONS)[number % 3]])
+    with pytest.raises(ConfigError):
+        collection.training.start(collection.project_id, {"epochs": 0}, "ann")
+    assert collection.training.preview(collection.project_id).to_split == 12
+
+
+def test_a_review_saved_while_a_start_gathers_is_new_to_the_next_run(collection, monkeypatch):
+    collection.add_documents()
+
+    def meanwhile(*arguments, **values):
+        review(collection, "train-0", ["water"])
+        write_run_folder(*arguments, **values)
+
+    monkeypatch.setattr(training, "write_run_folder", meanwhile)
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    with collection.database.read() as session:
+        since = runs.get(session, run_id=run_id).created_at
+        assert annotations.reviewed_since(session, project_id=collection.project_id, since=since) == 1
 
 
 @pytest.mark.parametrize("step", ["add", "commit"])
