@@ -16,6 +16,7 @@ import psutil
 __all__ = ["Child", "Launcher", "LocalChild", "LocalLauncher", "training_command"]
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+TRAIN = ("-m", "lagamc", "train")
 
 
 class Child(Protocol):
@@ -59,7 +60,7 @@ class Launcher(Protocol):
 def training_command(gpus: int = 1) -> tuple[str, ...]:
     """What trains a run folder: one process, or through accelerate one for each of several GPUs."""
     together = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(gpus)) if gpus > 1 else ()
-    return (sys.executable, *together, "-m", "lagamc", "train")
+    return (sys.executable, *together, *TRAIN)
 
 
 class LocalLauncher:
@@ -83,12 +84,19 @@ class LocalLauncher:
         return LocalChild(psutil.Process(process.pid), process)
 
     def find(self, folder: Path) -> Child | None:
-        """Known by its command line, not by a stored process id, which another process may carry by now."""
-        wanted = [*self._command[1:], str(folder.resolve())]
-        for process in psutil.process_iter(["cmdline"]):
-            if (process.info["cmdline"] or [])[1:] == wanted:
-                return LocalChild(process)
-        return None
+        """Known by its command line, not by a stored process id, which another process may carry by now.
+
+        The end of the line decides, for its beginning depends on the number of GPUs. The processes that the child
+        starts, as accelerate does one a GPU, may match as well; the child is the one whose parent does not.
+        """
+        wanted = [*self._command[1:][-len(TRAIN) :], str(folder.resolve())]
+        matching = {
+            process.pid: process
+            for process in psutil.process_iter(["cmdline", "ppid"])
+            if (process.info["cmdline"] or [])[-len(wanted) :] == wanted
+        }
+        child = next((process for process in matching.values() if process.info["ppid"] not in matching), None)
+        return None if child is None else LocalChild(child)
 
 
 class LocalChild:

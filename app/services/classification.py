@@ -18,7 +18,7 @@ from app.services.labels import LabelService
 from app.services.naming import unstorable
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
-from storage import documents, label_sets, predictions
+from storage import documents, label_sets, predictions, projects
 from storage.engine import Database
 from storage.models import PredictedSentence
 
@@ -85,7 +85,7 @@ class ClassificationService:
     def __init__(self, database: Database, settings: Settings, label_service: LabelService) -> None:
         self._database = database
         self.answering = Answering(database, settings, label_service)
-        self._jobs = FileJobs(settings.data_folder / "classified")
+        self._jobs = FileJobs(settings.data_folder / "classified", self._project_key)
 
     def classify_text(self, project_id: int, text: str, threshold: float | None = None) -> ClassificationView:
         """Classify a text that is kept nowhere.
@@ -175,6 +175,10 @@ class ClassificationService:
     def close(self) -> None:
         """Interrupt every job."""
         self._jobs.close()
+
+    def _project_key(self, project_id: int) -> str:
+        with self._database.read() as session:
+            return f"{project_id} of {projects.get(session, project_id=project_id).created_at.isoformat()}"
 
     def _stream(self, source: Source, threshold: float | None) -> ClassifyStream:
         def stream(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -77,6 +78,7 @@ class DraftJobs:
         self._labels = label_service
         self._views: dict[int, BatchView] = {}
         self._threads = ProjectThreads("drafts")
+        self._starting = threading.Lock()
 
     def refine(
         self,
@@ -166,12 +168,13 @@ class DraftJobs:
         self._threads.close(CLOSING_SECONDS)
 
     def _start(self, project_id: int, kind: Kind, work: Work, budget: Budget, only: Sequence[int]) -> BatchView:
-        if (view := self._views.get(project_id)) is not None and view.status == "running":
-            raise AppError("A batch is running for this project. Wait for its end, or cancel it.")
-        wanted = self._wanted(project_id, only)
-        self._views[project_id] = BatchView(kind, "running", tuple(label_id for label_id, _ in wanted))
-        self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))
-        return self._views[project_id]
+        with self._starting:
+            if (view := self._views.get(project_id)) is not None and view.status == "running":
+                raise AppError("A batch is running for this project. Wait for its end, or cancel it.")
+            wanted = self._wanted(project_id, only)
+            self._views[project_id] = BatchView(kind, "running", tuple(label_id for label_id, _ in wanted))
+            self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))
+            return self._views[project_id]
 
     def _wanted(self, project_id: int, only: Sequence[int]) -> list[tuple[int, str]]:
         wanted = [(label.id, label.name) for label in self._labels.list(project_id) if not only or label.id in only]

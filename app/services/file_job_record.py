@@ -24,7 +24,8 @@ RECORD = "job.json"
 class FileJob:
     """A job and how far it is. What is done can be downloaded once it is completed or cancelled.
 
-    `origin` is what decides the results; `refusals` holds the first of `refused` lines.
+    `project_key` tells the project from one of the same id in another database; `origin` is what decides the
+    results; `refusals` holds the first of `refused` lines.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class FileJob:
     input_name: str
     mapping: ColumnMapping
     project_id: int
+    project_key: str
     model_name: str
     origin: dict[str, Any]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))

@@ -34,13 +34,19 @@ ClassifyStream = Callable[
 
 
 class FileJobs:
-    """The jobs of a data folder, one thread each while they run. One that ends with the app can be resumed."""
+    """The jobs of a data folder, one thread each while they run. One that ends with the app can be resumed.
 
-    def __init__(self, folder: Path) -> None:
+    `project_key` gives for the id of a project what no project of another database has: the folder may hold jobs of
+    one.
+    """
+
+    def __init__(self, folder: Path, project_key: Callable[[int], str]) -> None:
         self._folder = folder
+        self._project_key = project_key
         self._jobs = {job.id: job for job in read_jobs(folder)}
         self._cancelled: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
         self._closing = False
 
     def start(
@@ -73,6 +79,7 @@ class FileJobs:
             input_name="".join(["input", *suffixes]),
             mapping=mapping,
             project_id=project_id,
+            project_key=self._project_key(project_id),
             model_name=model_name,
             origin=dict(origin),
         )
@@ -81,6 +88,7 @@ class FileJobs:
             shutil.copyfile(path, job.input_path)
             job.write()
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)  # no job names it
             raise AppError(_disk(error)) from error
         self._jobs[job.id] = job
         self._run_in_thread(job.id, stream)
@@ -92,19 +100,22 @@ class FileJobs:
         Raises:
             AppError: it runs or is completed, or something else would answer now.
         """
-        job = self.view(job_id)
-        if not job.resumable:
-            raise AppError(f"The classification of {job.name} is {job.status}; there is nothing to go on with.")
-        if dict(origin) != job.origin:
-            raise AppError(
-                f"The classification of {job.name} was begun by {job.model_name}, and the model, the labels or the "
-                "threshold are not the same any more. Start it again, so that one model answers for the whole file."
-            )
-        self._run_in_thread(job_id, stream)
+        with self._starting:
+            job = self.view(job_id)
+            if not job.resumable:
+                raise AppError(f"The classification of {job.name} is {job.status}; there is nothing to go on with.")
+            if dict(origin) != job.origin:
+                raise AppError(
+                    f"The classification of {job.name} was begun by {job.model_name}, and the model, the labels or "
+                    "the threshold are not the same any more. Start it again, so that one model answers for the "
+                    "whole file."
+                )
+            self._run_in_thread(job_id, stream)
 
     def listed(self, project_id: int, *, limit: int = 20) -> list[FileJob]:
         """The last jobs of a project, newest first."""
-        jobs = [job for job in self._jobs.values() if job.project_id == project_id]
+        key = self._project_key(project_id)
+        jobs = [job for job in self._jobs.values() if job.project_key == key]
         return sorted(jobs, key=lambda job: job.started_at, reverse=True)[:limit]
 
     def view(self, job_id: str) -> FileJob:

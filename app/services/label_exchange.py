@@ -139,9 +139,9 @@ def _take(session: Session, project_id: int, known: LabelRow | None, one: Differ
     name = checked_line(one.after.name, what="The name of a label")
     label = known or labels.add(session, project_id=project_id, name=name)
     label.name, label.retired_at, label.merged_into_id = name, None, None
-    if one.after.description:
+    if description := (one.after.description or "").strip():
         what = f"The description of {name!r}"
-        text = checked_line(one.after.description, what=what, limit=MAX_DESCRIPTION_CHARACTERS)
+        text = checked_line(description, what=what, limit=MAX_DESCRIPTION_CHARACTERS)
         origin = _origin(one.after)
         reword(session, label_id=label.id, text=text, author=author, source="imported", origin=origin)
     checked = checked_attributes(_attributes(one.after, label))

@@ -55,7 +55,7 @@ class Measuring:
         if version is None:
             return Measure(UNTRAINED_KEY, "untrained encoder", None, UNTRAINED_SEPARATOR, UNTRAINED_THRESHOLD, None)
         source = self._answering.source(project_id)
-        key = f"model-{version.id}"
+        key = f"model-{version.id}-{version.created_at:%Y%m%dT%H%M%S%f}"  # another database has a model of this id too
         if key not in self._facts:
             self._facts[key] = self._answering.with_model(source, lambda model: (model.separator, model.threshold))
         separator, threshold = self._facts[key]

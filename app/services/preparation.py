@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -71,16 +72,18 @@ class Preparation:
         self._views: dict[int, PreparationView] = {}
         self._stored: dict[int, tuple[str, Stored]] = {}
         self._threads = ProjectThreads("what-if")
+        self._starting = threading.Lock()
 
     def start(self, project_id: int) -> PreparationView:
         """Begin, unless it is done or under way. Without a trained model only the documents are embedded."""
-        view = self.view(project_id)
-        if view.status in {"running", "ready"}:
-            return view
-        self._views[project_id] = replace(view, status="running", done=0, error="")
-        measure = self._measuring.of(project_id)
-        self._threads.start(project_id, lambda: self._guarded(project_id, measure))
-        return self._views[project_id]
+        with self._starting:  # also while a model is loaded, for which a second caller would have to wait anyway
+            view = self.view(project_id)
+            if view.status in {"running", "ready"}:
+                return view
+            measure = self._measuring.of(project_id)
+            self._views[project_id] = replace(view, status="running", done=0, error="")
+            self._threads.start(project_id, lambda: self._guarded(project_id, measure))
+            return self._views[project_id]
 
     def view(self, project_id: int) -> PreparationView:
         """How far a project is."""

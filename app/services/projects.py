@@ -17,7 +17,7 @@ from lagamc.labels import LabelSet
 from lagamc.readers import ColumnMapping
 from storage import documents, labels, model_versions, projects
 from storage.engine import Database
-from storage.models import Project, Split
+from storage.models import Project, Split, name_key
 
 __all__ = ["LabelCount", "ProjectService", "ProjectView"]
 
@@ -122,15 +122,16 @@ class ProjectService:
             self.load_demo(author)
 
     def load_demo(self, author: str) -> int:
-        """Open the demo project, loading it where that has not happened, and return its id."""
+        """Open the demo project, loading what it lacks of its documents, and return its id."""
         with self._database.write() as session:
             project = projects.find(session, name=DEMO_NAME)
             if project is None:
                 project = projects.add(session, name=DEMO_NAME, task=DEMO_TASK)
             project.retired_at = None
-            if documents.total(session, project_id=project.id):
-                return project.id
-        self._fill_demo(project.id, author)
+            present = documents.total(session, project_id=project.id)
+        messages = self._demo_folder / "messages.jsonl"
+        if not present or (messages.is_file() and present < messages.read_bytes().count(b"\n")):
+            self._fill_demo(project.id, author)
         return project.id
 
     def list(self, *, include_retired: bool = False) -> list[ProjectView]:
@@ -146,9 +147,9 @@ class ProjectService:
             raise AppError(f"The demo's documents are not in {self._demo_folder}. Get the whole repository again.")
         described = LabelSet.read(self._demo_folder / "labels.json")
         service = LabelService(self._database)
-        present = {label.name for label in service.list(project_id, include_retired=True)}
+        present = {name_key(label.name) for label in service.list(project_id, include_retired=True)}
         for label in described:
-            if label.name not in present:
+            if name_key(label.name) not in present:
                 service.add(project_id, label.name, label.description, author)
         mapping = ColumnMapping(text="text", labels="labels", id="id", split="split")
         ImportService(self._database).run(project_id, messages, mapping, author)

@@ -135,7 +135,7 @@ def read_labels(content: bytes, *, name: str) -> list[LabelRecord]:
 def compare(present: Sequence[LabelRecord], incoming: Sequence[LabelRecord]) -> list[Difference]:
     """Return one difference a label: those of the file in its order, then those that the file lacks.
 
-    Names are compared without regard to case and white space.
+    Names are compared without regard to case and white space. A blank description is no change: it is not taken.
     """
     known = {_key(record.name): record for record in present}
     found = []
@@ -145,7 +145,9 @@ def compare(present: Sequence[LabelRecord], incoming: Sequence[LabelRecord]) -> 
             found.append(Difference("added", record.name, None, record))
             continue
         changed = tuple(
-            field for field in FIELDS if (new := getattr(record, field)) is not None and new != getattr(before, field)
+            field
+            for field, new in _known(record).items()
+            if field in FIELDS and new != getattr(before, field) and (field != "description" or new.strip())
         )
         found.append(Difference("changed" if changed else "unchanged", before.name, before, record, changed))
     return found + [Difference("missing", record.name, record, None) for record in known.values()]

@@ -56,6 +56,32 @@ def test_a_living_child_is_found_again_by_its_folder(tmp_path, launcher):
     wait_for(lambda: not started.is_alive())
 
 
+def test_a_child_is_found_again_under_another_number_of_gpus(tmp_path, monkeypatch):
+    """It is the one that this app started, not one that accelerate started, which leads a session as well."""
+    run, package = tmp_path / "run", tmp_path / "accelerate" / "commands"
+    run.mkdir()
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package.parent / "__init__.py").touch()  # or the installed accelerate would come first
+    (tmp_path / "lagamc.py").write_text("import time; time.sleep(60)")
+    (package / "launch.py").write_text(
+        "import subprocess, sys, time\n"
+        "command = [sys.executable, '-u', *sys.argv[sys.argv.index('-m'):]]\n"
+        "print(subprocess.Popen(command, start_new_session=True).pid, flush=True); time.sleep(60)"
+    )
+    monkeypatch.setattr("app.jobs.launcher.PROJECT_ROOT", tmp_path)
+    one, two = (LocalLauncher(training_command(gpus)) for gpus in (1, 2))
+    for started_by, looked_for_by in ((one, two), (two, one)):
+        child = started_by.start(run)
+        try:
+            if started_by is two:
+                wait_for((run / "log.txt").read_text)
+            assert {looked_for_by.find(run).pid, started_by.find(run).pid} == {child.pid}
+        finally:
+            child.kill()
+        wait_for(lambda child=child: not child.is_alive() and one.find(run) is None)
+
+
 def test_a_terminated_child_ends(tmp_path, launcher):
     """SIGTERM reaches the child, and ending a child twice is no error."""
     child = launcher.start(tmp_path)

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from small_collection import DESCRIPTIONS, Collection
@@ -17,7 +18,7 @@ from lagamc.errors import CheckpointError, ConfigError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from lagamc.untrained import UntrainedClassifier
-from storage import documents, predictions
+from storage import documents, predictions, projects
 
 TEXT = "The loud noise of that bus again, please"
 
@@ -296,10 +297,18 @@ def test_jobs_are_listed_for_their_project_even_after_a_restart(untrained, tmp_p
     ids = [service.classify_file(untrained.project_id, path, ColumnMapping(text="text")) for _ in range(2)]
     views = [finished(untrained, job_id) for job_id in ids]
     assert [job.id for job in service.file_jobs(untrained.project_id)[:2]] == ids[::-1]
-    assert service.file_jobs(untrained.project_id + 1) == []
     again = Collection.reopened(untrained)
     assert again.classification.file_jobs(untrained.project_id)[:2] == views[::-1]
     assert (views[0].name, views[0].model_name) == ("texts.csv", "untrained encoder")
+    with again.database.write() as session:
+        other = projects.add(session, name="other").id
+    assert again.classification.file_jobs(other) == []
+    with again.database.write() as session:  # as the first project of a database begun anew
+        project = projects.get(session, project_id=untrained.project_id)
+        made, project.created_at = project.created_at, project.created_at + timedelta(days=1)
+    assert service.file_jobs(untrained.project_id) == []
+    with again.database.write() as session:
+        projects.get(session, project_id=untrained.project_id).created_at = made
     again.close()
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
+import threading
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from chat_server import completion, until
 from werkzeug import Response
 
 from app.errors import AppError
+from app.services.draft_jobs import DraftJobs
 from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.refine import Budget
 
@@ -120,3 +124,26 @@ def test_all_labels_are_seeded_but_what_means_several_things(untrained, httpserv
     jobs.scaffold(project, "ann")
     view = until(lambda: (v := jobs.view(project)).status != "running" and v)
     assert [row.drafts for row in view.rows] == [1, 1, 1]
+
+
+def test_of_two_batches_started_at_once_one_is_refused():
+    """However close together two people ask."""
+    noise, go_on, drafted, refused = SimpleNamespace(id=1, name="noise"), threading.Event(), [], []
+    drafts = SimpleNamespace(scaffold=lambda label_id, _author: (go_on.wait(10), drafted.append(label_id)))
+    jobs = DraftJobs(drafts, SimpleNamespace(list=lambda _: (time.sleep(0.2), [noise])[1]))
+
+    def start():
+        try:
+            jobs.scaffold(1, "ann")
+        except AppError as error:
+            refused.append(str(error))
+
+    tabs = [threading.Thread(target=start) for _ in range(2)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    go_on.set()
+    until(lambda: jobs.view(1).status == "completed")
+    assert refused == ["A batch is running for this project. Wait for its end, or cancel it."]
+    assert drafted == [1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -39,7 +40,7 @@ def begin(tmp_path):
     path.write_text("text\n" + "".join(f"x{number}\n" for number in range(10)))
 
     def start(stream):
-        jobs = FileJobs(tmp_path / "classified")
+        jobs = FileJobs(tmp_path / "classified", str)
         options = {"project_id": 1, "name": "texts.csv", "model_name": "v1", "origin": {"model": 1}}
         return jobs, jobs.start(path, ColumnMapping(text="text"), stream, **options)
 
@@ -82,7 +83,7 @@ def test_a_job_that_ended_with_the_app_is_interrupted_and_can_be_resumed(begin, 
     record.write_text(record.read_text().replace('"interrupted"', '"running"'))
     (tmp_path / "texts.csv").unlink()
 
-    again = FileJobs(tmp_path / "classified")
+    again = FileJobs(tmp_path / "classified", str)
     [found] = again.listed(1)
     assert (found.id, found.status, found.done, found.resumable) == (job_id, "interrupted", 3, True)
     again.resume(job_id, Stream(), {"model": 1})
@@ -115,13 +116,63 @@ def test_a_job_whose_spreadsheet_could_not_be_written_is_gone_on_with(begin, mon
     assert len(view.csv_path.read_text().splitlines()) == 11
 
 
+def test_of_two_who_go_on_with_a_job_one_is_refused(begin, monkeypatch):
+    """However close together they ask."""
+    stream = Stream(hold=2)
+    jobs, job_id = begin(stream)
+    assert stream.entered.wait(10)
+    jobs.cancel(job_id)
+    stream.go_on.set()
+    jobs._threads[0].join()
+    start, rest, refused = jobs._run_in_thread, Stream(hold=0), []
+    monkeypatch.setattr(jobs, "_run_in_thread", lambda *job: (time.sleep(0.2), start(*job)))
+
+    def resume():
+        try:
+            jobs.resume(job_id, rest, {"model": 1})
+        except AppError as error:
+            refused.append(str(error))
+
+    tabs = [threading.Thread(target=resume) for _ in range(2)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    rest.go_on.set()
+    for thread in jobs._threads:
+        thread.join()
+    assert refused == ["The classification of texts.csv is running; there is nothing to go on with."]
+    assert (jobs.view(job_id).status, jobs.view(job_id).done) == ("completed", 10)
+
+
+def test_a_job_that_cannot_be_begun_leaves_nothing_behind(begin, tmp_path, monkeypatch):
+    """Half a copy of the file would take the space that is missing."""
+
+    def fill(_source, target):
+        target.write_text("text")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("shutil.copyfile", fill)
+    with pytest.raises(AppError, match="disk full"):
+        begin(Stream())
+    assert list((tmp_path / "classified").iterdir()) == []
+
+
+def test_jobs_of_another_database_in_the_same_folder_are_not_listed(begin, tmp_path):
+    """Its first project has the same id, and another key."""
+    jobs, job_id = begin(Stream())
+    jobs.close()
+    assert [job.id for job in FileJobs(tmp_path / "classified", str).listed(1)] == [job_id]
+    assert FileJobs(tmp_path / "classified", "{} of the other".format).listed(1) == []
+
+
 def test_a_damaged_job_record_hides_no_other_job(begin, tmp_path, caplog):
     """The log names it."""
     jobs, job_id = begin(Stream())
     jobs.close()
     (tmp_path / "classified" / "torn").mkdir()
     (tmp_path / "classified" / "torn" / "job.json").write_text("{")
-    assert [job.id for job in FileJobs(tmp_path / "classified").listed(1)] == [job_id]
+    assert [job.id for job in FileJobs(tmp_path / "classified", str).listed(1)] == [job_id]
     assert "torn" in caplog.text
 
 

@@ -56,6 +56,18 @@ def test_only_the_chosen_changes_are_taken_and_undo_takes_them_back(service, dat
     assert labels.versions(label_ids["noise"])[0].source == "undone"
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_description_is_no_change(service, database, project_id, label_ids, blank):
+    """It is announced as none, and what else the file says of the label, or of a new one, is taken without it."""
+    alone = [LabelRecord("noise", blank)]
+    assert service.compare(project_id, alone)[0].kind == "unchanged"
+    shown = service.compare(project_id, [LabelRecord("noise", blank, group="Streets"), LabelRecord("trees", blank)])
+    assert [(one.kind, one.fields) for one in shown[:2]] == [("changed", ("group",)), ("added", ())]
+    assert service.take(project_id, shown, ["noise", "trees"], "ben") == (1, 1, 0)
+    found = {label.name: label.description for label in LabelService(database).list(project_id)}
+    assert (found["noise"], found["trees"]) == ("About noise.", "")
+
+
 def test_what_changed_since_the_comparison_is_not_overwritten(service, database, project_id, label_ids):
     """Of the chosen labels alone; the message names them, and nothing is written. Nor in another project."""
     incoming = [LabelRecord("noise", "It is loud."), LabelRecord("bins", "Waste bins.")]

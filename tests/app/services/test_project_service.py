@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.errors import AppError
+from app.services import imports
 from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
@@ -112,6 +113,34 @@ def test_a_demo_broken_off_is_completed_by_the_next_attempt(small_demo, database
     assert service.load_demo("ann") == project_id
     assert not service.get(project_id).retired
     assert [label.name for label in labels.list(project_id)] == ["din", "bins"]
+
+
+def test_a_demo_broken_off_among_its_documents_is_completed(small_demo, database, monkeypatch):
+    """Also where a label has got its name in another case meanwhile; a whole demo is not loaded again."""
+    service, messages = small_demo
+    lines = [{"id": f"m{n}", "text": f"so loud {n}", "labels": ["noise"], "split": "train"} for n in range(3)]
+    messages.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write = imports._write
+
+    def stop_at_the_second(session, project_id, *rest):
+        if service.get(project_id).documents["train"]:
+            raise KeyboardInterrupt
+        write(session, project_id, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "CHUNK", 1)
+        patch.setattr(imports, "_write", stop_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            service.load_demo("ann")
+    project_id = service.list()[0].id
+    assert service.get(project_id).documents["train"] == 1
+    labels = LabelService(database)
+    labels.save(labels.list(project_id)[0].id, "Noise", "It is loud.", "ann")
+    assert service.load_demo("ann") == project_id
+    assert service.get(project_id).documents["train"] == 3
+    assert [label.name for label in labels.list(project_id)] == ["Noise", "bins"]
+    monkeypatch.setattr(service, "_fill_demo", None)
+    assert service.load_demo("ann") == project_id
 
 
 def test_a_start_with_the_demo_loads_it_once(small_demo):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from databases import fresh_database
 
+from app.services.measuring import Measuring
 from app.services.vectors import Vectors
+from storage import model_versions, projects, runs
+from storage.models import ModelVersion
 
 
 def test_vectors_are_kept_by_text_and_encoder(tmp_path):
@@ -30,3 +36,34 @@ def test_a_damaged_file_counts_as_empty(tmp_path, content):
     assert vectors.load("model-1") == {}
     vectors.add("model-1", ["a"], np.array([[1.0]]))
     assert len(vectors.load("model-1")) == 1
+
+
+def test_models_of_two_databases_share_no_key(tmp_path):
+    """Both are number 1 of project 1, and the databases may stand in one data folder."""
+    answering = SimpleNamespace(
+        source=lambda _: SimpleNamespace(model_name="v1"), with_model=lambda _source, _work: ("[unused0]", 0.4)
+    )
+    keys = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        with fresh_database(tmp_path / name) as database:
+            with database.write() as session:
+                project_id = projects.add(session, name="messages").id
+                version = ModelVersion(
+                    project_id=project_id,
+                    run_id=runs.add(session, project_id=project_id, config={}, author="ann").id,
+                    folder="runs/1/model",
+                    backbone="minilm",
+                    label_set_hash="h",
+                    training_data_hash="h",
+                    threshold=0.4,
+                    labels=[],
+                    dev_micro_f1=0.5,
+                    dev_macro_f1=0.5,
+                )
+                model_versions.activate(session, model_id=model_versions.add(session, version=version).id)
+            measure = Measuring(database, answering).of(project_id)
+            assert Measuring(database, answering).of(project_id).key == measure.key
+            assert measure.model_id == 1
+            keys.append(measure.key)
+    assert keys[0] != keys[1]
