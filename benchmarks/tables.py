@@ -45,21 +45,22 @@ def sentences(*names: str) -> list[str]:
 
 def protocols() -> list[str]:
     """Few training documents a label, and labels that no training document carries."""
-    return [
-        protocol_table(found[1], found[2], int(found[3]), report(file.stem))
-        for file in sorted((ROOT / "docs" / "results").glob("*.json"))
-        if (found := re.fullmatch(r"(.+)-(few|unseen)(\d+)", file.stem)) and found[1] in TITLES
-    ]
+    names = (file.stem for file in (ROOT / "docs" / "results").glob("*.json"))
+    found = [match for name in names if (match := re.fullmatch(r"(.+)-(few|unseen)(\d+)", name)) and match[1] in TITLES]
+    found.sort(key=lambda match: (match[2], match[1], int(match[3])))
+    return [protocol_table(match[1], match[2], int(match[3]), report(match[0])) for match in found]
 
 
 def protocol_table(name: str, protocol: str, number: int, content: Mapping[str, Any]) -> str:
     trained = sorted({row["train_documents"] for row in content["runs"]})
     size = f"{trained[0]:,}" if len(trained) == 1 else f"{trained[0]:,} to {trained[-1]:,}"
     what = (
-        f"{number} training documents a label" if protocol == "few" else f"{number} labels without a training document"
+        f"{number} training documents a label ({size} in all)"
+        if protocol == "few"
+        else f"{number} labels held out; {size} training documents remain"
     )
     unseen = "unseen_macro_f1" in content["systems"][0]
-    head = f"**{TITLES[name]}**, {what} ({size} in all); `{content['command']}` on {content['machine']}.\n"
+    head = f"**{TITLES[name]}**, {what}; `{content['command']}` on {content['machine']}.\n"
     lines = [
         head,
         f"| system | test micro-F1 | test macro-F1 |{' macro-F1 of the unseen labels |' if unseen else ''} revision |",
@@ -169,10 +170,10 @@ def figure(row: Mapping[str, Any], name: str) -> str:
 
 def workbench(content: Mapping[str, Any]) -> str:
     return (
-        f"**The workbench**, `{content['command']}` on {content['machine']}: first page after "
-        f"{content['first_page_seconds']} s; {content['app_mb_without_a_model']} MB without a loaded model; from "
-        f"*Start training* on the demo project to the active model {content['demo_training_seconds']:.0f} s, the "
-        f"training process using at most {content['demo_training_peak_mb']:,} MB.\n"
+        f"**The workbench**, `{content['command']}` on {content['machine']}: first page "
+        f"{content['first_page_seconds']} s after its start; {content['app_mb_without_a_model']} MB without a loaded "
+        f"model; {content['demo_training_seconds']:.0f} s from *Start training* on the demo project to the active "
+        f"model, the training process using at most {content['demo_training_peak_mb']:,} MB.\n"
     )
 
 

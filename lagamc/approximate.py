@@ -32,7 +32,7 @@ class ApproximateIndex:
         except ImportError as error:
             raise ConfigError(
                 "Approximate matching needs the package faiss, which is not installed. Install it with "
-                "pip install 'lagamc-workbench[approximate]', or match exactly."
+                "pip install -e '.[approximate]', or match exactly."
             ) from error
         count, dimension = labels.shape
         cells = min(count, max(1, round(CELLS_PER_ROOT * math.sqrt(count))))

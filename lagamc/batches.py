@@ -29,7 +29,8 @@ _POOL = 50  # batches that are shuffled together before they are sorted by lengt
 class Batch:
     """B documents with their targets; S sentences in all, W slots the longest.
 
-    `sentence_slots` says where in the targets each sentence stands: (row, first, last + 1, label).
+    `sentence_rows`, `sentence_positions` and `sentence_mask` say where in the targets each sentence stands, and
+    `sentence_labels` whose it is.
     """
 
     texts: tuple[str, ...]

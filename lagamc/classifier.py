@@ -36,7 +36,8 @@ class Classifier(LoadedClassifier):
         backbone: the model.
         label_set: in target order; after the labels that the model was trained on there may be others (zero-shot).
         max_new_tokens: where a text that does not end is cut.
-        threshold: the cosine below which a sentence is abstained.
+        threshold: the cosine below which a written sentence counts as not written; its label is then given only where
+            it is probable enough without it.
         matching: exact, or approximate for very many labels.
         constrained: as `lagamc.generation.generate` has it.
         rule: which labels follow from what was written and from their probabilities.

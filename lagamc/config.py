@@ -119,7 +119,7 @@ class TrainingConfig:
     metric: Metric = "micro_macro_f1"  # on dev; chooses the epoch and the rule
     patience: int | None = None  # epochs without a better figure before stopping early; None: does not stop early
     decoder_layers: int = 1  # embedded family
-    lora_rank: int = 2  # seq2seq and causal families; rank, alpha and dropout as in the paper, section 6
+    lora_rank: int = 2  # seq2seq and causal families; the paper's, section 6, which does not name alpha and dropout
     lora_alpha: int = 32
     lora_dropout: float = 0.05
     initial_lambda: float = 0.5  # share of the cross-entropy term at step 0 (eq. 1)
@@ -134,7 +134,7 @@ class TrainingConfig:
     separator: str | None = None  # None: a token that no description can contain
     max_document_tokens: int = 256
     matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
-    threshold: float = 0.4  # cosine below which a sentence is abstained (section 8.5)
+    threshold: float = 0.4  # cosine below which a written sentence counts as not written (section 8.5)
     decision: Literal["probability", "written"] = "probability"  # written: each sentence decides, as in the paper
     seed: int = 13
     device: str = "auto"

@@ -21,7 +21,7 @@ class LoadedClassifier(ABC):
     """Answers documents in memory. It is not to be used by two threads at a time."""
 
     label_set: LabelSet
-    threshold: float  # the cosine below which a sentence is abstained, unless a call says otherwise
+    threshold: float  # the cosine below which a written sentence counts as not written, unless a call says otherwise
 
     @property
     @abstractmethod

@@ -152,7 +152,7 @@ def optional(module: str) -> ModuleType:
     except ImportError as error:
         raise ConfigError(
             f"This peer needs a package that is not installed ({error}). "
-            "Install the optional peers: pip install 'lagamc-workbench[peers]'"
+            "Install the optional peers: pip install -e '.[peers]'"
         ) from error
 
 

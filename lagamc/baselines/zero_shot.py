@@ -12,7 +12,7 @@ __all__ = ["cosine"]
 
 
 def cosine(split: Split, settings: PeerSettings) -> PeerResult:
-    """Labels whose description lies nearer than a threshold that dev chooses; train is not read."""
+    """Labels whose description lies nearer than a threshold that dev chooses; nothing is learnt from train."""
     from lagamc.encoder import SentenceEncoder
     from lagamc.precision import chosen_device
 

@@ -25,7 +25,9 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
     """A trained model, a file of documents, and how to decide."""
     command.add_argument("model", type=Path, metavar="MODEL_FOLDER")
     command.add_argument("file", type=Path, metavar="FILE", help=file_help)
-    command.add_argument("--threshold", type=float, help="cosine below which a sentence is abstained")
+    command.add_argument(
+        "--threshold", type=float, help="cosine below which a written sentence says nothing for its label"
+    )
     command.add_argument("--constrained", action="store_true",
         help="write whole descriptions alone: faster, and no longer free-running")  # fmt: skip
     command.add_argument("--labels", type=Path, metavar="FILE",
