@@ -36,7 +36,7 @@ def evidence(
 ) -> str:
     """Lay out the sentences in order, labels with their colours; abstained ones are muted and say why.
 
-    Labels that were `added` after training are marked as untrained.
+    Labels that were `added` after training are marked as untrained, and those retired since as such.
     """
     return markup.table(
         HEADERS if trained else RANKED_HEADERS,
@@ -80,7 +80,7 @@ def _row(
     def marked(name: str, *, untrained: bool = False) -> str:
         return f"{name} (untrained)" if untrained or name in added else name
 
-    label = marked(row.label, untrained=row.zero_shot)
+    label = marked(row.label, untrained=row.zero_shot) + (" (retired)" if row.retired else "")
     if row.abstained:
         label = f"— abstained ({'nearest' if row.cosine < threshold else 'improbable'}: {label})"
     sentence = row.sentence

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-RETIRES = "Models trained from now on do not learn it, and reviewers are not offered it. Its documents keep it."
-RESTORES = "Models trained from now on learn it again, and reviewers are offered it."
+RETIRES = (
+    "It is given to no document and offered to no reviewer, and the next model does not learn it. Documents keep it."
+)
+RESTORES = "It is given and offered again, and the next model learns it."
 IN_TURN = {"concurrency_id": "retiring", "concurrency_limit": 1}  # what is answered last is what is shown
 NO_LABEL = "Select a label in the table first."
 

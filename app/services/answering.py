@@ -65,6 +65,7 @@ class Source:
     trained_names: tuple[str, ...]  # the ones that the model learnt
     description_version_ids: tuple[int, ...]  # likewise, as the model learnt them; of the encoder the present ones
     added: tuple[AddedLabel, ...] = ()  # since the model version was trained
+    retired: frozenset[str] = frozenset()  # of the present names, those of labels that are not given any more
 
     @property
     def renamed(self) -> dict[str, str]:
@@ -119,6 +120,7 @@ class Answering:
                     trained_names=learnt,
                     description_version_ids=tuple(entry["description_version_id"] for entry in version.labels),
                     added=_added(session, version, taken=learnt),
+                    retired=frozenset(label.name for label in now.values() if label.retired_at is not None),
                 )
         current = self._labels.label_set(project_id)
         label_set = current.label_set

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ __all__ = [
     "ClassificationView",
     "FileJob",
     "SentenceRow",
+    "given_labels",
     "pinned_label_set",
     "stored_sentences",
 ]
@@ -52,13 +53,15 @@ class SentenceRow:
     log_probability: float | None
     probability: float | None
     zero_shot: bool  # the label was added after training
+    retired: bool  # the label was retired since, and is not given for it
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationView:
     """An answer with its evidence. `result` and the keys of `names` use the names that the model learnt.
 
-    `added` are the labels that the model knows by their descriptions alone.
+    `added` are the labels that the model knows by their descriptions alone, `retired` those that it learnt and that
+    are not in use any more: `labels` leaves them out.
     """
 
     rows: list[SentenceRow]
@@ -71,6 +74,7 @@ class ClassificationView:
     result: DocumentResult
     names: Mapping[str, str]
     added: tuple[str, ...]
+    retired: frozenset[str]
 
     @property
     def untrained(self) -> list[str]:
@@ -184,9 +188,9 @@ class ClassificationService:
         def stream(
             texts: Iterable[str], progress: Callable[[int], None], cancelled: Callable[[], bool]
         ) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
-            names = source.renamed
             results = self.answering.stream(source, texts, threshold, progress=progress, cancelled=cancelled)
-            return ((_labels(result, names), [asdict(row) for row in _rows(result, names)]) for result in results)
+            rows = (_rows(result, source.renamed, source.retired) for result in results)
+            return ((given_labels(own), [asdict(row) for row in own]) for own in rows)
 
         return stream
 
@@ -214,6 +218,7 @@ class ClassificationService:
             result=result,
             names=answer.names,
             added=tuple(item.name for item in source.added),
+            retired=source.retired,
         )
         return _decided(view, result), answer
 
@@ -223,25 +228,21 @@ def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
     added = {item.name: item.label.description for item in source.added}
     return {
         "model": source.model_id, "label_set": source.label_set_hash, "names": list(source.names), "added": added,
-        "threshold": threshold,
+        "retired": sorted(source.retired), "threshold": threshold,
     }  # fmt: skip
 
 
 def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:
-    return replace(
-        view,
-        result=result,
-        threshold=result.threshold,
-        rows=_rows(result, view.names),
-        labels=_labels(result, view.names),
-    )
+    rows = _rows(result, view.names, view.retired)
+    return replace(view, result=result, threshold=result.threshold, rows=rows, labels=given_labels(rows))
 
 
-def _labels(result: DocumentResult, names: Mapping[str, str]) -> list[str]:
-    return list(dict.fromkeys(names[label] for label in result.labels))  # merged labels share a name
+def given_labels(rows: Sequence[SentenceRow]) -> list[str]:
+    """The labels in use that the rows of an answer give, each once, for merged labels share a name."""
+    return list(dict.fromkeys(row.label for row in rows if not row.abstained and not row.retired))
 
 
-def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]:
+def _rows(result: DocumentResult, names: Mapping[str, str], retired: Collection[str]) -> list[SentenceRow]:
     return [
         SentenceRow(
             sentence=sentence.text,
@@ -254,6 +255,7 @@ def _rows(result: DocumentResult, names: Mapping[str, str]) -> list[SentenceRow]
             log_probability=sentence.log_probability,
             probability=sentence.probability,
             zero_shot=sentence.zero_shot,
+            retired=names[sentence.match.label] in retired,
         )
         for sentence in result.sentences
     ]

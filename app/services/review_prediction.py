@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app.services.answering import UNTRAINED
-from app.services.classification import SentenceRow
+from app.services.classification import SentenceRow, given_labels
 from storage import label_sets, labels, model_versions, predictions
 from storage.models import Document, ModelVersion, Prediction
 
@@ -56,7 +56,6 @@ def prediction_view(session: Session, prediction_id: int) -> PredictionView:
     ids = {key for row in sentences for key in (row.label_id, row.runner_up_id) if key is not None}
     stands = labels.standing(session, label_ids=ids)
     names = {key: label.name for key, label in stands.items()}
-    retired = {label.name for label in stands.values() if label.retired_at is not None}
     model_id = prediction.model_version_id
     version = None if model_id is None else model_versions.get(session, model_id=model_id)
     learnt = version and {entry["label_id"] for entry in version.labels}
@@ -72,6 +71,7 @@ def prediction_view(session: Session, prediction_id: int) -> PredictionView:
             log_probability=row.log_probability,
             probability=row.probability,
             zero_shot=learnt is not None and row.label_id not in learnt,
+            retired=row.label_id is not None and stands[row.label_id].retired_at is not None,
         )
         for row in sentences
     ]
@@ -80,7 +80,7 @@ def prediction_view(session: Session, prediction_id: int) -> PredictionView:
         model_name=version.title if version else UNTRAINED,
         trained=version is not None,
         threshold=prediction.threshold,
-        labels=list(dict.fromkeys(row.label for row in rows if not row.abstained and row.label not in retired)),
+        labels=given_labels(rows),
         rows=rows,
         added=() if version is None else _added(session, version),
     )

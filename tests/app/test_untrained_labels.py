@@ -13,7 +13,9 @@ from lagamc.decision import DecisionRule
 
 def test_a_label_that_was_added_after_training_is_marked():
     """With its colour, and in words that tell why no model wrote its description."""
-    row = SentenceRow("It is about dogs.", "dogs", 0.5, None, None, None, False, None, 0.7, zero_shot=True)
+    figures = {"cosine": 0.5, "runner_up": None, "runner_up_cosine": None, "margin": None, "log_probability": None}
+    kind = {"abstained": False, "zero_shot": True, "retired": False}
+    row = SentenceRow(sentence="It is about dogs.", label="dogs", probability=0.7, **figures, **kind)
     told = evidence([row], 0.4, {"dogs": "#1d6b57"}, trained=True)
     assert "dogs (untrained)" in told
     assert "never learnt to write: It is about dogs." in told
@@ -24,6 +26,7 @@ def test_a_label_that_was_added_after_training_is_marked():
     assert "noise (untrained)" not in chips
     learnt = replace(row, label="noise", runner_up="dogs", zero_shot=False)
     assert "(untrained)" not in evidence([learnt], 0.4, {}, trained=True)
+    assert "noise (retired)" in evidence([replace(learnt, retired=True)], 0.4, {}, trained=True)
     assert "dogs (untrained)" in (told := evidence([learnt], 0.4, {}, trained=True, added=["dogs"]))
     assert "noise (untrained)" not in told
     assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"), DecisionRule(added=0.3))

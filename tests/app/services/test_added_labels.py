@@ -1,6 +1,8 @@
-"""Labels that were added since the model was trained: given by their descriptions, marked, and told from others."""
+"""Labels added since the model was trained, given by their descriptions and marked; and those retired since."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from chat_server import until
@@ -10,9 +12,27 @@ from sqlmodel import select
 from app.container import build
 from app.services.reviews import ReviewService
 from lagamc.loaded import megabytes
+from lagamc.readers import ColumnMapping
 from lagamc.zero_shot import ZeroShotScore
 from storage import documents, labels, model_versions, predictions
 from storage.models import PinnedLabelSet, Prediction
+
+
+def test_a_label_retired_since_is_shown_and_not_given(trained, tmp_path):
+    """In an answer, decided again or not, and in a file."""
+    text, service = "The loud noise of that bus again, please", trained.classification
+    first = service.decide(service.classify_text(trained.project_id, text), -1.0).labels[0]
+    trained.lifecycle.retire(trained.label_ids[first], "ann")
+    try:
+        view = service.classify_text(trained.project_id, text, threshold=-1.0)
+        assert first in [row.label for row in view.rows if row.retired and not row.abstained]
+        assert first not in view.labels + service.decide(view, -1.0).labels
+        (path := tmp_path / "one.csv").write_text(f'text\n"{text}"\n')
+        job = service.classify_file(trained.project_id, path, ColumnMapping(text="text"), threshold=-1.0)
+        until(lambda: service.file_job(job).status == "completed")
+        assert first not in json.loads(service.file_job(job).jsonl_path.read_text())["labels"]
+    finally:
+        trained.lifecycle.restore(trained.label_ids[first], "ann")
 
 
 def test_a_label_added_after_training_is_given_by_its_description(trained):
