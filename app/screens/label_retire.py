@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 RETIRES = (
-    "It is given to no document and offered to no reviewer, and the next model does not learn it. Documents keep it."
+    "No other document gets it, reviewers are not offered it, and the next model does not learn it. "
+    "Documents that carry it keep it."
 )
 RESTORES = "It is given and offered again, and the next model learns it."
 IN_TURN = {"concurrency_id": "retiring", "concurrency_limit": 1}  # what is answered last is what is shown
