@@ -33,6 +33,14 @@ def make_corpus(count, seed):
     return Corpus(examples)
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no GPU here")
+
+
 @pytest.fixture(scope="session")
 def label_set():
     return LabelSet.from_mapping(DESCRIPTIONS)

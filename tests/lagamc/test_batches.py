@@ -10,8 +10,6 @@ from lagamc.backbones import build_backbone
 from lagamc.batches import Batch, Batches, one_ahead
 from lagamc.config import TrainingConfig
 
-NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-
 
 @pytest.fixture
 def batches(tiny, label_set, corpora):
@@ -67,7 +65,7 @@ def test_a_batch_on_its_way_to_the_cpu_stays_what_it_is(batches):
     assert batch.to(torch.device("cpu")).input_ids is batch.input_ids
 
 
-@NEEDS_CUDA
+@pytest.mark.gpu
 def test_pinned_batches_arrive_on_the_gpu_as_they_were_made(batches):
     pinned = list(one_ahead(map(Batch.pinned, batches.epoch(0))))
     assert all(batch.input_ids.is_pinned() for batch in pinned)

@@ -27,7 +27,6 @@ WORDS = [
     "tax", "thanks", "holes", "loud", "tree", "leak", "lamp", "driver", "bill",
 ]  # fmt: skip
 NOWHERE = 99_999  # a slot that no model can choose
-NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 TEXTS = ["a hole in the road", "loud", "bin bin rubbish near the shop today", "please", "drum party", "kerb sack smell"]
 
 
@@ -180,7 +179,7 @@ def test_learnt_sentences_take_few_passes(tiny, family, kind):
     assert 2 * sum(document.passes for document in written) <= sum(len(document.slots) for document in written)
 
 
-@NEEDS_CUDA
+@pytest.mark.gpu
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_gpu_writes_the_same(tiny, family, dtype):

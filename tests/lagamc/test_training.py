@@ -26,8 +26,6 @@ from lagamc.trainer import Trainer
 
 LOSSES = ("step", "loss", "cross_entropy", "cosine", "description", "lambda")
 
-NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-
 
 def losses(rows):
     return [[row[name] for name in LOSSES] for row in rows]
@@ -115,13 +113,13 @@ def _log(folder):
     return EventLog(folder / "events.jsonl")
 
 
-@NEEDS_CUDA
+@pytest.mark.gpu
 def test_a_gpu_leaves_out_attention_that_plans_for_every_shape():
     chosen_device("auto")
     assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_a_resumed_run_repeats_the_uninterrupted_one(make_run, events, device):
     """Stopped in the middle of an epoch and resumed, every later loss is the same to the last digit."""
     whole, broken = make_run("whole", device=device), make_run("broken", device=device, checkpoint_seconds=0.0)
