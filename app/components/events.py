@@ -63,7 +63,11 @@ def on(
 
     With each message about an event the browser looks up every component that an event so far shows its progress on,
     hidden or not; an event whose progress is hidden therefore names none. `benchmarks/page.py` times it.
+
+    What a person chose last is what counts: gradio drops an `input` that comes while one before it is answered.
     """
+    if getattr(trigger, "event_name", None) == "input":
+        options.setdefault("trigger_mode", "always_last")
     if options.get("show_progress") == "hidden":
         options["show_progress_on"] = []
     return trigger(guarded(handler), inputs, outputs, api_visibility="private", **options)

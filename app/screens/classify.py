@@ -168,7 +168,6 @@ def build(services: Services, bar: ProjectBar) -> None:
         [bar.project, result, typed, threshold],
         [result, decided, table, own_threshold],
         js=TYPED_THRESHOLD,
-        trigger_mode="always_last",
         show_progress="hidden",
     )
     paged = [documents, pages, previous, following]

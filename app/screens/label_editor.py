@@ -148,7 +148,6 @@ def wire(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
             [bar.project, editor.label_id, editor.description, editor.past],
             [editor.lint, editor.fixes, editor.facts, editor.past],
             show_progress="hidden",
-            trigger_mode="always_last",
         )
 
 

@@ -171,8 +171,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
     for box in (prompt, *connection.fields):
-        on(box.change, estimated, [prompt, *connection.fields], estimate, show_progress="hidden",
-           trigger_mode="always_last")  # fmt: skip
+        on(box.change, estimated, [prompt, *connection.fields], estimate, show_progress="hidden")
     on(editor.label_id.change, _reset, None, [offered, first, second, *written], show_progress="hidden")
     return connection
 

@@ -29,5 +29,4 @@ def build(services: Services, editor: LabelEditor) -> None:
         return impact_html(services.lifecycle.impact([key]), stale=False) + markup.note(RENAMES, "plain")
 
     for event in (editor.name.change, editor.loaded.change):
-        on(event, told, [editor.label_id, editor.loaded, editor.name], impact, show_progress="hidden",
-           trigger_mode="always_last")  # fmt: skip
+        on(event, told, [editor.label_id, editor.loaded, editor.name], impact, show_progress="hidden")

@@ -43,3 +43,14 @@ def test_uploads_do_not_pile_up(tmp_path):
     every, age = build_blocks(services).delete_cache
     services.close()
     assert every < age == 24 * 60 * 60
+
+
+def test_what_is_chosen_while_an_answer_is_awaited_is_not_dropped(tmp_path):
+    """Whoever ticks two labels quickly means both."""
+    from app.blocks import build_blocks
+
+    services = build(Settings(data_folder=tmp_path))
+    events = build_blocks(services).fns.values()
+    services.close()
+    modes = {fn.trigger_mode for fn in events if {name for _, name in fn.targets} & {"input", "change"} and fn.fn}
+    assert modes == {"always_last"}

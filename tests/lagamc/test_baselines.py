@@ -201,7 +201,7 @@ def test_optional_peers_learn_or_say_what_to_install(split, tiny, name, capfd):
         assert peer(name).run(split, settings).metrics.micro_f1 > commonest(split)
         assert capfd.readouterr().out == ""
     else:
-        with pytest.raises(ConfigError, match=r"pip install 'lagamc-workbench\[peers\]'"):
+        with pytest.raises(ConfigError, match=r"pip install -e '\.\[peers\]'"):
             peer(name).run(split, settings)
 
 

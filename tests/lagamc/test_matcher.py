@@ -90,7 +90,7 @@ def test_an_unknown_way_of_matching_is_refused():
 def test_a_missing_index_package_is_named(monkeypatch):
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ConfigError, match=r"pip install 'lagamc-workbench\[approximate\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[approximate\]'"):
         Matcher(["a", "b"], np.eye(2), matching="approximate")
 
 
