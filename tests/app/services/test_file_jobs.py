@@ -47,14 +47,20 @@ def begin(tmp_path):
     return start
 
 
-def test_a_cancelled_job_keeps_what_was_done_and_goes_on(begin):
-    """Both files hold the documents before the stop; after the rest they hold each document once."""
+def stopped(begin):
+    """The jobs, and the id of one that was cancelled after two documents."""
     stream = Stream(hold=2)
     jobs, job_id = begin(stream)
     assert stream.entered.wait(10)
     jobs.cancel(job_id)
     stream.go_on.set()
     jobs._threads[0].join()
+    return jobs, job_id
+
+
+def test_a_cancelled_job_keeps_what_was_done_and_goes_on(begin):
+    """Both files hold the documents before the stop; after the rest they hold each document once."""
+    jobs, job_id = stopped(begin)
     view = jobs.view(job_id)
     assert (view.status, view.done, view.total, view.downloadable) == ("cancelled", 2, 10, True)
     assert len(view.jsonl_path.read_text().splitlines()) == 2
@@ -118,12 +124,7 @@ def test_a_job_whose_spreadsheet_could_not_be_written_is_gone_on_with(begin, mon
 
 def test_of_two_who_go_on_with_a_job_one_is_refused(begin, monkeypatch):
     """However close together they ask."""
-    stream = Stream(hold=2)
-    jobs, job_id = begin(stream)
-    assert stream.entered.wait(10)
-    jobs.cancel(job_id)
-    stream.go_on.set()
-    jobs._threads[0].join()
+    jobs, job_id = stopped(begin)
     start, rest, refused = jobs._run_in_thread, Stream(hold=0), []
     monkeypatch.setattr(jobs, "_run_in_thread", lambda *job: (time.sleep(0.2), start(*job)))
 
