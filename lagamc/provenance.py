@@ -21,7 +21,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
     return {
         **facts,
         "revision": revision(),
-        "machine": f"{platform.machine()}, {cores()} cores{_gpu()}, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {_cores()}{_gpu()}, Python {platform.python_version()}",
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -30,6 +30,10 @@ def provenance(**facts: Any) -> dict[str, Any]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cores() -> str:
+    return "1 core" if cores() == 1 else f"{cores()} cores"
 
 
 def _gpu() -> str:
