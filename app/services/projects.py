@@ -115,10 +115,11 @@ class ProjectService:
         return [_label_count(label.name, tally[label.id]) for label, _ in known]
 
     def load_first_demo(self, author: str) -> None:
-        """Load the demo into a database without any project; a retired or renamed demo stays as it is."""
+        """Load the demo where there is no other project, or what it lacks; a retired or renamed one stays as it is."""
         with self._database.read() as session:
-            empty = not projects.listed(session, include_retired=True)
-        if empty:
+            known = projects.listed(session, include_retired=True)
+            alone = all(project.name == DEMO_NAME and project.retired_at is None for project in known)
+        if alone:
             self.load_demo(author)
 
     def load_demo(self, author: str) -> int:

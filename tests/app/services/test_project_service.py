@@ -116,7 +116,7 @@ def test_a_demo_broken_off_is_completed_by_the_next_attempt(small_demo, database
 
 
 def test_a_demo_broken_off_among_its_documents_is_completed(small_demo, database, monkeypatch):
-    """Also where a label has got its name in another case meanwhile; a whole demo is not loaded again."""
+    """By the next start, also where a label has got its name in another case; a whole demo is not loaded again."""
     service, messages = small_demo
     lines = [{"id": f"m{n}", "text": f"so loud {n}", "labels": ["noise"], "split": "train"} for n in range(3)]
     messages.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -136,7 +136,7 @@ def test_a_demo_broken_off_among_its_documents_is_completed(small_demo, database
     assert service.get(project_id).documents["train"] == 1
     labels = LabelService(database)
     labels.save(labels.list(project_id)[0].id, "Noise", "It is loud.", "ann")
-    assert service.load_demo("ann") == project_id
+    service.load_first_demo("ann")
     assert service.get(project_id).documents["train"] == 3
     assert [label.name for label in labels.list(project_id)] == ["Noise", "bins"]
     monkeypatch.setattr(service, "_fill_demo", None)
