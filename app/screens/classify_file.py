@@ -27,7 +27,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
     """Lay out the upload, the column mapping, the job on show, and the jobs so far."""
     job = gr.State(None)  # id of the job on show
     file = gr.File(
-        label="CSV or JSON lines, plain or gzipped, UTF-8, at most 200 MB",
+        label="CSV or JSON lines (.gz), UTF-8, up to 200 MB",
         height=150,
         elem_id="classify-file",
     )
