@@ -170,7 +170,7 @@ def figure(row: Mapping[str, Any], name: str) -> str:
 
 def workbench(content: Mapping[str, Any]) -> str:
     return (
-        f"**The workbench**, `{content['command']}` on {content['machine']}: first page "
+        f"**The workbench**, {origin(content)}: first page "
         f"{content['first_page_seconds']} s after its start; {content['app_mb_without_a_model']} MB without a loaded "
         f"model; {content['demo_training_seconds']:.0f} s from *Start training* on the demo project to the active "
         f"model, the training process using at most {content['demo_training_peak_mb']:,} MB.\n"
@@ -195,15 +195,21 @@ def decoding(content: Mapping[str, Any]) -> str:
             f"{last['constrained_agreement']:.1%} of the documents."
         )
     return (
-        f"**Generation, {content['collection']}**, `{content['command']}` on {content['machine']}, "
+        f"**Generation, {content['collection']}**, {origin(content)}, "
         f"{content['documents']} documents, against transformers' greedy `generate` with cache, identical tokens: "
         f"{ratios}.{beside}\n"
     )
 
 
+def origin(content: Mapping[str, Any]) -> str:
+    """Command and machine, and the revision where the file says it."""
+    measured = f", at {short(content['revision'])}" if "revision" in content else ""
+    return f"`{content['command']}` on {content['machine']}{measured}"
+
+
 def training(content: Mapping[str, Any]) -> str:
     return (
-        f"**Training**, `{content['command']}` on {content['machine']}, {content['documents']} documents of "
+        f"**Training**, {origin(content)}, {content['documents']} documents of "
         f"{content['collection']}: {content['documents_per_second']:.1f} documents/s in {content['precision']}, "
         f"{content['ratio']:.2f} times the rate of transformers' `Seq2SeqTrainer` with its defaults on the same model, "
         "batch size and loss.\n"
@@ -214,14 +220,14 @@ def scaling(content: Mapping[str, Any]) -> str:
     lengths = ", ".join(f"{row['passes']:.2f} at {row['tokens']}" for row in content["lengths"])
     labels = ", ".join(f"{row['documents_per_second']:.0f} at {row['labels']:,}" for row in content["labels"])
     return (
-        f"**Growing label sets**, `{content['command']}` on {content['machine']}: decoder passes a document by tokens "
+        f"**Growing label sets**, {origin(content)}: decoder passes a document by tokens "
         f"of a description: {lengths}; documents/s by number of labels: {labels}.\n"
     )
 
 
 def precision(content: Mapping[str, Any]) -> str:
     return (
-        f"**Number format**, `{content['command']}` on {content['machine']}: a training step takes "
+        f"**Number format**, {origin(content)}: a training step takes "
         f"{content['seconds_a_step']['float32']} s in float32 and {content['seconds_a_step']['bfloat16']} s under "
         "bfloat16 autocast.\n"
     )
@@ -229,7 +235,7 @@ def precision(content: Mapping[str, Any]) -> str:
 
 def studio(content: Mapping[str, Any]) -> str:
     return (
-        f"**The studio**, `{content['command']}` on {content['machine']}: {content['typing_to_lint_seconds']:.2f} s "
+        f"**The studio**, {origin(content)}: {content['typing_to_lint_seconds']:.2f} s "
         f"from a word typed to the checks shown with {content['labels_linted']:,} labels; "
         f"{content['collisions_seconds']:.2f} s for the collision map of {content['labels_compared']:,}; "
         f"{content['what_if_seconds']:.2f} s to try a wording on {content['documents_tried']:,} documents.\n"
@@ -239,7 +245,7 @@ def studio(content: Mapping[str, Any]) -> str:
 def matching(content: Mapping[str, Any]) -> str:
     index = content["approximate"]
     return (
-        f"**Matching**, `{content['command']}` on {content['machine']}: {content['sentences']:,} sentences against "
+        f"**Matching**, {origin(content)}: {content['sentences']:,} sentences against "
         f"{content['labels']:,} labels of dimension {content['dimension']:,}, label, runner-up and threshold decided, "
         f"at {content['rate_of_the_product']:.2f} of the rate of the bare product `A @ B.T`, "
         f"{content['times_sentence_by_sentence']:.1f} times as fast as sentence by sentence and "
@@ -252,7 +258,7 @@ def matching(content: Mapping[str, Any]) -> str:
 def streaming(content: Mapping[str, Any]) -> str:
     few, many = content["sizes"]
     return (
-        f"**Files of any size**, `{content['command']}` on {content['machine']}: {many['documents']:,} documents take "
+        f"**Files of any size**, {origin(content)}: {many['documents']:,} documents take "
         f"{content['times_the_time']:.1f} times the time of {few['documents']:,} and {content['times_the_memory']:.2f} "
         f"times their memory ({many['peak_mb']:,} MB), {many['documents'] / many['seconds']:.0f} documents/s.\n"
     )
@@ -260,7 +266,7 @@ def streaming(content: Mapping[str, Any]) -> str:
 
 def app_latency(content: Mapping[str, Any]) -> str:
     return (
-        f"**One pasted text**, `{content['command']}` on {content['machine']}, through gradio_client, warm: "
+        f"**One pasted text**, {origin(content)}, through gradio_client, warm: "
         f"{content['p50_ms']} ms (median), {content['p95_ms']} ms (95th percentile).\n"
     )
 
@@ -268,7 +274,7 @@ def app_latency(content: Mapping[str, Any]) -> str:
 def page(content: Mapping[str, Any]) -> str:
     waits = ", ".join(f"{action} {seconds:.1f} s" for action, seconds in content["seconds"].items())
     return (
-        f"**In the browser**, `{content['command']}` on {content['machine']}, from the click to what was asked for: "
+        f"**In the browser**, {origin(content)}, from the click to what was asked for: "
         f"{waits}; opening the page sends {content['events_at_opening']} events.\n"
     )
 
@@ -280,7 +286,7 @@ def inference(content: Mapping[str, Any]) -> str:
         for row in content["variants"]
     )
     return (
-        f"**Engines**, `{content['command']}` on {content['machine']}: times the rate of float32 at batch size 32 / 1, "
+        f"**Engines**, {origin(content)}: times the rate of float32 at batch size 32 / 1, "
         f"with dev micro / macro-F1 on {content['collection']}: {variants}.\n"
     )
 
