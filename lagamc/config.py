@@ -56,7 +56,7 @@ BACKBONES: dict[str, BackbonePreset] = {
     )
 }
 
-_DOCUMENTS_SEEN = 8_000  # a small collection is read this many times over in all, within EPOCH_RANGE
+_DOCUMENTS_SEEN = 8_000  # in all the epochs of a small collection together, within EPOCH_RANGE
 EPOCH_RANGE = (3, 15)
 _COMPUTING = ("device", "precision", "checkpoint_seconds", "gradient_checkpointing", "accumulation_steps")
 
