@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
@@ -53,21 +53,26 @@ def guarded(handler: Callable[P, R], *, escape: bool = True) -> Callable[P, R]:
 
 
 def on(
-    trigger: Callable[..., Dependency],
+    trigger: Callable[..., Dependency] | Sequence[Callable[..., Dependency]],
     handler: Callable[..., Any],
     inputs: Any = None,
     outputs: Any = None,
     **options: Any,
 ) -> Dependency:
-    """Wire a guarded handler to an event of the page; API clients neither see nor reach it.
+    """Wire a guarded handler to an event of the page, or to several; API clients neither see nor reach it.
+
+    Several that are wired together are answered one after another, so the answer to the last one stays. Wired one by
+    one they are answered at the same time, and an earlier answer may come after a later one.
 
     With each message about an event the browser looks up every component that an event so far shows its progress on,
     hidden or not; an event whose progress is hidden therefore names none. `benchmarks/page.py` times it.
 
     What a person chose last is what counts: gradio drops an `input` that comes while one before it is answered.
     """
-    if getattr(trigger, "event_name", None) == "input":
+    several = isinstance(trigger, Sequence)
+    if several or getattr(trigger, "event_name", None) == "input":
         options.setdefault("trigger_mode", "always_last")
     if options.get("show_progress") == "hidden":
         options["show_progress_on"] = []
-    return trigger(guarded(handler), inputs, outputs, api_visibility="private", **options)
+    wire = functools.partial(gr.on, trigger) if several else trigger
+    return wire(guarded(handler), inputs, outputs, api_visibility="private", **options)

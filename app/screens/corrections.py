@@ -106,8 +106,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
     follow(bar, "labels", refresh, [bar.project], [overview, label, found, clusters, question, told])
     on(overview.select, show, bar.project, [label, found, clusters, question, told, *prompts], **INFERENCE)
     asked = [found, *prompts, *connection.fields]
-    for event in (found.change, *(box.change for box in (*prompts, *connection.fields))):
-        on(event, estimated, asked, estimate, show_progress="hidden")
+    on([box.change for box in asked], estimated, asked, estimate, show_progress="hidden")
     on(ask.click, reword, [bar.project, label, *asked], [label, found, clusters, told], show_progress_on=told)
     on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])
 

@@ -166,12 +166,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     written = [prompt, send, told, built]
     chosen = [editor.label_id, unit, editor.description, offered, first, second]
     on(write.click, begin, chosen, [offered, first, second, *written], show_progress_on=told)
-    for box in (first, second):
-        on(box.input, rewrite, [*chosen, prompt, built], written, show_progress="hidden")
+    on([first.input, second.input], rewrite, [*chosen, prompt, built], written, show_progress="hidden")
     on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
-    for box in (prompt, *connection.fields):
-        on(box.change, estimated, [prompt, *connection.fields], estimate, show_progress="hidden")
+    typed = [prompt, *connection.fields]
+    on([box.change for box in typed], estimated, typed, estimate, show_progress="hidden")
     on(editor.label_id.change, _reset, None, [offered, first, second, *written], show_progress="hidden")
     return connection
 

@@ -28,5 +28,5 @@ def build(services: Services, editor: LabelEditor) -> None:
             return ""
         return impact_html(services.lifecycle.impact([key]), stale=False) + markup.note(RENAMES, "plain")
 
-    for event in (editor.name.change, editor.loaded.change):
-        on(event, told, [editor.label_id, editor.loaded, editor.name], impact, show_progress="hidden")
+    shown = [editor.name.change, editor.loaded.change]
+    on(shown, told, [editor.label_id, editor.loaded, editor.name], impact, show_progress="hidden")

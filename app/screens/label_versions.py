@@ -82,8 +82,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
     for event in (editor.label_id.change, editor.version.change):
         on(event, show, editor.label_id, shown, show_progress="hidden")
     on(versions.select, pick, [editor.label_id, other], [number, changes], show_progress="hidden")
-    for box in (number, other):
-        on(box.input, compare, [editor.label_id, number, other], changes, show_progress="hidden")
+    on([number.input, other.input], compare, [editor.label_id, number, other], changes, show_progress="hidden")
     on(restore.click, bring_back, [bar.project, editor.label_id, number, bar.author, restored], restored)
 
 

@@ -119,8 +119,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     hidden = {"show_progress": "hidden"}
     follow(bar, "labels", refresh, chosen, listed)
     on(changed.change, refresh, chosen, listed, **hidden)
-    for box in (merging, survivor):
-        on(box.input, choose, chosen, merged, **hidden)
+    on([merging.input, survivor.input], choose, chosen, merged, **hidden)
     on(merge.click, do_merge, [*chosen, bar.author, changed], [changed, *listed])
     for button, handler in ((up, move_up), (down, move_down)):
         on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], changed, **hidden)

@@ -67,8 +67,13 @@ def build(services: Services, bar: ProjectBar) -> None:
         return run_id
 
     backbone, epochs, rank = settings[0], settings[1], settings[5]
-    for event in (backbone.change, rank.change):
-        on(event, backbone_changed, [backbone, rank], [backbone_help, lora], show_progress="hidden")
+    on(
+        [backbone.change, rank.change],
+        backbone_changed,
+        [backbone, rank],
+        [backbone_help, lora],
+        show_progress="hidden",
+    )
     previewed = [material, epochs, recommended]
     on(bar.project.change, opened, bar.project, previewed, show_progress="hidden")
     for event in (bar.tab.change, bar.model.change):  # a version that was just made has used what is listed here

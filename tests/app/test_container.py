@@ -54,3 +54,15 @@ def test_what_is_chosen_while_an_answer_is_awaited_is_not_dropped(tmp_path):
     services.close()
     modes = {fn.trigger_mode for fn in events if {name for _, name in fn.targets} & {"input", "change"} and fn.fn}
     assert modes == {"always_last"}
+
+
+def test_the_answer_to_what_was_typed_last_comes_last(tmp_path):
+    """Fields that one estimate is made from share one event: two events are answered at the same time, in any order."""
+    from app.blocks import build_blocks
+
+    services = build(Settings(data_folder=tmp_path))
+    events = build_blocks(services).fns.values()
+    services.close()
+    [estimate] = [fn for fn in events if [box.elem_id for box in fn.outputs] == ["refine-estimate"]]
+    assert {target for target, _ in estimate.targets} == {box._id for box in estimate.inputs}
+    assert len(estimate.inputs) == 9

@@ -29,7 +29,9 @@ def make_parted_run(make_run, tiny, tmp_path):
     (steady / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.0}))
 
     def make(name, **settings):
-        return make_run(name, backbone=str(steady), device="cpu", cosine_sentences=4096, **settings)
+        return make_run(
+            name, backbone=str(steady), device="cpu", cosine_sentences=4096, precision="float32", **settings
+        )
 
     return make
 
