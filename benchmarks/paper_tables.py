@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["paper_table", "short"]
+__all__ = ["origin", "paper_table", "short"]
 
 
 def paper_table(content: Mapping[str, Any]) -> str:
     """One table, the paper's figures beside ours."""
     columns = list(dict.fromkeys(name for row in content["rows"] for name in row["cells"]))
     heads = [f"{name.replace('_f1', '-F1')}, {side}" for name in columns for side in ("paper", "ours")]
-    made = f"`{content['command']}` on {content['machine']}, at {short(content['revision'])}"
+    made = origin(content)
     lines = [
         f"**{content['title']}**; {made}. Ours: {content['our_protocol']}\n",
         f"| data | system | {' | '.join(heads)} |",
@@ -33,6 +33,12 @@ def bare(value: float | None) -> str:
 def with_interval(cell: Mapping[str, Any]) -> str:
     found = cell.get("interval")
     return bare(cell.get("ours")) + (f" [{found['low']:.3f}, {found['high']:.3f}]" if found else "")
+
+
+def origin(content: Mapping[str, Any]) -> str:
+    """Command and machine, and the revision where the file says it."""
+    measured = f", at {short(content['revision'])}" if "revision" in content else ""
+    return f"`{content['command']}` on {content['machine']}{measured}"
 
 
 def short(revision: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from paper_tables import paper_table, short
+from paper_tables import origin, paper_table, short
 
 ROOT = Path(__file__).parent.parent
 TITLES = {
@@ -199,12 +199,6 @@ def decoding(content: Mapping[str, Any]) -> str:
         f"{content['documents']} documents, against transformers' greedy `generate` with cache, identical tokens: "
         f"{ratios}.{beside}\n"
     )
-
-
-def origin(content: Mapping[str, Any]) -> str:
-    """Command and machine, and the revision where the file says it."""
-    measured = f", at {short(content['revision'])}" if "revision" in content else ""
-    return f"`{content['command']}` on {content['machine']}{measured}"
 
 
 def training(content: Mapping[str, Any]) -> str:
