@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from app.container import build
 from app.services.reviews import ReviewService
+from lagamc.decision import DecisionRule
 from lagamc.loaded import megabytes
 from lagamc.readers import ColumnMapping
 from lagamc.zero_shot import ZeroShotScore
@@ -20,19 +21,23 @@ from storage.models import PinnedLabelSet, Prediction
 
 def test_a_label_retired_since_is_shown_and_not_given(trained, tmp_path):
     """In an answer, decided again or not, and in a file."""
-    text, service = "The loud noise of that bus again, please", trained.classification
-    first = service.decide(service.classify_text(trained.project_id, text), -1.0).labels[0]
-    trained.lifecycle.retire(trained.label_ids[first], "ann")
+    fresh = Collection.reopened(trained)
+    service, text = fresh.classification, "The loud noise of that bus again, please"
+    source = service.answering.source(trained.project_id)
+    service.answering.with_model(source, lambda model: setattr(model, "rule", DecisionRule(unwritten=0.0)))
+    first, *others = service.classify_text(trained.project_id, text).labels  # by that rule a model gives every label
+    fresh.lifecycle.retire(trained.label_ids[first], "ann")
     try:
-        view = service.classify_text(trained.project_id, text, threshold=-1.0)
+        view = service.classify_text(trained.project_id, text)
         assert first in [row.label for row in view.rows if row.retired and not row.abstained]
-        assert first not in view.labels + service.decide(view, -1.0).labels
+        assert view.labels == service.decide(view, -1.0).labels == others
         (path := tmp_path / "one.csv").write_text(f'text\n"{text}"\n')
-        job = service.classify_file(trained.project_id, path, ColumnMapping(text="text"), threshold=-1.0)
+        job = service.classify_file(trained.project_id, path, ColumnMapping(text="text"))
         until(lambda: service.file_job(job).status == "completed")
-        assert first not in json.loads(service.file_job(job).jsonl_path.read_text())["labels"]
+        assert json.loads(service.file_job(job).jsonl_path.read_text())["labels"] == others
     finally:
-        trained.lifecycle.restore(trained.label_ids[first], "ann")
+        fresh.lifecycle.restore(trained.label_ids[first], "ann")
+        fresh.close()
 
 
 def test_a_label_added_after_training_is_given_by_its_description(trained):
