@@ -159,9 +159,10 @@ def build(services: Services, bar: ProjectBar) -> None:
         hint = NOTHING_YET if project_id else NO_PROJECT
         return None, "", "", markup.note(hint), gr.Slider(visible=False), "", None
 
-    on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden")
     on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided, **INFERENCE)
     on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
+    for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
+        on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden", **turn)
     on(
         threshold.input,
         decide,

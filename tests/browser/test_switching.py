@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,21 @@ def test_nothing_of_another_project_stays(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#merge-do")).to_be_disabled()
     expect(page.locator("#merge-impact")).not_to_contain_text("Documents with")
     expect(page.locator("#merge-description textarea")).to_have_value("")
+
+
+def test_an_answer_on_its_way_does_not_stay_in_another_project(page: Page) -> None:
+    """The mark of what is on its way goes when the answer has come."""
+    load_demo(page)
+    create(page, "Other")
+    open_project(page, DEMO)
+    open_tab(page, "Classify")
+    page.locator("#classify-text textarea").fill("The bins in our street are full.")
+    page.locator("#classify-run").click()
+    labels = page.locator("#classify-labels")
+    expect(labels).to_contain_text("processing")
+    open_project(page, "Other")
+    expect(labels).to_have_text(re.compile("^ *Paste a text"))
+    expect(page.locator("#classify-table")).to_have_text("")
 
 
 def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) -> None:
