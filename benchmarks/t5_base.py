@@ -2,8 +2,9 @@
 
 No hub is needed: a token is a word of the descriptions. Training is plain cross-entropy for some hundred steps in the
 last layers of the decoder; the layers before them compute as much as those of T5-Base and add nothing. The sentence
-encoder learns the description term beside it. The model has to write descriptions and to know which labels are
-probable, which is all that a benchmark of decoding needs of it.
+encoder learns the description term beside it, all in float32: a model taught in bfloat16 is another one on each
+processor. The model has to write descriptions and to know which labels are probable, which is all that a benchmark of
+decoding needs of it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED, description_loss
-from lagamc.precision import chosen_precision
 
 __all__ = ["DESCRIPTIONS", "taught"]
 
@@ -106,15 +106,13 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
     optimizer = torch.optim.AdamW(groups, fused=True)
     descriptions = backbone.encoder.tokenize(DESCRIPTIONS)
     recent: deque[float] = deque(maxlen=10)
-    short = chosen_precision("auto", backbone.device) == "bfloat16"
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=short):
-            states, mask, log_odds = backbone.recall(
-                backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.texts,
-                backbone.encoder(descriptions),
-            )  # fmt: skip
-            logits = backbone.write(states, mask, batch.decoder_ids)
-        loss = F.cross_entropy(logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
+        states, mask, log_odds = backbone.recall(
+            backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.texts,
+            backbone.encoder(descriptions),
+        )  # fmt: skip
+        logits = backbone.write(states, mask, batch.decoder_ids)
+        loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
         optimizer.zero_grad(set_to_none=True)
         (loss + description_loss(log_odds, batch.carried)).backward()
         torch.nn.utils.clip_grad_norm_(learners, 1.0)

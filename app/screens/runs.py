@@ -31,7 +31,8 @@ CUT_TARGETS = (
     "{:,} training documents carry more descriptions than the generator can write in one text. The last ones of each "
     "are not written; such labels are found by their probability alone. Shorter descriptions make room."
 )
-NO_RUNS = "Nothing has been trained in this project. Check the settings and press 'Start training'."
+NO_RUN = "No run yet."
+NOTHING_TRAINED = "Nothing has been trained in this project. Check the settings and press 'Start training'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         return (
             _status(run, metrics, services.training.started(run.id))
             if run
-            else markup.note(NO_RUNS if project_id else NO_PROJECT),
+            else markup.note(NOTHING_TRAINED if project_id else NO_PROJECT),
             gr.Button(visible=run is not None and run.status in LIVE),
             gr.Button(visible=run is not None and run.status in RESUMABLE),
             gr.Column(visible=any(metrics.values()) or "hidden"),
@@ -209,7 +210,7 @@ def _runs_table(listed: Sequence[RunView], on_show: RunView | None) -> str:
             )
             for run in listed
         ),
-        empty=NO_RUNS,
+        empty=NO_RUN,
         numeric=(3,),
     )
 
