@@ -172,12 +172,16 @@ def build(services: Services, bar: ProjectBar) -> None:
         show_progress="hidden",
     )
     paged = [documents, pages, previous, following]
-    for event in (documents_tab.select, query.submit, bar.project.change):
-        on(event, first, [bar.project, query], paged, show_progress="hidden")
+    on(
+        [documents_tab.select, query.submit, bar.project.change],
+        first,
+        [bar.project, query],
+        paged,
+        show_progress="hidden",
+    )
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
-    for event in (bar.project.change, bar.tab.change):
-        on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
+    on([bar.project.change, bar.tab.change], prepare, [bar.project, bar.tab], show_progress="hidden")
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

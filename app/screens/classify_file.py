@@ -88,8 +88,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         services.classification.resume_file_job(job_id)
         return show(job_id)
 
-    for event in (file.upload, file.clear):
-        on(event, preview, file, [*form.outputs, start])
+    on([file.upload, file.clear], preview, file, [*form.outputs, start])
     on(
         start.click,
         run,

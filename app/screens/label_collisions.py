@@ -85,8 +85,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, chosen: gr.S
     on(nearer.click, lambda view, place: mapped(view, place - MAPPED), [compared, first], paged, show_progress_on=heat)
     on(farther.click, lambda view, place: mapped(view, place + MAPPED), [compared, first], paged, show_progress_on=heat)
     on(rivals.select, open_label, None, chosen, show_progress="hidden")
-    for event in (editor.version.change, editor.loaded.change, changed.change):
-        on(event, age, [bar.project, compared], summary, show_progress="hidden")
+    on(
+        [editor.version.change, editor.loaded.change, changed.change],
+        age,
+        [bar.project, compared],
+        summary,
+        show_progress="hidden",
+    )
 
 
 def _summary(view: CollisionView) -> str:

@@ -142,8 +142,13 @@ def build(
         return privacy(project_id)
 
     shown = [table, chosen, detail, about]
-    for event in (editor.label_id.change, editor.version.change, made.change, accepted.change):
-        on(event, show, [bar.project, editor.label_id], shown, show_progress="hidden")
+    on(
+        [editor.label_id.change, editor.version.change, made.change, accepted.change],
+        show,
+        [bar.project, editor.label_id],
+        shown,
+        show_progress="hidden",
+    )
     on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
     on(accept.click, take, [bar.project, editor.label_id, chosen, editor.version, bar.author, accepted], accepted)
     on(editor.keep.click, keep, [editor.label_id, editor.description, bar.author, made], made)

@@ -79,8 +79,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
         return count + 1
 
     shown = [versions, choice, number, other, changes]
-    for event in (editor.label_id.change, editor.version.change):
-        on(event, show, editor.label_id, shown, show_progress="hidden")
+    on([editor.label_id.change, editor.version.change], show, editor.label_id, shown, show_progress="hidden")
     on(versions.select, pick, [editor.label_id, other], [number, changes], show_progress="hidden")
     on([number.input, other.input], compare, [editor.label_id, number, other], changes, show_progress="hidden")
     on(restore.click, bring_back, [bar.project, editor.label_id, number, bar.author, restored], restored)
