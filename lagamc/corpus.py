@@ -14,7 +14,9 @@ from typing import overload
 from lagamc.errors import DatasetError
 from lagamc.readers import ColumnMapping, Refusal, preview_file, read_rows
 
-__all__ = ["Corpus", "Example", "read_corpus"]
+__all__ = ["UNASSIGNED", "Corpus", "Example", "read_corpus", "read_split", "read_splits"]
+
+UNASSIGNED = "unassigned"  # in no split
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,51 @@ def read_corpus(path: Path, mapping: ColumnMapping | None = None) -> Corpus:
     Raises:
         DatasetError: the file, or any line in it, cannot be taken; two lines share an id.
     """
-    mapping = mapping or replace(preview_file(path, max_bytes=math.inf).mapping, split=None)
-    examples: dict[str, Example] = {}
+    return Corpus(example for example, _ in _examples(path, mapping or replace(_guessed(path), split=None)))
+
+
+def read_splits(path: Path) -> dict[str, Corpus]:
+    """The documents of a file by the split that it tells: train, dev, test or unassigned, those that have documents.
+
+    All are unassigned where no column tells splits, or the one that is called so tells something else, like folds.
+
+    Raises:
+        DatasetError: as `read_corpus`.
+    """
+    mapping = _guessed(path)
+    try:
+        rows = _examples(path, mapping)
+    except DatasetError:
+        rows = _examples(path, replace(mapping, split=None))
+    parts: dict[str, list[Example]] = {}
+    for example, split in rows:
+        parts.setdefault(split or UNASSIGNED, []).append(example)
+    return {name: Corpus(examples) for name, examples in parts.items()}
+
+
+def read_split(path: Path, split: str) -> Corpus:
+    """The documents of one split, or all where the file tells no splits.
+
+    Raises:
+        DatasetError: the file tells splits, and not this one; or as `read_corpus`.
+    """
+    parts = read_splits(path)
+    if split not in parts and set(parts) != {UNASSIGNED}:
+        raise DatasetError(f"{path.name} holds no document of the split {split!r}, but {', '.join(parts)}.")
+    return parts[split if split in parts else UNASSIGNED]
+
+
+def _guessed(path: Path) -> ColumnMapping:
+    return preview_file(path, head=None, max_bytes=math.inf).mapping
+
+
+def _examples(path: Path, mapping: ColumnMapping) -> list[tuple[Example, str | None]]:
+    found: dict[str, tuple[Example, str | None]] = {}
     for row in read_rows(path, mapping, max_bytes=math.inf):
         if isinstance(row, Refusal):
             raise DatasetError(f"{path.name}, line {row.line}: {row.reason}")
         identifier = row.id or str(row.line)
-        if identifier in examples:
+        if identifier in found:
             raise DatasetError(f"{path.name}, line {row.line}: the id {identifier!r} occurs twice.")
-        examples[identifier] = Example(identifier, row.text, row.labels)
-    return Corpus(examples.values())
+        found[identifier] = Example(identifier, row.text, row.labels), row.split
+    return list(found.values())

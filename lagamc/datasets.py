@@ -13,7 +13,7 @@ from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
 from lagamc.labels import LabelSet
 
-__all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_labels"]
+__all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_descriptions", "read_labels"]
 
 SPLITS = ("train", "dev", "test")
 _ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
@@ -46,24 +46,32 @@ class DataSet:
     undescribed: tuple[str, ...]
 
 
-def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
-    """The labels of a {name: description or ""} file, and the names of those without a description.
+def read_descriptions(path: Path) -> dict[str, str]:
+    """The {name: description} of a label file in its order; a label without a description has an empty one.
 
     Raises:
-        DatasetError: the file is missing or holds something else.
-        LabelError: the labels cannot be used together.
+        DatasetError: the file is missing, holds something else, or no label.
     """
+    where = f"{path.name} in {path.absolute().parent.name}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(
-            f"{path.name} in {path.parent.name} cannot be read ({error}). Expected {{name: description}}."
-        ) from error
-    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise DatasetError(f"{path.name} in {path.parent.name} must hold one JSON object of {{name: description}}.")
-    undescribed = tuple(name for name, text in content.items() if not text.strip())
-    described = {name: text if text.strip() else name for name, text in content.items()}
-    return LabelSet.from_mapping(described), undescribed
+        raise DatasetError(f"{where} cannot be read ({error}). Expected {{name: description}}.") from error
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()) or not content:
+        raise DatasetError(f"{where} must hold one JSON object of {{name: description}}.")
+    return {name: text.strip() for name, text in content.items()}
+
+
+def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
+    """The labels of such a file, and the names of those without a description: a name stands in for one.
+
+    Raises:
+        DatasetError: as `read_descriptions`.
+        LabelError: the labels cannot be used together.
+    """
+    found = read_descriptions(path)
+    undescribed = tuple(name for name, text in found.items() if not text)
+    return LabelSet.from_mapping({name: text or name for name, text in found.items()}), undescribed
 
 
 def read_data_set(folder: Path) -> DataSet:

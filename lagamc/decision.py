@@ -128,7 +128,7 @@ def judged(
         if item.probability is None:
             return not near
         if item.written and near:
-            return item.probability < rule.written
+            return item.probability < (min(rule.written, rule.added) if item.zero_shot else rule.written)
         return item.probability <= (rule.added if item.zero_shot else rule.unwritten)
 
     answered = tuple(dataclasses.replace(item, abstained=abstained(item)) for item in sentences)

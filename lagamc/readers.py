@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,16 +102,17 @@ class Preview:
     labels_as_text: bool
 
 
-def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES) -> Preview:
+def preview_file(path: Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES) -> Preview:
     """Show the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
 
-    Columns are those of the first HEAD readable records: objects of JSON lines need not all have the same ones.
+    Columns are those of the first `head` readable records, or of all of them where it is None: objects of JSON lines
+    need not all have the same ones.
 
     Raises:
         DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
     """
     readable = (record for _, record in read_records(path, max_bytes=max_bytes) if isinstance(record, dict))
-    records = list(itertools.islice(readable, max(rows, HEAD)))
+    records = list(itertools.islice(readable, head))
     if not records:
         raise DatasetError(f"{path.name} has no rows that can be read. Expected a header and rows, or JSON objects.")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
@@ -120,12 +120,13 @@ def preview_file(path: Path, *, rows: int = 5, max_bytes: float = MAX_FILE_BYTES
         role: next((column for name in names for column in columns if column.strip().lower() == name), None)
         for role, names in _GUESSES.items()
     }
-    head = tuple({column: _shown(record.get(column)) for column in columns} for record in records)
-    text, labels = guess["text"] or _longest(path, head, taken=set(guess.values())), guess["labels"]
+    text = guess["text"] or _longest(path, columns, records[:HEAD], taken=set(guess.values()))
+    labels = guess["labels"]
     cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
     separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in cells)), ";")
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
-    return Preview(columns, head[:rows], mapping, bool(cells) or file_format(path) == "csv")
+    shown = tuple({column: _shown(record.get(column)) for column in columns} for record in records[:rows])
+    return Preview(columns, shown, mapping, bool(cells) or file_format(path) == "csv")
 
 
 def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES) -> Iterator[Row | Refusal]:
@@ -160,17 +161,20 @@ def require_columns(path: Path, mapping: ColumnMapping, columns: Collection[str]
         )
 
 
-def _longest(path: Path, rows: Iterable[Mapping[str, str]], *, taken: Collection[str | None]) -> str:
+def _longest(
+    path: Path, columns: Collection[str], records: Iterable[Mapping[str, Any]], *, taken: Collection[str | None]
+) -> str:
     """The column with the most text among those whose name says nothing."""
-    lengths = Counter[str]()
-    for row in rows:
-        lengths.update({column: len(cell) for column, cell in row.items() if column not in taken})
+    lengths = {column: 0 for column in columns if column not in taken}
     if not lengths:
-        found = ", ".join(repr(column) for column in dict.fromkeys(column for row in rows for column in row))
+        found = ", ".join(repr(column) for column in columns)
         raise DatasetError(
             f"{path.name} has no column with texts; it has {found}. Add one called 'text', or choose another file."
         )
-    return lengths.most_common(1)[0][0]
+    for record in records:
+        for column in lengths:
+            lengths[column] += len(_shown(record.get(column)))
+    return max(lengths, key=lengths.__getitem__)
 
 
 def _shown(value: Any) -> str:

@@ -43,6 +43,9 @@ def run(options: argparse.Namespace) -> None:
 
     if options.name == "list":
         for item in PEERS.values():
+            if options.json:
+                print(json.dumps({"name": item.name, "title": item.title, "extra": item.extra}, ensure_ascii=False))
+                continue
             print(f"{item.name:<22} {item.title}{' (optional extra: ' + item.extra + ')' if item.extra else ''}")
         return
     item = peer(options.name)

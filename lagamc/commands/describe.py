@@ -7,16 +7,18 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_json
-from lagamc.corpus import Corpus, read_corpus
-from lagamc.errors import LagamcError
-from lagamc.labels import LabelSet
+from lagamc.corpus import Corpus, read_splits
+from lagamc.datasets import read_descriptions
+from lagamc.errors import DatasetError, LabelError, LagamcError, few
 
 if TYPE_CHECKING:
+    from lagamc.descriptions.refine import Request
+    from lagamc.descriptions.scaffold import TermTable
     from lagamc.encoder import SentenceEncoder
 
 __all__ = ["register"]
@@ -56,7 +58,7 @@ def register(commands: Any) -> None:
         help="OpenAI-compatible address (default: LAGAMC_CHAT_URL, or OpenAI)")  # fmt: skip
     refine.add_argument("--dataset", required=True, metavar="TEXT", help="what the collection holds, in a sentence")
     refine.add_argument("--unit", default="Text", help="what a document is called (default: %(default)s)")
-    refine.add_argument("--only", nargs="*", metavar="LABEL", help="these labels (default: all)")
+    refine.add_argument("--only", nargs="+", metavar="LABEL", help="these labels (default: all)")
     refine.add_argument("--answer-tokens", type=int, default=200, metavar="N",
         help="longest answer, in tokens (default: %(default)s)")  # fmt: skip
     refine.add_argument("--cap-tokens", type=int, metavar="N", help="stop before this many tokens")
@@ -68,17 +70,20 @@ def run_check(options: argparse.Namespace) -> None:
     from lagamc.descriptions.collisions import collisions
     from lagamc.descriptions.lint import LintRules, Others, lint
 
-    label_set = LabelSet.read(options.labels)
+    labels = read_descriptions(options.labels)
+    names, texts = list(labels), list(labels.values())
     rules = LintRules(separator=options.separator, max_tokens=options.max_tokens)
     encoder = _encoder(options)
-    rows = encoder.encode(label_set.descriptions).numpy()
-    rivals = {rival.label: rival for rival in collisions(rows).rivals}
-    table = _terms(label_set, read_corpus(options.documents)) if options.documents else None
-    for position, label in enumerate(label_set):
-        rest = [other for other in range(len(label_set)) if other != position]
+    rows = encoder.encode(texts).numpy()
+    described = [position for position, text in enumerate(texts) if text]
+    pairs = collisions(rows[described]).rivals if described else ()
+    rivals = {described[pair.label]: (names[described[pair.rival]], pair.cosine) for pair in pairs}
+    table = _terms(names, _documents(options.documents)) if options.documents else None
+    for position, (name, text) in enumerate(labels.items()):
+        rest = [other for other in described if other != position]
         found = lint(
-            label.description,
-            Others([label_set.names[i] for i in rest], [label_set.descriptions[i] for i in rest], rows[rest]),
+            text,
+            Others([names[i] for i in rest], [texts[i] for i in rest], rows[rest]),
             rules=rules,
             embed=lambda texts: encoder.encode(texts).numpy(),
             count_tokens=encoder.count_tokens,
@@ -86,11 +91,11 @@ def run_check(options: argparse.Namespace) -> None:
         )
         rival = rivals.get(position)
         if options.json:
-            figures = {"name": label_set.names[rival.rival], "cosine": rival.cosine} if rival else None
+            figures = {"name": rival[0], "cosine": rival[1]} if rival else None
             findings = [dataclasses.asdict(finding) for finding in found]
-            print(json.dumps({"label": label.name, "rival": figures, "findings": findings}, ensure_ascii=False))
+            print(json.dumps({"label": name, "rival": figures, "findings": findings}, ensure_ascii=False))
             continue
-        print(f"{label.name}" + (f"  (nearest: {label_set.names[rival.rival]}, {rival.cosine:.3f})" if rival else ""))
+        print(f"{name}  (nearest: {rival[0]}, {rival[1]:.3f})" if rival else name)
         for finding in found:
             print(f"  {finding.severity}: {finding.message} {finding.fix}")
             if finding.fixed:
@@ -100,9 +105,9 @@ def run_check(options: argparse.Namespace) -> None:
 def run_scaffold(options: argparse.Namespace) -> None:
     from lagamc.descriptions.scaffold import assemble, candidate_sentences, typical_sentences
 
-    label_set, corpus = LabelSet.read(options.labels), read_corpus(options.documents)
-    table, encoder = _terms(label_set, corpus), _encoder(options)
-    for position, name in enumerate(label_set.names):
+    names, corpus = list(read_descriptions(options.labels)), _documents(options.documents)
+    table, encoder = _terms(names, corpus), _encoder(options)
+    for position, name in enumerate(names):
         texts = [example.text for example in corpus if name in example.labels]
         sentences = candidate_sentences(texts)
         typical: tuple[str, ...] = ()
@@ -135,48 +140,61 @@ def run_refine(options: argparse.Namespace) -> None:
     from lagamc.descriptions.chat import ChatModel, ChatSettings, key_from_environment
     from lagamc.descriptions.refine import Budget, refine_all
 
-    label_set, corpus = LabelSet.read(options.labels), read_corpus(options.documents)
+    labels, corpus = read_descriptions(options.labels), _documents(options.documents)
     settings = ChatSettings(
         model=options.model,
         base_url=options.base_url,
         key=key_from_environment(),
         max_tokens=options.answer_tokens,
     )
-    requests = _requests(options, label_set, corpus)
+    requests = _requests(options, labels, corpus)
     if options.dry_run:
-        print("\n\n".join(request.prompt for request in requests))
+        for request in requests:
+            print(
+                json.dumps(dataclasses.asdict(request), ensure_ascii=False) if options.json else f"{request.prompt}\n"
+            )
         return
     print(f"lagamc: {len(requests)} prompts with two documents each go to {settings.base_url}", file=sys.stderr)
-    budget, failed = Budget(max_tokens=options.cap_tokens), 0
+    budget, drafted = Budget(max_tokens=options.cap_tokens), 0
     for outcome in refine_all(ChatModel(settings), requests, budget=budget):
         for draft in outcome.drafts:
             _print_draft(options, outcome.label, draft.text)
+        drafted += bool(outcome.drafts)
         if outcome.error:
-            failed += 1
             print(f"lagamc: {outcome.label}: {outcome.error}", file=sys.stderr)
     print(f"lagamc: {'at most ' if budget.estimated else ''}{budget.tokens:,} tokens spent", file=sys.stderr)
-    if failed:
-        raise LagamcError(f"{failed} of {len(requests)} labels got no draft; the reasons stand above.")
+    if missing := len(requests) - drafted:
+        raise LagamcError(f"{missing} of {len(requests)} labels got no draft; the reasons stand above.")
 
 
-def _requests(options: argparse.Namespace, label_set: LabelSet, corpus: Corpus) -> list[Any]:
+def _requests(options: argparse.Namespace, labels: Mapping[str, str], corpus: Corpus) -> list[Request]:
     from lagamc.descriptions.examples import pick_examples
     from lagamc.descriptions.prompt import Example, refinement_prompt
     from lagamc.descriptions.refine import Request
 
-    names: Sequence[str] = options.only or label_set.names
+    names: Sequence[str] = options.only or list(labels)
+    if unknown := [name for name in names if name not in labels]:
+        raise LabelError(f"{options.labels.name} has no label {unknown[0]!r}. It has {few(list(labels))}.")
     encoder = _encoder(options)
     requests = []
     for name in names:
-        description = label_set.descriptions[label_set.index(name)]
         carrying = [example for example in corpus if name in example.labels]
         chosen = pick_examples(encoder.encode([example.text for example in carrying[:400]]).numpy()) if carrying else []
         examples = [Example(carrying[row].text, carrying[row].labels) for row in chosen]
         prompt = refinement_prompt(
-            label=name, description=description, dataset=options.dataset, examples=examples, unit=options.unit
+            label=name, description=labels[name], dataset=options.dataset, examples=examples, unit=options.unit
         )
         requests.append(Request(name, prompt))
     return requests
+
+
+def _documents(path: Path) -> Corpus:
+    """Those of a file that are not in test, which is kept to measure on: a description must not be made from it."""
+    parts = read_splits(path)
+    parts.pop("test", None)
+    if not parts:
+        raise DatasetError(f"All documents of {path.name} are test documents. Give those that are trained on.")
+    return Corpus(example for part in parts.values() for example in part)
 
 
 def _add_labels(command: argparse.ArgumentParser) -> None:
@@ -195,12 +213,12 @@ def _encoder(options: argparse.Namespace) -> SentenceEncoder:
     return SentenceEncoder.load(options.encoder)
 
 
-def _terms(label_set: LabelSet, corpus: Corpus) -> Any:
+def _terms(names: Sequence[str], corpus: Corpus) -> TermTable:
     from lagamc.descriptions.scaffold import TermTable
 
-    positions = {name: position for position, name in enumerate(label_set.names)}
+    positions = {name: position for position, name in enumerate(names)}
     carried = [[positions[name] for name in example.labels if name in positions] for example in corpus]
-    return TermTable([example.text for example in corpus], carried, len(label_set))
+    return TermTable([example.text for example in corpus], carried, len(names))
 
 
 def _print_draft(options: argparse.Namespace, label: str, text: str) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_model, at_least, loaded_model, progress, seed
-from lagamc.corpus import Corpus, read_corpus
+from lagamc.corpus import Corpus, read_split, read_splits
 from lagamc.errors import DatasetError
-from lagamc.readers import Row, preview_file, read_rows
 
 if TYPE_CHECKING:
     from lagamc.analysis import SubsetFigures, ThresholdRow
@@ -52,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
         raise DatasetError(
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
         )
-    counts = read_corpus(options.train).label_counts() if options.train else None
+    counts = read_split(options.train, "train").label_counts() if options.train else None
     classifier = loaded_model(options)
     if options.teacher_forced:
         check_targets(classifier)
@@ -80,20 +77,13 @@ def run(options: argparse.Namespace) -> None:
 
 def _asked(path: Path, split: str | None) -> Corpus:
     """The documents of a file, or those of a split: a model is not asked about what it was trained on by accident."""
-    mapping = preview_file(path, max_bytes=math.inf).mapping
-    rows = list(read_rows(path, mapping, max_bytes=math.inf)) if mapping.split else []
-    parts = [row.split or "unassigned" for row in rows if isinstance(row, Row)]
-    if len(parts) < len(rows):  # the column numbers folds, or a line is faulty, as the strict reader will say
-        parts = []
-    if split is None and len(set(parts)) > 1:
-        found = ", ".join(f"{count:,} {name}" for name, count in Counter(parts).items())
+    parts = read_splits(path)
+    if split is None and len(parts) > 1:
+        found = ", ".join(f"{len(corpus):,} {name}" for name, corpus in parts.items())
         raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: --split test.")
-    corpus = read_corpus(path)
-    if split is None:
-        return corpus
-    if split not in parts:
+    if split is not None and split not in parts:
         raise DatasetError(f"{path.name} holds no document of the split {split!r}.")
-    return Corpus(example for example, part in zip(corpus, parts, strict=True) if part == split)
+    return parts[split] if split else next(iter(parts.values()))
 
 
 def _as_json(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_json, at_least, progress, seed
-from lagamc.corpus import Corpus, read_corpus
+from lagamc.corpus import Corpus, read_split
 from lagamc.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     if not test_file.is_file():
         raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")
     train, dev = (Corpus.read_jsonl(folder / f"{name}.jsonl") for name in ("train", "dev"))
-    test = read_corpus(test_file)
+    test = read_split(test_file, "test")
     peers = [peer(name) for name in filter(None, map(str.strip, options.peers.split(",")))]
     classifier = Classifier.load(options.model or folder / "model", device=options.device)
     split = Split(train, dev, test, classifier.label_set)

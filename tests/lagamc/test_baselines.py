@@ -281,6 +281,8 @@ def test_the_baseline_command(corpora, label_set, tmp_path, capsys):
     label_set.write(tmp_path / "labels.json")
     assert main(["baseline", "list"]) == 0
     assert "tfidf-svm" in capsys.readouterr().out
+    assert main(["baseline", "list", "--json"]) == 0
+    assert "tfidf-svm" in [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()]
     assert main(["baseline", "tfidf-svm", "--data", str(tmp_path), "--sample", "20", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["micro_f1"] > 0.8

@@ -86,6 +86,9 @@ def test_training_documents_are_not_evaluated_by_accident(model, tmp_path, capsy
     assert json.loads(capsys.readouterr().out)["documents"] == 2
     assert main(["evaluate", str(model), str(file), "--split", "dev"]) == 1
     assert "no document of the split 'dev'" in capsys.readouterr().err
+    rare = ["--split", "test", "--train", str(file), "--json"]
+    assert main(["evaluate", str(model), str(file), *rare]) == 0
+    assert "noise" in json.loads(capsys.readouterr().out)["unseen"]["labels"]  # test documents train nothing
     file.write_text(file.read_text().replace("split", "fold").replace("train", "1").replace("test", "2"))
     assert main(["evaluate", str(model), str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["documents"] == 3

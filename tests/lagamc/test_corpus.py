@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc.corpus import Corpus, Example, read_corpus
+from lagamc.corpus import Corpus, Example, read_corpus, read_split, read_splits
 from lagamc.errors import DatasetError
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping, Refusal, Row, preview_file, read_rows
 
@@ -124,6 +124,30 @@ def test_a_corpus_may_be_larger_than_an_import(tmp_path, monkeypatch):
         monkeypatch.setitem(reader.__kwdefaults__, "max_bytes", 10_000)
     path = write(tmp_path / "f.jsonl", "".join(f'{{"id": "{n}", "text": "a", "fold": "{n}"}}\n' for n in range(2000)))
     assert len(read_corpus(path)) == len(Corpus.read_jsonl(path)) == 2000
+
+
+def test_labels_that_begin_late_in_a_file_are_read(tmp_path):
+    """The objects of JSON lines need not all have the same keys, and a reader of the whole file sees them all."""
+    lines = ['{"text": "plain"}'] * 700 + ['{"text": "noisy", "labels": ["noise"], "split": "test"}']
+    path = write(tmp_path / "f.jsonl", "\n".join(lines))
+    assert read_corpus(path).label_counts() == {"noise": 1}
+    assert {name: len(corpus) for name, corpus in read_splits(path).items()} == {"unassigned": 700, "test": 1}
+
+
+def test_documents_are_read_by_the_split_that_a_file_tells(tmp_path):
+    """All are taken where it tells none; a split that is told and not there is missed."""
+    path = write(tmp_path / "f.csv", "text,split\na,train\nb,test\nc,\nd,train\n")
+    assert {name: [example.text for example in corpus] for name, corpus in read_splits(path).items()} == {
+        "train": ["a", "d"], "test": ["b"], "unassigned": ["c"],
+    }  # fmt: skip
+    assert [example.text for example in read_split(path, "train")] == ["a", "d"]
+    with pytest.raises(DatasetError, match="no document of the split 'dev', but train, test, unassigned"):
+        read_split(path, "dev")
+    folds = write(tmp_path / "folds.csv", "text,fold\na,1\nb,2\n")
+    assert [example.text for example in read_split(folds, "train")] == ["a", "b"]
+    path = write(tmp_path / "faulty.csv", "text,split\na,train\n,test\n")
+    with pytest.raises(DatasetError, match="line 3: the text is empty"):
+        read_splits(path)
 
 
 def test_a_missing_column_names_those_there_are(tmp_path):

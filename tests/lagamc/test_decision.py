@@ -1,5 +1,7 @@
 """Which labels follow from what was written and from how probable they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +47,17 @@ def test_a_sentence_under_the_threshold_says_nothing_against_a_probable_label():
     garbled = [sentence("a", 0.9, cosine=0.3), sentence("b", 0.5, cosine=0.3)]
     assert judged("text", garbled, 0.4, DecisionRule(0.2, 0.5)).labels == ("a",)
     assert judged("text", garbled, 0.4, WRITTEN_ONLY).labels == ()
+
+
+def test_a_sentence_takes_no_added_label_away():
+    """What is probable enough without one is given with one, however much the rule asks of learnt labels."""
+    rule = DecisionRule(0.5, 0.5, added=0.1)
+    unwritten = replace(sentence("a", 0.3, written=False), zero_shot=True)
+    for item in (unwritten, replace(sentence("a", 0.3), zero_shot=True)):
+        assert judged("text", [item], 0.4, rule).labels == ("a",)
+    generous = DecisionRule(0.2, 0.5, added=0.9)
+    assert judged("text", [replace(sentence("a", 0.3), zero_shot=True)], 0.4, generous).labels == ("a",)
+    assert judged("text", [unwritten], 0.4, generous).labels == ()
 
 
 def test_a_rule_that_is_none_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tiny_models import build_tiny_embedded
@@ -43,6 +44,42 @@ def test_scaffold_writes_a_draft_a_label(files, capsys):
     assert "Scaffold from the data: bins. Typical words are" in lines[1]
 
 
+def test_drafts_are_not_made_from_test_documents(files, capsys):
+    labels, documents, encoder = files
+    secret = [{"text": f"Sirens howl outside the depot {n}.", "labels": ["noise"], "split": "test"} for n in range(9)]
+    learnt = [{**row, "split": "train"} for row in DOCUMENTS]
+    Path(documents).write_text("\n".join(map(json.dumps, learnt + secret)))
+    assert main(["describe", "scaffold", labels, documents, *encoder]) == 0
+    assert "irens" not in capsys.readouterr().out
+    asked = ["--model", "m", "--dataset", "Messages.", "--dry-run", "--json"]
+    assert main(["describe", "refine", labels, documents, *encoder, *asked]) == 0
+    printed = capsys.readouterr().out
+    assert "irens" not in printed
+    assert [json.loads(line)["label"] for line in printed.splitlines()] == list(LABELS)
+    Path(documents).write_text("\n".join(map(json.dumps, secret)))
+    assert main(["describe", "scaffold", labels, documents, *encoder]) == 1
+    assert "All documents of documents.jsonl are test documents" in capsys.readouterr().err
+
+
+def test_labels_need_no_description_to_be_checked_or_drafted(files, capsys):
+    """Nor different ones, which the check says."""
+    labels, documents, encoder = files
+    Path(labels).write_text(json.dumps({"noise": "", "bins": "Bins that are full.", "rubbish": "Bins that are full."}))
+    assert main(["describe", "check", labels, "--json", *encoder]) == 0
+    rows = {row["label"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert [finding["code"] for finding in rows["noise"]["findings"]] == ["empty"]
+    assert rows["noise"]["rival"] is None
+    assert rows["bins"]["rival"]["name"] == "rubbish"
+    assert "duplicate" in [finding["code"] for finding in rows["rubbish"]["findings"]]
+    assert main(["describe", "scaffold", labels, documents, *encoder]) == 0
+    assert "noise\tScaffold from the data: noise." in capsys.readouterr().out
+    asked = ["--model", "m", "--dataset", "Messages.", "--dry-run", "--only"]
+    assert main(["describe", "refine", labels, documents, *encoder, *asked, "noise"]) == 0
+    assert "Label: noise\nInitial Description:" in capsys.readouterr().out
+    assert main(["describe", "refine", labels, documents, *encoder, *asked, "nose"]) == 1
+    assert "labels.json has no label 'nose'. It has noise, bins, rubbish." in capsys.readouterr().err
+
+
 def test_wikipedia_lists_candidates_and_drafts_an_article(httpserver, monkeypatch, capsys):
     page = {"title": "Noise", "extract": "Noise is sound.", "fullurl": "https://en.wikipedia.org/wiki/Noise"}
     httpserver.expect_request("/api").respond_with_json(
@@ -79,6 +116,8 @@ def test_refine_sends_what_a_dry_run_shows(files, httpserver, monkeypatch, capsy
     assert "1 of 2 labels got no draft" in printed.err
     assert "sk-secret" not in printed.err
     assert "lagamc: at most " in printed.err  # this server counts no tokens
+    assert main([*call, "--cap-tokens", "900"]) == 1  # too few for the first answer
+    assert "2 of 2 labels got no draft" in capsys.readouterr().err
     sent = json.loads(httpserver.log[0][0].data)
     assert prompts.startswith(sent["messages"][0]["content"])
     assert sent["max_tokens"] == 900
