@@ -23,6 +23,7 @@ def omikuji_trees(split: Split, _: PeerSettings) -> PeerResult:
 
     Raises:
         ConfigError: the package is not installed.
+        DatasetError: the training documents hold no word.
     """
     library = optional("omikuji")
     train = indicators(split)[0]
@@ -50,6 +51,7 @@ def bonsai_tree(split: Split, _: PeerSettings) -> PeerResult:
 
     Raises:
         ConfigError: the package is not installed.
+        DatasetError: the training documents hold no word.
     """
     library = optional("libmultilabel.linear")
     from scipy.sparse import csr_matrix

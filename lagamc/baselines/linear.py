@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from lagamc.baselines.peers import (
     result_from_scores,
 )
 from lagamc.datasets import Split
+from lagamc.errors import DatasetError
 
 __all__ = ["frozen_encoder_logistic_regression", "tfidf", "tfidf_linear_svm", "tfidf_logistic_regression"]
 
 C_VALUES = (0.1, 0.3, 1.0, 3.0, 10.0)
+_CHOICES = (("terms of 1", 1, False), ("terms of 2", 2, False), ("terms and characters of 2", 2, True))
 
 Build = Callable[[float, str | None], Any]
 
@@ -55,26 +58,44 @@ def frozen_encoder_logistic_regression(split: Split, settings: PeerSettings) -> 
 def tfidf(split: Split, least: int, *, characters: bool = False) -> list[Any]:
     """Features of train, dev and test: words and word pairs that `least` training documents hold.
 
-    With `characters`, pieces of 2 to 5 characters inside words too.
+    With `characters`, pieces of 2 to 5 characters inside words too, or alone where no word is as common.
+
+    Raises:
+        DatasetError: a part is empty, or nothing is as common.
     """
+    from scipy.sparse import hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_union
 
     indicators(split)
     train, dev, test = ([example.text for example in corpus] for corpus in (split.train, split.dev, split.test))
     common: dict[str, Any] = {"sublinear_tf": True, "min_df": min(least, len(train))}
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), **common)
+    vectorizers = [TfidfVectorizer(ngram_range=(1, 2), **common)]
     if characters:
-        vectorizer = make_union(vectorizer, TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common))
-    return [vectorizer.fit_transform(train), vectorizer.transform(dev), vectorizer.transform(test)]
+        vectorizers.append(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common))
+    parts = []
+    for vectorizer in vectorizers:
+        with suppress(ValueError):  # it found no term
+            parts.append([vectorizer.fit_transform(train), vectorizer.transform(dev), vectorizer.transform(test)])
+    if not parts:
+        raise DatasetError(
+            f"No word of two or more characters stands in {least} or more of the {len(train):,} training documents, so "
+            "TF-IDF has nothing to count. Give longer texts, or choose a peer that reads with an encoder."
+        )
+    return [hstack(columns, format="csr") for columns in zip(*parts, strict=True)]
 
 
 def _tfidf_choices(split: Split) -> dict[str, Sequence[Any]]:
-    return {
-        "terms of 1": tfidf(split, 1),
-        "terms of 2": tfidf(split, 2),
-        "terms and characters of 2": tfidf(split, 2, characters=True),
-    }
+    """What dev chooses from. Raises DatasetError when none of it can be had."""
+    choices: dict[str, Sequence[Any]] = {}
+    reasons = []
+    for name, least, characters in _CHOICES:
+        try:
+            choices[name] = tfidf(split, least, characters=characters)
+        except DatasetError as error:
+            reasons.append(error)
+    if not choices:
+        raise reasons[0]
+    return choices
 
 
 def _logistic_regression(c: float, class_weight: str | None) -> Any:

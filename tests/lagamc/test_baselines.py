@@ -9,10 +9,11 @@ from werkzeug import Response
 
 from lagamc.baselines import PEERS, PeerSettings, peer, sigmoid
 from lagamc.baselines.chat import messages
+from lagamc.baselines.linear import tfidf
 from lagamc.baselines.peers import best_threshold, result_from_scores
 from lagamc.cli import main
 from lagamc.config import TrainingConfig
-from lagamc.corpus import Corpus
+from lagamc.corpus import Corpus, Example
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, ConfigError, DatasetError
 from lagamc.labels import Label, LabelSet
@@ -39,6 +40,33 @@ def test_linear_peers_learn(split, name):
     assert result.metrics.micro_f1 > 0.9
     assert result.predicted.shape == (len(split.test), 3)
     assert set(result.chosen) == {"features", "C", "class_weight"}
+
+
+def of_texts(*texts):
+    """A split whose parts are these texts, with the labels a and b by turns."""
+    corpus = Corpus(Example(str(number), text, ("ab"[number % 2],)) for number, text in enumerate(texts))
+    return Split(corpus, corpus, corpus, LabelSet([Label("a", "First."), Label("b", "Second.")]))
+
+
+@pytest.mark.parametrize("name", ["tfidf-svm", "tfidf-logreg"])
+@pytest.mark.parametrize(
+    ("texts", "features"),
+    [
+        (("red cars", "blue skies", "green fields"), "terms of 1"),
+        (("道路损坏", "垃圾满溢", "噪音很大"), "terms of 1"),
+        (("a b c", "d e", "a d"), "terms and characters of 2"),
+    ],
+)
+def test_features_that_find_no_term_are_left_out(name, texts, features):
+    """Documents without a common word, or of words of one character, leave other features to choose from."""
+    assert peer(name).run(of_texts(*texts)).chosen["features"] == features
+
+
+def test_documents_without_any_term_are_refused():
+    split = of_texts("a", "b", "c")
+    for counted in (lambda: tfidf(split, 1), lambda: peer("tfidf-svm").run(split)):
+        with pytest.raises(DatasetError, match="No word of two or more characters stands in 1 or more of the 3"):
+            counted()
 
 
 def test_a_label_that_all_training_documents_carry_is_always_given(split):
