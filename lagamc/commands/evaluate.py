@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> None:
     unseen = classifier.zero_shot or None
     if options.unseen:
         unseen = tuple(name.strip() for name in options.unseen.split(";") if name.strip())
+        for name in unseen:
+            classifier.label_set.index(name)
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
     more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)

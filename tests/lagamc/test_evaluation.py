@@ -86,6 +86,12 @@ def test_teacher_forcing_needs_documents(classifier):
         teacher_forced(classifier, Corpus([]))
 
 
+def test_an_unknown_unseen_label_is_refused_before_a_document_is_classified(trained, monkeypatch, capsys):
+    monkeypatch.setattr("lagamc.evaluation.evaluate_classifier", lambda *_, **__: pytest.fail("classified"))
+    assert main(["evaluate", str(trained / "model"), str(trained / "test.jsonl"), "--unseen", "road;raod"]) == 1
+    assert "No label is called 'raod'" in capsys.readouterr().err
+
+
 def test_the_command_prints_every_part_and_names_the_diagnostic(trained, capsys):
     command = ["evaluate", str(trained / "model"), str(trained / "test.jsonl"), "--train", str(trained / "train.jsonl")]
     command += ["--sweep", "--teacher-forced", "--unseen", "road", "--resamples", "20"]
