@@ -94,7 +94,7 @@ def honesty_table(name: str, content: Mapping[str, Any]) -> str:
     if copies["without"] is not None and not none:
         counted = f"{copies['exact']} exact and {copies['near']} near copies"
         rows[f"free-running, without {counted} of training texts"] = copies["without"]
-    rows |= {f"peer: {item['name']}": item["figures"] for item in found["peers"]}
+    rows |= {f"peer: {item['name']}": item["figures"] for item in found["peers"] if "figures" in item}
     epochs = content["configuration"]["epochs"]
     title = TITLES.get(name, name)
     head = (

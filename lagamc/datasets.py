@@ -67,7 +67,7 @@ def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
 
     Raises:
         DatasetError: as `read_descriptions`.
-        LabelError: the labels cannot be used together.
+        LabelError: as there, or the labels cannot be used together.
     """
     found = read_descriptions(path)
     undescribed = tuple(name for name, text in found.items() if not text)

@@ -13,12 +13,13 @@ from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import WRITTEN_ONLY
 from lagamc.duplicates import find_duplicates
+from lagamc.errors import LagamcError
 from lagamc.evaluation import Report, decided, evaluate_classifier
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 from lagamc.teacher_forcing import teacher_forced
 
-__all__ = ["Chance", "DuplicateFigures", "Honesty", "PeerFigures", "honesty_report"]
+__all__ = ["Chance", "DuplicateFigures", "Honesty", "PeerFailure", "PeerFigures", "honesty_report"]
 
 PERMUTATIONS = 200
 
@@ -61,6 +62,14 @@ class PeerFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerFailure:
+    """A peer that could not be trained or asked, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Honesty:
     """All answers. Figures are those of `Metrics.summary`."""
 
@@ -73,7 +82,7 @@ class Honesty:
     teacher_forced_shuffled: Figures
     chance: Chance
     duplicates: DuplicateFigures
-    peers: tuple[PeerFigures, ...]
+    peers: tuple[PeerFigures | PeerFailure, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
@@ -101,7 +110,8 @@ def honesty_report(
         classifier: any trained model.
         train: what it was trained on.
         test: what it was not.
-        peers: {name: function that gives (documents, labels) predictions for test}.
+        peers: {name: function that gives (documents, labels) predictions for test}; a LagamcError of one costs its
+            own figures alone.
         limit: Jaccard similarity from which two texts are near duplicates.
         seed: of the shuffle and of the resamples.
         samples: bootstrap resamples.
@@ -124,9 +134,7 @@ def honesty_report(
         teacher_forced_shuffled=teacher_forced(classifier, shuffled, progress=progress).summary(),
         chance=_chance(report, train, seed),
         duplicates=_duplicates(report, train, test, limit),
-        peers=tuple(
-            _peer(name, peer(), report, samples=samples, seed=seed) for name, peer in (peers or {}).items()
-        ),
+        peers=tuple(_peer(name, peer, report, samples=samples, seed=seed) for name, peer in (peers or {}).items()),
     )  # fmt: skip
 
 
@@ -180,7 +188,11 @@ def _duplicates(report: Report, train: Corpus, test: Corpus, limit: float) -> Du
     return DuplicateFigures(int(found.exact.sum()), int(found.near.sum()), limit, pairs, without)
 
 
-def _peer(name: str, predicted: Indicator, report: Report, *, samples: int, seed: int) -> PeerFigures:
+def _peer(name: str, peer: Peer, report: Report, *, samples: int, seed: int) -> PeerFigures | PeerFailure:
+    try:
+        predicted = peer()
+    except LagamcError as error:
+        return PeerFailure(name, str(error))
     figures = multilabel_metrics(report.actual, predicted, report.label_set.names).summary()
     lead = paired_differences(report.actual, report.predicted, predicted, samples=samples, seed=seed)
     return PeerFigures(name, figures, lead)

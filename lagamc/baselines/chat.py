@@ -37,7 +37,7 @@ def prompted(split: Split, settings: PeerSettings) -> PeerResult:
     from lagamc.encoder import SentenceEncoder
 
     if not settings.model:
-        raise ConfigError("The chat peer needs the name of a model: --model NAME.")
+        raise ConfigError("The chat peer needs the name of a model, as its server lists it.")
     client = settings.client or _client(settings.base_url)
     encoder = SentenceEncoder.load().eval()
     answers = _Answers(client, settings)
@@ -63,7 +63,7 @@ def _client(base_url: str | None) -> Any:
 
     key = os.environ.get("OPENAI_API_KEY")
     if not key and not base_url:
-        raise ConfigError("Set OPENAI_API_KEY, or give the address of an OpenAI-compatible server: --base-url URL.")
+        raise ConfigError("Set OPENAI_API_KEY, or give the address of an OpenAI-compatible server.")
     return openai.OpenAI(base_url=base_url, api_key=key or "none")
 
 

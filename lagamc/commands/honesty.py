@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_json, at_least, progress, seed
 from lagamc.corpus import Corpus, read_split
-from lagamc.errors import DatasetError
+from lagamc.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from lagamc.baselines import Peer
@@ -51,13 +51,18 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.datasets import Split
     from lagamc.honesty import honesty_report
 
+    peers = [peer(name) for name in filter(None, map(str.strip, options.peers.split(",")))]
+    if any(item.name == "chat" for item in peers):
+        raise ConfigError(
+            "The chat peer needs the name of a model, which lagamc honesty does not take. Leave it out, and ask it by "
+            f"itself: lagamc baseline chat --data {options.folder} --model NAME."
+        )
     folder: Path = options.folder
     test_file: Path = options.test or folder / "test.jsonl"
     if not test_file.is_file():
         raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")
     train, dev = (Corpus.read_jsonl(folder / f"{name}.jsonl") for name in ("train", "dev"))
     test = read_split(test_file, "test")
-    peers = [peer(name) for name in filter(None, map(str.strip, options.peers.split(",")))]
     classifier = Classifier.load(options.model or folder / "model", device=options.device)
     split = Split(train, dev, test, classifier.label_set)
     settings = dataclasses.replace(PeerSettings.like(classifier.backbone.config), seed=options.seed)
@@ -77,6 +82,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _as_text(report: Honesty) -> Iterator[str]:
+    from lagamc.honesty import PeerFailure
+
     yield f"{report.documents:,} test documents{'':<24} micro-F1  macro-F1"
     low_high = report.intervals["micro_f1"], report.intervals["macro_f1"]
     yield _row("free-running (the figure that counts)", report.free_running)
@@ -102,6 +109,9 @@ def _as_text(report: Honesty) -> Iterator[str]:
     if found.without:
         yield _row("free-running without them", found.without)
     for other in report.peers:
+        if isinstance(other, PeerFailure):
+            yield f"\npeer: {other.name} failed: {other.reason}"
+            continue
         lead = other.lead["micro_f1"], other.lead["macro_f1"]
         yield "\n" + _row(f"peer: {other.name}"[:42], other.figures)
         yield f"{'  the model leads by (95% interval)':<42} " + "  ".join(

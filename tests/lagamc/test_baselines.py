@@ -277,7 +277,7 @@ def test_a_chat_server_that_fails_is_named(httpserver, split, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
         peer("chat").run(split, PeerSettings(model="m"))
-    with pytest.raises(ConfigError, match="--model NAME"):
+    with pytest.raises(ConfigError, match="the name of a model, as its server"):
         peer("chat").run(split)
     httpserver.expect_request("/v1/chat/completions").respond_with_json({"error": {"message": "no such model"}}, 404)
     with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404.*none is kept"):

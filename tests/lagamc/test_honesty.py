@@ -1,14 +1,17 @@
 """The honesty report tells a model that reads its texts from one that is told the answer."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from lagamc.baselines import PEERS
 from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import WRITTEN_ONLY
+from lagamc.errors import ConfigError
 from lagamc.evaluation import evaluate_classifier
 from lagamc.honesty import honesty_report
 from lagamc.metrics import indicator
@@ -56,6 +59,31 @@ def test_peers_are_compared_on_the_same_resamples(report):
     assert perfect.figures["micro_f1"] == 1
     assert perfect.lead["micro_f1"].high <= 0
     assert silent.lead["micro_f1"].low > 0
+
+
+def missing(*_):
+    raise ConfigError("This peer needs a package that is not installed.")
+
+
+def test_a_peer_that_fails_costs_its_own_row_alone(trained, capsys, monkeypatch):
+    """Its reason stands in the report, as text and as JSON; the others keep their figures."""
+    failing = dataclasses.replace(PEERS["setfit"], fit=missing)
+    monkeypatch.setattr("lagamc.baselines.PEERS", {**PEERS, "setfit": failing})
+    command = ["honesty", str(trained), "--peers", "setfit,tfidf-svm", "--resamples", "20"]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert "peer: SetFit failed: This peer needs a package that is not installed." in text
+    assert "peer: TF-IDF + linear SVM  " in text
+    assert main([*command, "--json"]) == 0
+    failed, trained_one = json.loads(capsys.readouterr().out)["peers"]
+    assert failed == {"name": "SetFit", "reason": "This peer needs a package that is not installed."}
+    assert set(trained_one) == {"name", "figures", "lead"}
+
+
+def test_a_chat_peer_is_refused_before_anything_is_read(tmp_path, capsys):
+    """The command has no place for the name of its model."""
+    assert main(["honesty", str(tmp_path), "--peers", "tfidf-svm,chat"]) == 1
+    assert "lagamc honesty does not take. Leave it out" in capsys.readouterr().err
 
 
 def test_the_command_reads_a_run_folder(trained, capsys, tmp_path):
