@@ -9,6 +9,7 @@ from dataclasses import dataclass
 __all__ = ["Cleaned", "cleaned"]
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_CLOSED = re.compile(r"\A.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)  # opened by the prompt itself
 _FENCE = re.compile(r"^```[^\n]*\n?|\n?```$", re.MULTILINE)
 _BLOCK = re.compile(r"</?(?:p|div|br|li|ul|ol|h[1-6])\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
@@ -37,7 +38,7 @@ def cleaned(answer: str, *, label: str) -> Cleaned:
     An answer of nothing but markup becomes an empty text.
     """
     notes: list[str] = []
-    text = _THINKING.sub("", answer).strip()
+    text = _CLOSED.sub("", _THINKING.sub("", answer)).strip()
     if text != answer.strip():
         notes.append("the model's reasoning")
     plain = html.unescape(_TAG.sub("", _BLOCK.sub("\n\n", _LINK.sub(r"\1", _LINE_MARK.sub("", _FENCE.sub("", text))))))

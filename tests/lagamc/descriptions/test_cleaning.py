@@ -24,6 +24,8 @@ LEAD = "a lead-in or quotation marks"
         ("- Anger is annoyance.", "Anger is annoyance.", ("markup",)),
         ("Anger: annoyance in tweets.", "annoyance in tweets.", (LEAD,)),
         ("<think>never ends", "", ("the model's reasoning",)),
+        ("Okay, so it is loud.\n\nKeep it short.\n</think>\n\nAnger is annoyance.", "Anger is annoyance.",
+         ("the model's reasoning",)),
     ],
 )  # fmt: skip
 def test_answers_become_one_plain_paragraph(answer, text, notes):
