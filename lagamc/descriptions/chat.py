@@ -73,9 +73,9 @@ class ChatSettings:
     price_out: float | None = None
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if not _is_address(self.base_url):
             raise ConfigError("The chat model's address must be like https://api.openai.com/v1, with http or https.")
+        parts = urlsplit(self.base_url)
         if parts.username or parts.password or parts.query:
             raise ConfigError("The chat model's address holds a name, password or key. Give the key on its own.")
         if not self.model.strip():
@@ -254,6 +254,14 @@ class ChatModel:
             told = told.replace(self.settings.key, "[key]")
         told = " ".join(told.split())
         return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.netloc) and parts.port != 0
+    except ValueError:  # of a bracket left open, or of a port that is no number
+        return False
 
 
 def _was_sent(error: Exception) -> bool:

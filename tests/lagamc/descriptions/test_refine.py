@@ -291,6 +291,8 @@ def test_money_is_capped_only_where_prices_are_known(answers, model):
     ("values", "message"),
     [
         ({"base_url": "ftp://host"}, "http or https"),
+        ({"base_url": "http://localhost:abc/v1"}, "http or https"),
+        ({"base_url": "http://[::1/v1"}, "http or https"),
         ({"base_url": "https://user:pass@host/v1"}, "Give the key on its own"),
         ({"base_url": "https://host/v1?key=1"}, "Give the key on its own"),
         ({"model": " "}, "Name the chat model"),
