@@ -68,14 +68,20 @@ def _folder(source: str) -> Path | None:
         return None
 
 
-def _embedded(encoder: Shapes, layers: int) -> ParameterCount:
-    """An encoder, and a decoder of copied layers with a second attention, under a head of one dense layer."""
+def _embedded(encoder: Shapes, layers: int) -> ParameterCount | None:
+    """An encoder, and a decoder of copied layers with a second attention, under a head of one dense layer.
+
+    None where its tensors are not named as those of BERT.
+    """
+    widths = [shape for name, shape in encoder.items() if name.endswith("embeddings.LayerNorm.weight")]
+    depth = len({found[1] for name in encoder if (found := re.search(r"\.layer\.(\d+)\.", name))})
+    if not widths or not depth:
+        return None
+    [width] = widths[0]
     learns = _size(encoder, lambda name: not _NOT_TRAINED.search(name))
-    depth = 1 + max(int(found[1]) for name in encoder if (found := re.search(r"\.layer\.(\d+)\.", name)))
     inside = _size(encoder, lambda name: ".layer." in name) // depth
     attention = _size(encoder, lambda name: ".layer." in name and ".attention." in name) // depth
     embeddings = _size(encoder, lambda name: "embeddings." in name and not _NOT_TRAINED.search(name))
-    [width] = next(shape for name, shape in encoder.items() if name.endswith("LayerNorm.weight"))
     decoder = layers * (inside + attention) + embeddings + width * width + 3 * width
     return ParameterCount(learns + decoder, _size(encoder) + decoder)
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from lagamc.backbones import build_backbone
 from lagamc.config import TrainingConfig
@@ -45,6 +47,19 @@ def test_a_hub_name_is_counted_where_its_files_are_cached(tiny, tmp_path, monkey
 def test_what_is_not_here_is_not_counted(tmp_path):
     for name in ("flan-t5-base", "someone/some-model", str(tmp_path), str(tmp_path / "model.gguf")):
         assert count_parameters(TrainingConfig(backbone=name)) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("embeddings.norm.weight", "layers.0.attn.Wqkv.weight", "layers.0.mlp_norm.weight"),  # ModernBERT
+        ("shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight", "encoder.final_layer_norm.weight"),  # T5
+    ],
+)
+def test_a_sentence_encoder_that_is_no_bert_is_not_counted(tmp_path, names):
+    (tmp_path / "modules.json").write_text("[]")
+    save_file({name: torch.zeros(4) for name in names}, tmp_path / "model.safetensors")
+    assert count_parameters(TrainingConfig(backbone=str(tmp_path), family="embedded")) is None
 
 
 def test_counting_imports_no_torch():
