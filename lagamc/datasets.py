@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError
-from lagamc.labels import LabelSet
+from lagamc.labels import LabelSet, each_once
 
 __all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_descriptions", "read_labels"]
 
@@ -51,10 +51,11 @@ def read_descriptions(path: Path) -> dict[str, str]:
 
     Raises:
         DatasetError: the file is missing, holds something else, or no label.
+        LabelError: a name comes twice.
     """
     where = f"{path.name} in {path.absolute().parent.name}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_once)
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{where} cannot be read ({error}). Expected {{name: description}}.") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()) or not content:

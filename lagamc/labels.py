@@ -7,10 +7,25 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lagamc.errors import LabelError, few
 
-__all__ = ["Label", "LabelSet"]
+__all__ = ["Label", "LabelSet", "each_once"]
+
+
+def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs of an object in a JSON file of labels, for `object_pairs_hook`.
+
+    Raises:
+        LabelError: a key comes twice; JSON would keep the last one and lose the others.
+    """
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise LabelError(f"{key!r} comes twice in the file of labels. Rename or remove one of them.")
+        content[key] = value
+    return content
 
 
 def _one_line(text: str) -> str:
@@ -119,9 +134,13 @@ class LabelSet:
 
     @classmethod
     def read(cls, path: Path) -> LabelSet:
-        """Read a JSON file of {name: description}. Raises LabelError when it is anything else."""
+        """Read a JSON file of {name: description}.
+
+        Raises:
+            LabelError: it is anything else, a name comes twice, or the labels cannot be used together.
+        """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_once)
         except (OSError, ValueError, RecursionError) as error:
             raise LabelError(
                 f"{path.name} cannot be read as JSON ({error}). Expected {{name: description}}."

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from lagamc.errors import LabelError
+from lagamc.labels import each_once
 
 __all__ = [
     "Difference",
@@ -219,7 +220,7 @@ def _delimiter(text: str) -> str:
 
 def _from_json(text: str, name: str) -> list[LabelRecord]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         raise LabelError(f"{name} cannot be read as JSON ({error}). Export it again, or use .csv.") from error
     if isinstance(content, dict) and isinstance(content.get("labels"), list):

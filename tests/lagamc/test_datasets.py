@@ -52,6 +52,12 @@ def test_an_unknown_label_is_refused(folder):
         read_data_set(folder / "council")
 
 
+def test_a_label_that_comes_twice_is_refused(folder):
+    (folder / "council" / "labels.json").write_text('{"road": "Holes.", "noise": "", "bins": "", "road": ""}')
+    with pytest.raises(LabelError, match="'road' comes twice"):
+        read_data_set(folder / "council")
+
+
 @pytest.mark.parametrize("per_label", [1, 8, 10_000])
 def test_few_documents_reach_the_number_for_every_label(corpora, per_label):
     """No label falls short, no document could be spared for its rarest label, and the seed decides which."""

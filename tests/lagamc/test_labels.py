@@ -71,3 +71,11 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     path.write_text(content)
     with pytest.raises(LabelError, match=r"labels\.json"):
         LabelSet.read(path)
+
+
+def test_a_name_that_a_file_holds_twice_is_refused(tmp_path):
+    """JSON would keep the last description and lose the first."""
+    path = tmp_path / "labels.json"
+    path.write_text('{"road": "Holes.", "noise": "Loud.", "road": "Kerbs."}')
+    with pytest.raises(LabelError, match="'road' comes twice"):
+        LabelSet.read(path)

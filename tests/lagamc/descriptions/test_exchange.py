@@ -85,6 +85,7 @@ def test_a_comparison_names_what_changes():
         ("a.json", b'{"labels": [{"name": "x", "provenance": {"documents": "x"}}]}', "a provenance that means"),
         ("a.json", b'{"labels": [{"name": "x", "provenance": {"temperature": 1e999}}]}', "a provenance that means"),
         ("a.json", b'{"Noise": "a", "noise ": "b"}', "are one label"),
+        ("a.json", b'{"Noise": "a", "Noise": "b"}', "'Noise' comes twice"),
         ("a.json", b'{"Noise": "cut \\ud83d here"}', "Label 1 of a.json holds half of a character"),
         ("a.json", b"{}", "holds no label"),
         ("a.json", b"\xff\xfe", "no UTF-8 text"),
