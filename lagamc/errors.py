@@ -14,6 +14,7 @@ __all__ = [
     "LagamcError",
     "OutputError",
     "ProviderError",
+    "RunTaken",
     "TrainingError",
     "few",
 ]
@@ -51,6 +52,10 @@ class OutputError(LagamcError):
 
 class TrainingError(LagamcError):
     """A training run cannot start or go on."""
+
+
+class RunTaken(TrainingError):
+    """Another process trains the run; nothing of it was touched."""
 
 
 class ProviderError(LagamcError):

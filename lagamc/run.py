@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lagamc.backbones import build_backbone
@@ -14,10 +16,11 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
-from lagamc.errors import DatasetError, LabelError, few
+from lagamc.errors import DatasetError, LabelError, RunTaken, few
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.trainer import Trainer
+from lagamc.workers import is_first_worker
 from lagamc.zero_shot import calibrated
 
 __all__ = ["ordered_labels", "train_run"]
@@ -44,11 +47,35 @@ def train_run(
     once, after that. All files are read before anything is loaded.
 
     Raises:
+        RunTaken: another process trains it.
         LagamcError: the folder, its settings, labels or documents do not allow it.
         Cancelled: on request.
     """
-    began = time.monotonic()
     config = TrainingConfig.from_dict(read_json(folder / "config.json"))
+    with _taken(folder) if is_first_worker() else nullcontext():
+        return _trained(folder, config, callbacks, cancelled)
+
+
+@contextmanager
+def _taken(folder: Path) -> Iterator[None]:
+    """Keep every other process off the run: two would remove each other's drafts of a checkpoint."""
+    with (folder / "lock").open("w") as file:
+        try:  # the system lets go of the lock when this process ends
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunTaken(
+                f"Another process is training {folder.name}. Wait for it, or stop it with an empty file called cancel "
+                "in that folder."
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def _trained(
+    folder: Path, config: TrainingConfig, callbacks: Sequence[Callback], cancelled: Callable[[], bool]
+) -> Manifest:
+    began = time.monotonic()
     described = LabelSet.read(folder / "labels.json")
     train, dev = _corpus(folder / "train.jsonl", described), _corpus(folder / "dev.jsonl", described)
     asked = _corpus(folder / "test.jsonl", described) if (folder / "test.jsonl").exists() else None

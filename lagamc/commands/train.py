@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lagamc.commands.terminal import add_json
-from lagamc.errors import Cancelled, DatasetError, LagamcError
+from lagamc.errors import Cancelled, DatasetError, LagamcError, RunTaken
 from lagamc.parameters import ParameterCount
 
 __all__ = ["register"]
@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> None:
     except Cancelled as stop:
         for callback in callbacks:
             callback.on_event("cancelled", {"message": str(stop)})
+        raise
+    except RunTaken:  # the events are those of the other process
         raise
     except Exception as error:
         known = isinstance(error, LagamcError)

@@ -1,5 +1,6 @@
 """Runs learn, repeat themselves for the same seed, and go on after a stop as if nothing had happened."""
 
+import errno
 import json
 import math
 import os
@@ -15,6 +16,7 @@ import torch
 from lagamc.backbones import build_backbone
 from lagamc.checkpoint import read_json, read_manifest
 from lagamc.classifier import Classifier
+from lagamc.cli import main
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.corpus import Corpus
 from lagamc.decision import WRITTEN_ONLY
@@ -171,6 +173,41 @@ def test_every_file_of_a_run_is_checked_before_a_model_is_loaded(make_run, monke
     monkeypatch.setattr("lagamc.run.build_backbone", lambda *_: pytest.fail("a model is loaded"))
     with pytest.raises((DatasetError, LabelError), match=found):
         train_run(folder)
+
+
+def as_far_as_this(*_):
+    raise ConfigError("as far as this")
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(make_run, monkeypatch, capsys):
+    """A second one loads nothing and writes no event, but other workers of the first do their share."""
+    folder, codes = make_run(), []
+
+    def build(*_):
+        codes.append(main(["train", str(folder)]))
+        monkeypatch.setattr("lagamc.run.build_backbone", as_far_as_this)
+        monkeypatch.setenv("RANK", "1")
+        train_run(folder)
+
+    monkeypatch.setattr("lagamc.run.build_backbone", build)
+    with pytest.raises(ConfigError, match="as far as this"):
+        train_run(folder)
+    assert codes == [1]
+    assert "Another process is training run. Wait for it" in capsys.readouterr().err
+    assert not (folder / "events.jsonl").exists()
+    monkeypatch.delenv("RANK")
+    with pytest.raises(ConfigError, match="as far as this"):
+        train_run(folder)
+
+
+def test_a_file_system_without_locks_does_not_keep_a_run_from_training(make_run, monkeypatch):
+    def unknown(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", unknown)
+    monkeypatch.setattr("lagamc.run.build_backbone", as_far_as_this)
+    with pytest.raises(ConfigError, match="as far as this"):
+        train_run(make_run())
 
 
 def trainer_of(folder):
