@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from lagamc.baselines import PeerSettings, peer
 from lagamc.callbacks import EventLog
-from lagamc.checkpoint import read_json, write_run_folder
+from lagamc.checkpoint import read_json, replaced_folder, write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.datasets import SPLITS, DataSet, Split, find_data_sets, read_data_set
@@ -91,14 +92,15 @@ class Laboratory:
         config = dataclasses.replace(self.config, **changes)
         wanted = [config.to_dict(), split.label_set.hash, split.train.hash, split.dev.hash]
         folder = self._runs / f"{name}-seed{config.seed}-{_digest(wanted)}"
-        if not (folder / "config.json").exists():
-            write_run_folder(folder, config=config, labels=split.label_set, train=split.train, dev=split.dev)
+        if not folder.exists():
             origin = provenance(seed=config.seed, configuration=config.to_dict())
-            (folder / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+            with replaced_folder(folder) as draft:  # a run without its origin could be used for nothing
+                write_run_folder(draft, config=config, labels=split.label_set, train=split.train, dev=split.dev)
+                (draft / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+        self._note_origin(folder.name, read_json(folder / "origin.json"))
         if not (folder / "model").exists():
             self._say(f"training {folder.name} on {len(split.train):,} documents")
             train_run(folder, callbacks=[EventLog(folder / "events.jsonl")])
-        self._note_origin(folder.name, read_json(folder / "origin.json"))
         return Classifier.load(folder / "model", device=config.device)
 
     def report(self, name: str, split: Split, **changes: Any) -> Report:
@@ -123,7 +125,9 @@ class Laboratory:
                 system=peer_name, seed=settings.seed, configuration=_public(settings), figures=result.metrics.summary(),
                 threshold=result.threshold, chosen=dict(result.chosen), predictions=labels,
             )  # fmt: skip
-            path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+            draft = path.with_name(f"{path.name}.{os.getpid()}")  # what a kill leaves of it is never read
+            draft.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+            draft.replace(path)
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         self._note_origin(path.stem, kept)
         return indicator(kept["predictions"], split.label_set)

@@ -3,10 +3,12 @@
 import json
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from lagamc.baselines import PeerSettings
+from lagamc.checkpoint import write_run_folder
 from lagamc.cli import main
 from lagamc.commands.paper import TABLES
 from lagamc.config import TrainingConfig
@@ -111,6 +113,54 @@ def test_a_second_table_trains_nothing_anew(data, tmp_path, tiny):
     assert systems["LAGAMC"] == Cell(0.9246)
     assert systems["lagamc, free-running"].interval is not None
     assert systems["Renee"] == Cell(0.7946)
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL."""
+
+
+def killed(*_, **__):
+    raise Killed
+
+
+def test_a_kill_between_the_files_of_a_run_leaves_none_of_them(data, tmp_path, tiny, monkeypatch):
+    """A run that lacks its origin would be trained, and then refused at every call."""
+    own = make_laboratory(data, tmp_path, tiny, chosen=("caves",))
+    [caves] = own.data_sets()
+    monkeypatch.setattr("lagamc.paper.laboratory.train_run", killed)
+
+    def cut_short(*folder, **parts):
+        write_run_folder(*folder, **parts)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lagamc.paper.laboratory.write_run_folder", cut_short)
+        with pytest.raises(Killed):
+            own.classifier("caves", caves.split)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(Killed):
+        own.classifier("caves", caves.split)
+    [run] = tmp_path.iterdir()
+    assert {path.name for path in run.iterdir()} == {
+        "config.json", "labels.json", "train.jsonl", "dev.jsonl", "origin.json",
+    }  # fmt: skip
+
+
+def test_a_kill_while_a_peer_is_kept_leaves_no_part_of_it(data, tmp_path, tiny, monkeypatch):
+    """What was half written would be read at every later call; as it is, the peer is trained again."""
+    own = make_laboratory(data, tmp_path, tiny, chosen=("caves",))
+    [caves] = own.data_sets()
+    write = Path.write_text
+
+    def torn(path, text, **options):
+        write(path, text[: len(text) // 2], **options)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", torn)
+        with pytest.raises(Killed):
+            own.peer_predictions("caves", caves.split, "tfidf-svm")
+    assert own.peer_predictions("caves", caves.split, "tfidf-svm").shape == (len(caves.split.test), 3)
 
 
 def test_other_settings_train_another_model(data, tmp_path, tiny):
