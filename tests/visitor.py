@@ -61,6 +61,9 @@ class Visitor:
                 changed.append(block._id)
         for key in changed:
             self._fire(key, "change")
+        for after in list(self.page.fns.values()):
+            if after.trigger_after == fn._id:
+                self._run(after, None)
 
 
 def _value(told, present):

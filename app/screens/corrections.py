@@ -37,6 +37,7 @@ SENT = (
     "Then the prompts go to its address as you see them here, with your changes: the label, its description, that of "
     "the project, the terms, and typical documents of yours."
 )
+LATE = "The chat model's wordings are of a label that is not open here any more, so they are not shown."
 PROMPTS = 2 * MOST_CLUSTERS  # as many groups as there can be of both kinds
 
 
@@ -44,6 +45,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
     """Lay out the panel; opening a draft shows the label in the editor by way of `chosen`."""
     label = gr.State(None)
     found = gr.State(())
+    answer = gr.State(None)  # what a chat model made of the clusters of a label, as (label id, found, clusters, told)
     overview = markup.clickable("corrected-labels")
     clusters = markup.clickable("correction-clusters")
     with gr.Column(visible=False) as question:
@@ -86,7 +88,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         return key, tuple(groups), _table(groups, present), shown, "", *_prompts(groups)
 
     def reword(project_id: int, key: int | None, groups: tuple[ClusterView, ...], *values: Any) -> tuple[Any, ...]:
-        """With the prompts as they stand in their boxes."""
+        """With the prompts as they stand in their boxes; another label may be chosen before the answer comes."""
         if key is None:
             raise AppError("Choose a label first.")
         settings, _ = connection.read(*values[PROMPTS:])
@@ -95,6 +97,13 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         found, error = services.corrections.ask(key, sent, settings=settings, budget=budget)
         remark = markup.note(spent(budget, settings), "done") if budget.tokens else ""
         return key, tuple(found), _table(found, present), remark + markup.note(error or "", "error")
+
+    def take(key: int | None, answer: tuple[Any, ...]) -> Any:
+        of, *shown = answer
+        if key == of:
+            return shown
+        gr.Warning(LATE)
+        return gr.skip()
 
     def draft(key: int | None, groups: tuple[Any, ...], author: str, count: int, event: gr.EventData) -> Any:
         if key is None:
@@ -107,7 +116,8 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
     on(overview.select, show, bar.project, [label, found, clusters, question, told, *prompts], **INFERENCE)
     asked = [found, *prompts, *connection.fields]
     on([box.change for box in asked], estimated, asked, estimate, show_progress="hidden")
-    on(ask.click, reword, [bar.project, label, *asked], [label, found, clusters, told], show_progress_on=told)
+    answered = on(ask.click, reword, [bar.project, label, *asked], answer, show_progress_on=told)
+    on(answered.success, take, [label, answer], [found, clusters, told], show_progress="hidden")
     on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])
 
 

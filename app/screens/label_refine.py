@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup
-from app.components.events import on
+from app.components.events import INFERENCE, on
 from app.components.project_bar import author_name
 from app.errors import AppError
 from lagamc.descriptions.chat import ChatSettings, key_from_environment
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatConnection", "at_most", "build", "spent"]
 
 NO_LABEL = "Select a label in the table first."
+ANOTHER = "Nothing was done: that prompt is not the open label's. Build its own first."
 KEPT = (
     "You changed the prompt, so it stays as it is, without that example. 'Build the prompt' writes it anew with the "
     "examples chosen, and your changes go."
@@ -70,6 +71,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
     built = gr.State("")  # the prompt as it was written here; what differs from it a person changed
+    # The server may be ahead of the page, whose prompt is then that of the label before: it says itself of which.
+    of = gr.Number(visible=False, precision=0)
     # every text has a value: another panel reads these before anybody opens this one, and would get None
     with gr.Row(elem_classes="lg-bottom"):
         url = gr.Textbox(label="Address (OpenAI-compatible)", value=services.settings.chat_url, min_width=220,
@@ -123,7 +126,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
             one, two = (*(example.document_id for example in found[:2]), None, None)[:2]
         choices = [(_excerpt(example.text), example.document_id) for example in found]
         picked = gr.Dropdown(choices=choices, value=one), gr.Dropdown(choices=choices, value=two)
-        return found, *picked, *written_with(label_id, word, current, found, one, two)
+        return found, *picked, label_id, *written_with(label_id, word, current, found, one, two)
 
     def written_with(label_id: int, word: str, current: str, found: list[Any], *chosen: int | None) -> tuple[Any, ...]:
         by_id = {example.document_id: example for example in found}
@@ -133,9 +136,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
 
     def rewrite(label_id: int | None, *values: Any) -> tuple[Any, ...]:
         """Put a chosen example in, unless a person changed the prompt."""
-        *values, text, before = values
-        if label_id is None:
-            raise AppError(NO_LABEL)
+        *values, of, text, before = values
+        refuse_another(label_id, of)
         if text != before:
             return gr.skip(), gr.skip(), markup.note(KEPT, "warning"), gr.skip()
         return written_with(label_id, *values)
@@ -151,9 +153,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         cost = None if worst.cost is None else wanted * worst.cost
         return markup.note(at_most(wanted, wanted * worst.tokens, cost), "plain")
 
-    def ask(label_id: int | None, text: str, author: str, count: int, *fields: Any) -> tuple[Any, ...]:
+    def refuse_another(label_id: int | None, of: int | None) -> None:
         if label_id is None:
             raise AppError(NO_LABEL)
+        if label_id != of:
+            raise AppError(ANOTHER)
+
+    def ask(label_id: int | None, of: int | None, text: str, author: str, count: int, *fields: Any) -> tuple[Any, ...]:
+        refuse_another(label_id, of)
         settings, wanted = connection.read(*fields)
         budget = Budget()
         outcome = services.drafts.refine(
@@ -165,19 +172,21 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
 
     written = [prompt, send, told, built]
     chosen = [editor.label_id, unit, editor.description, offered, first, second]
-    on(write.click, begin, chosen, [offered, first, second, *written], show_progress_on=told)
-    on([first.input, second.input], rewrite, [*chosen, prompt, built], written, show_progress="hidden")
-    on(send.click, ask, [editor.label_id, prompt, bar.author, made, *connection.fields], [told, made],
+    panel = [offered, first, second, of, *written]
+    on(write.click, begin, chosen, panel, show_progress_on=told, **INFERENCE)
+    on([first.input, second.input], rewrite, [*chosen, of, prompt, built], written, show_progress="hidden")
+    on(send.click, ask, [editor.label_id, of, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
     typed = [prompt, *connection.fields]
     on([box.change for box in typed], estimated, typed, estimate, show_progress="hidden")
-    on(editor.label_id.change, _reset, None, [offered, first, second, *written], show_progress="hidden")
+    for turn in ({}, INFERENCE):  # at once, and again behind a prompt that is on its way
+        on(editor.label_id.change, _reset, None, panel, show_progress="hidden", **turn)
     return connection
 
 
 def _reset() -> tuple[Any, ...]:
     empty = gr.Dropdown(choices=[], value=None)
-    return [], empty, empty, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
+    return [], empty, empty, None, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
 
 
 def at_most(drafts: int, tokens: int, cost: float | None) -> str:

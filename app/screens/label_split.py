@@ -87,7 +87,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     on(propose.click, show, [editor.label_id, parts], proposed, **INFERENCE)
     on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, *proposed])
     on(bar.project.change, lambda: NO_PARTS, None, parts, show_progress="hidden")
-    on(editor.label_id.change, cleared, None, proposed, show_progress="hidden")
+    for turn in ({}, INFERENCE):  # at once, and again behind a proposal that is on its way
+        on(editor.label_id.change, cleared, None, proposed, show_progress="hidden", **turn)
 
 
 def in_order(found: SplitProposal, table: list[list[Any]]) -> list[list[Any]]:

@@ -52,7 +52,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
         return _live(services.what_if.preparation(project_id))
 
     def opened(project_id: int) -> tuple[Any, ...]:
-        return "", *_live(services.what_if.running(project_id) if project_id else None)
+        return _live(services.what_if.running(project_id) if project_id else None)
 
     def start(project_id: int) -> tuple[Any, ...]:
         services.what_if.prepare(require_project(project_id))
@@ -68,9 +68,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     on(prepare.click, start, bar.project, live, show_progress_on=status, **INFERENCE)
     on(timer.tick, poll, bar.project, live, queue=False, show_progress="hidden")
     on(cancel.click, stop, bar.project, live)
-    on(attempt.click, run, [bar.project, editor.label_id, editor.description], result, show_progress_on=result)
-    on(editor.label_id.change, lambda: "", None, result, show_progress="hidden")
-    on(bar.project.change, opened, bar.project, [result, *live], show_progress="hidden")
+    on(attempt.click, run, [bar.project, editor.label_id, editor.description], result, show_progress_on=result,
+       **INFERENCE)  # fmt: skip
+    for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
+        on([editor.label_id.change, bar.project.change], lambda: "", None, result, show_progress="hidden", **turn)
+    on(bar.project.change, opened, bar.project, live, show_progress="hidden")
 
 
 def _live(view: PreparationView | None) -> tuple[Any, ...]:

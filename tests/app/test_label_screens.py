@@ -186,14 +186,14 @@ def refining():
 def test_an_example_chosen_later_overwrites_no_changes(refining):
     """The prompt stays, which is said; building it anew takes the example that was chosen."""
     _, handlers = refining
-    found, first, second, prompt, *_, built = handlers["begin"](1, "Text", "", [], None, None)
+    found, first, second, of, prompt, *_, built = handlers["begin"](1, "Text", "", [], None, None)
     assert (first.value, second.value, prompt.value) == (1, 2, "text 1 text 2")
     chosen = (1, "Text", "", found, 3, 2)
-    assert handlers["rewrite"](*chosen, built, built)[0].value == "text 3 text 2"
-    kept, _, told, _ = handlers["rewrite"](*chosen, "mine", built)
+    assert handlers["rewrite"](*chosen, of, built, built)[0].value == "text 3 text 2"
+    kept, _, told, _ = handlers["rewrite"](*chosen, of, "mine", built)
     assert kept == gr.skip()
     assert "You changed the prompt, so it stays as it is" in told
-    assert handlers["begin"](*chosen)[3].value == "text 3 text 2"
+    assert handlers["begin"](*chosen)[4].value == "text 3 text 2"
 
 
 def test_the_prompts_of_corrections_are_sent_as_they_were_changed(monkeypatch):
@@ -228,12 +228,12 @@ def test_a_person_reads_what_a_batch_sends_to_whom():
 
 
 def test_a_preparation_that_runs_is_found_again(panel):
-    """So is that of a trial; the result of another project's is not shown."""
+    """So is that of a trial."""
     views = {1: PreparationView("running", 3, 18, "v1", trained=True)}
     opened = panel(label_what_if.build, what_if=SimpleNamespace(running=views.get))
     told = opened(1)
     assert "3 of 18 steps" in told["what-if-status"]
-    assert (told["what-if-result"], told["Button"].visible, told["Timer"].active) == ("", True, True)
+    assert (told["Button"].visible, told["Timer"].active) == (True, True)
     for project_id in (0, 2):
         told = opened(project_id)
         assert (told["what-if-status"], told["Button"].visible, told["Timer"].active) == ("", False, False)

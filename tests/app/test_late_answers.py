@@ -1,0 +1,81 @@
+"""An answer that comes when another label is open by then."""
+
+from __future__ import annotations
+
+import gradio as gr
+import pytest
+
+from app.screens import corrections
+from app.screens.label_refine import ChatConnection
+from app.services.corrections import ClusterView, LabelCorrections
+from lagamc.descriptions.chat import ChatSettings
+from lagamc.descriptions.refine import Outcome
+
+
+@pytest.mark.parametrize(
+    ("button", "shown"),
+    [
+        ("prompt-build", "prompt-text"),
+        ("what-if-try", "what-if-result"),
+        ("split-propose", "split-impact"),
+        ("collisions-refresh", "collisions-map"),
+    ],
+)
+def test_a_panel_is_emptied_at_once_and_behind_an_answer_that_is_on_its_way(tab, button, shown):
+    """In the queue that the answer is made in."""
+    page, key = tab.visitor.page, tab.visitor._key(button)
+    setting = [fn for fn in page.fns.values() if shown in {part.elem_id for part in fn.outputs}]
+    [answering] = [fn for fn in setting if (key, "click") in fn.targets]
+    emptying = [fn for fn in setting if "change" in {event for _, event in fn.targets}]
+    assert [fn.concurrency_id == answering.concurrency_id for fn in emptying] == [False, True]
+
+
+def test_a_prompt_is_sent_for_the_label_that_it_was_built_for_and_no_other(services, tab, monkeypatch):
+    """Built while another label was opened, it is neither sent nor written anew."""
+    visitor, asked = tab.visitor, []
+
+    def examples(label_id):
+        if label_id == tab.noise:
+            visitor.select("labels-table", tab.bins)
+        return []
+
+    def refine(label_id, prompt, *_, **__):
+        asked.append((label_id, prompt))
+        return Outcome("bins", (), None)
+
+    monkeypatch.setattr(services.drafts, "examples", examples)
+    monkeypatch.setattr(services.drafts, "refine", refine)
+    visitor.click("prompt-build")
+    assert "Label: noise" in visitor["prompt-text"]
+    with pytest.raises(gr.Error, match="not the open label"):
+        visitor.click("prompt-send")
+    with pytest.raises(gr.Error, match="not the open label"):
+        visitor.put("example-first", 1)
+    visitor.click("prompt-build")
+    visitor.put("chat-model", "m")
+    visitor.click("prompt-send")
+    assert asked == [(tab.bins, visitor["prompt-text"])]
+    assert "Label: bins" in asked[0][1]
+
+
+def test_wordings_of_corrections_are_shown_while_their_label_is_chosen(services, tab, toasts, monkeypatch):
+    """When another one is by then, that they are not shown is told."""
+    visitor = tab.visitor
+    counts = [LabelCorrections(key, name, 1, 0) for key, name in ((tab.noise, "noise"), (tab.bins, "bins"))]
+    happens = [lambda: visitor.select("corrected-labels", tab.bins)]
+
+    def ask(label_id, clusters, **_):
+        while happens:
+            happens.pop()()
+        return [ClusterView("missed", 1, (), (), "prompt", "Wording of a model.")], None
+
+    monkeypatch.setattr(services.corrections, "overview", lambda _: counts)
+    monkeypatch.setattr(services.corrections, "clusters", lambda _: [ClusterView("missed", 1, (), (), "prompt", None)])
+    monkeypatch.setattr(services.corrections, "ask", ask)
+    monkeypatch.setattr(ChatConnection, "read", lambda self, *fields: (ChatSettings(model="m"), 1))
+    visitor.select("corrected-labels", tab.noise)
+    visitor.click("correction-ask")
+    assert "Wording" not in visitor["correction-clusters"]
+    assert toasts[-1] == ("Warning", corrections.LATE)
+    visitor.click("correction-ask")
+    assert "Wording" in visitor["correction-clusters"]
