@@ -57,11 +57,14 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
             ask = gr.Button("Ask the chat model", size="sm", scale=0, min_width=180, elem_id="correction-ask")
     told = gr.HTML(elem_id="correction-told")
 
-    def refresh(project_id: int) -> tuple[Any, ...]:
+    def refresh(project_id: int) -> str:
         rows = services.corrections.overview(project_id) if project_id else []
         body = [markup.Row([one.name, one.missed, one.rejected], key=one.label_id) for one in rows]
         table = markup.table(("Label", "Missed", "Wrongly given"), body, empty=NO_CORRECTIONS, numeric=(1, 2))
-        return table, None, (), markup.note(CHOOSE, "plain") if rows else "", gr.Column(visible=False), ""
+        return table + (markup.note(CHOOSE, "plain") if rows else "")
+
+    def reset() -> tuple[Any, ...]:
+        return None, (), "", gr.Column(visible=False), ""
 
     def estimated(groups: tuple[ClusterView, ...], *values: Any) -> str:
         if not groups:
@@ -112,8 +115,11 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         gr.Info("Opened as a draft; accept or change it under Drafts.")
         return key, count + 1
 
-    follow(bar, "labels", refresh, [bar.project], [overview, label, found, clusters, question, told])
-    on(overview.select, show, bar.project, [label, found, clusters, question, told, *prompts], **INFERENCE)
+    panel = [label, found, clusters, question, told]
+    follow(bar, "labels", refresh, [bar.project], overview)
+    on(overview.select, show, bar.project, [*panel, *prompts], **INFERENCE)
+    for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
+        on(bar.project.change, reset, None, panel, show_progress="hidden", **turn)
     asked = [found, *prompts, *connection.fields]
     on([box.change for box in asked], estimated, asked, estimate, show_progress="hidden")
     answered = on(ask.click, reword, [bar.project, label, *asked], answer, show_progress_on=told)

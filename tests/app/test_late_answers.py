@@ -1,6 +1,8 @@
-"""An answer that comes when another label is open by then."""
+"""An answer that comes when another label is open by then, and one that outlasts a look at another tab."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import gradio as gr
 import pytest
@@ -13,19 +15,20 @@ from lagamc.descriptions.refine import Outcome
 
 
 @pytest.mark.parametrize(
-    ("button", "shown"),
+    ("asking", "shown"),
     [
         ("prompt-build", "prompt-text"),
         ("what-if-try", "what-if-result"),
         ("split-propose", "split-impact"),
         ("collisions-refresh", "collisions-map"),
+        ("corrected-labels", "correction-clusters"),
     ],
 )
-def test_a_panel_is_emptied_at_once_and_behind_an_answer_that_is_on_its_way(tab, button, shown):
+def test_a_panel_is_emptied_at_once_and_behind_an_answer_that_is_on_its_way(tab, asking, shown):
     """In the queue that the answer is made in."""
-    page, key = tab.visitor.page, tab.visitor._key(button)
+    page, key = tab.visitor.page, tab.visitor._key(asking)
     setting = [fn for fn in page.fns.values() if shown in {part.elem_id for part in fn.outputs}]
-    [answering] = [fn for fn in setting if (key, "click") in fn.targets]
+    [answering] = [fn for fn in setting if {(key, "click"), (key, "select")} & set(fn.targets)]
     emptying = [fn for fn in setting if "change" in {event for _, event in fn.targets}]
     assert [fn.concurrency_id == answering.concurrency_id for fn in emptying] == [False, True]
 
@@ -58,24 +61,51 @@ def test_a_prompt_is_sent_for_the_label_that_it_was_built_for_and_no_other(servi
     assert "Label: bins" in asked[0][1]
 
 
-def test_wordings_of_corrections_are_shown_while_their_label_is_chosen(services, tab, toasts, monkeypatch):
-    """When another one is by then, that they are not shown is told."""
-    visitor = tab.visitor
+@pytest.fixture
+def corrected(services, tab, monkeypatch):
+    """The Corrections panel with noise chosen; `happens` is done while a chat model words its group anew."""
     counts = [LabelCorrections(key, name, 1, 0) for key, name in ((tab.noise, "noise"), (tab.bins, "bins"))]
-    happens = [lambda: visitor.select("corrected-labels", tab.bins)]
+    group = ClusterView("missed", 1, (), (), "prompt", None)
+    happens = []
 
     def ask(label_id, clusters, **_):
         while happens:
             happens.pop()()
-        return [ClusterView("missed", 1, (), (), "prompt", "Wording of a model.")], None
+        return [replace(group, proposal="Wording of a model.")], None
 
-    monkeypatch.setattr(services.corrections, "overview", lambda _: counts)
-    monkeypatch.setattr(services.corrections, "clusters", lambda _: [ClusterView("missed", 1, (), (), "prompt", None)])
+    monkeypatch.setattr(
+        services.corrections, "overview", lambda project_id: counts if project_id == tab.project else []
+    )
+    monkeypatch.setattr(services.corrections, "clusters", lambda _: [group])
     monkeypatch.setattr(services.corrections, "ask", ask)
     monkeypatch.setattr(ChatConnection, "read", lambda self, *fields: (ChatSettings(model="m"), 1))
-    visitor.select("corrected-labels", tab.noise)
+    tab.visitor.put(tab.bar.tab, "labels")
+    tab.visitor.select("corrected-labels", tab.noise)
+    return happens
+
+
+def test_wordings_of_corrections_are_shown_while_their_label_is_chosen(tab, toasts, corrected):
+    """When another one is by then, that they are not shown is told."""
+    visitor = tab.visitor
+    corrected.append(lambda: visitor.select("corrected-labels", tab.bins))
     visitor.click("correction-ask")
     assert "Wording" not in visitor["correction-clusters"]
     assert toasts[-1] == ("Warning", corrections.LATE)
     visitor.click("correction-ask")
     assert "Wording" in visitor["correction-clusters"]
+
+
+def test_wordings_that_were_paid_for_outlast_a_look_at_another_tab(services, tab, corrected):
+    """So does a prompt that was changed; with another project they go."""
+    visitor = tab.visitor
+    box = next(block for block in visitor.page.blocks.values() if visitor._values.get(block._id) == "prompt")
+    visitor.put(box, "changed")
+    visitor.click("correction-ask")
+    for name in ("review", "labels"):
+        visitor.put(tab.bar.tab, name)
+    assert "Wording" in visitor["correction-clusters"]
+    assert visitor[box] == "changed"
+    assert "noise" in visitor["corrected-labels"]
+    visitor.put(tab.bar.project, services.projects.create("other"))
+    assert visitor["correction-clusters"] == ""
+    assert "noise" not in visitor["corrected-labels"]
