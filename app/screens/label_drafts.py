@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 NO_LABEL = "Select a label in the table; then drafts for it can be made and compared here."
+ANOTHER = "Nothing was kept: another label was just opened. Look at it, then keep its text."
 NO_DRAFTS = "No open draft. Make one with the sources below; it counts only once you accept it."
 FORBIDDEN = "Nothing of this project is sent anywhere: Wikipedia and chat models are switched off."
 SCAFFOLD_HELP = (
@@ -110,7 +111,9 @@ def build(
             gr.Info(f"Accepted as version {now}.")
         return count + 1
 
-    def keep(key: int | None, text: str, author: str, count: int) -> int:
+    def keep(key: int | None, seen: int | None, text: str, author: str, count: int) -> int:
+        if key != seen:
+            raise AppError(ANOTHER)
         if key is None:
             raise AppError(label_wikipedia.SAVE_FIRST)
         services.drafts.add(key, text, source="person", author=author_name(author))
@@ -151,7 +154,7 @@ def build(
     )
     on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
     on(accept.click, take, [bar.project, editor.label_id, chosen, editor.version, bar.author, accepted], accepted)
-    on(editor.keep.click, keep, [editor.label_id, editor.description, bar.author, made], made)
+    on(editor.keep.click, keep, [editor.label_id, editor.seen, editor.description, bar.author, made], made)
     on(edit.click, into_editor, [editor.label_id, chosen, editor.description, editor.past], editor.proposal,
        show_progress="hidden")  # fmt: skip
     on(discard.click, put_away, [bar.project, editor.label_id, chosen], shown)

@@ -26,11 +26,13 @@ RETIRES = (
 RESTORES = "It is given and offered again, and the next model learns it."
 IN_TURN = {"concurrency_id": "retiring", "concurrency_limit": 1}  # what is answered last is what is shown
 NO_LABEL = "Select a label in the table first."
+ANOTHER = "Nothing was changed: another label was just opened. Look at it, then ask again."
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the question under the editor, hidden until it is asked; a yes raises the number in `changed`."""
     asked_about = gr.State(None)  # id of the label that the question is about
+    seen = gr.Number(visible=False, precision=0)  # the same, as the page shows it
     with gr.Column(visible=False, elem_id="label-retiring", elem_classes="lg-panel") as question:
         impact = gr.HTML(elem_id="label-impact")
         with gr.Row():
@@ -43,7 +45,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             raise AppError(NO_LABEL)
         found = services.lifecycle.impact([key])
         said = impact_html(found, stale=retiring) + markup.note(RETIRES if retiring else RESTORES, "plain")
-        return key, gr.Column(visible=True), said, gr.Button(visible=retiring), gr.Button(visible=not retiring)
+        return key, key, gr.Column(visible=True), said, gr.Button(visible=retiring), gr.Button(visible=not retiring)
 
     def ask_to_retire(key: int | None) -> tuple[Any, ...]:
         return ask(key, retiring=True)
@@ -51,13 +53,17 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def ask_to_restore(key: int | None) -> tuple[Any, ...]:
         return ask(key, retiring=False)
 
-    def do_retire(key: int, author: str, count: int) -> tuple[Any, ...]:
-        services.lifecycle.retire(key, author_name(author))
+    def do_retire(key: int | None, seen: int, author: str, count: int) -> tuple[Any, ...]:
+        if key != seen:
+            raise AppError(ANOTHER)
+        services.lifecycle.retire(seen, author_name(author))
         gr.Info("Retired. 'Show retired labels' lists it, and the history can take it back.")
         return count + 1, gr.Column(visible=False)
 
-    def do_restore(key: int, author: str, count: int) -> tuple[Any, ...]:
-        services.lifecycle.restore(key, author_name(author))
+    def do_restore(key: int | None, seen: int, author: str, count: int) -> tuple[Any, ...]:
+        if key != seen:
+            raise AppError(ANOTHER)
+        services.lifecycle.restore(seen, author_name(author))
         gr.Info("Restored.")
         return count + 1, gr.Column(visible=False)
 
@@ -67,11 +73,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def of_another(key: int | None, about: int | None) -> Any:
         return gr.skip() if key == about else gr.Column(visible=False)
 
-    asked = [asked_about, question, impact, retire, restore]
+    asked = [asked_about, seen, question, impact, retire, restore]
     on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden", **IN_TURN)
     on(editor.restore.click, ask_to_restore, editor.label_id, asked, show_progress="hidden", **IN_TURN)
-    on(retire.click, do_retire, [editor.label_id, bar.author, changed], [changed, question])
-    on(restore.click, do_restore, [editor.label_id, bar.author, changed], [changed, question])
+    on(retire.click, do_retire, [editor.label_id, seen, bar.author, changed], [changed, question])
+    on(restore.click, do_restore, [editor.label_id, seen, bar.author, changed], [changed, question])
     on(leave.click, hidden, None, question, show_progress="hidden")
     # The label may have been opened a moment before it was asked about: its question stays.
     on(editor.label_id.change, of_another, [editor.label_id, asked_about], question, show_progress="hidden",

@@ -25,11 +25,14 @@ __all__ = ["build", "origin"]
 NO_VERSIONS = "Select a label in the table to see the earlier wordings of its description."
 NOT_DESCRIBED = "Not described yet: write the description above, or have it drafted under Drafts."
 HEADERS = ("Version", "Description", "By", "When (UTC)", "From")
+ANOTHER = "Nothing was restored: another label was just opened. Look at its versions, then choose one."
 SOURCES = {"person": "", "wikipedia": "Wikipedia", "refined": "chat model", "scaffold": "the data"}
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr.State) -> None:
     """Lay out the panel; a restore raises the number in `restored`."""
+    # The server may be ahead of the page, whose versions are then those of the label before: it says itself of which.
+    of = gr.Number(visible=False, precision=0)
     versions = markup.clickable("label-versions")
     with gr.Row(visible=False, elem_classes="lg-bottom") as choice:
         number = gr.Dropdown([], label="Earlier version", min_width=140, elem_id="version-picker")
@@ -39,7 +42,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
 
     def show(key: int | None) -> tuple[Any, ...]:
         if key is None:
-            return markup.note(NO_VERSIONS), gr.Row(visible=False), None, None, ""
+            return None, markup.note(NO_VERSIONS), gr.Row(visible=False), None, None, ""
         found = services.labels.versions(key)
         choices = [(f"version {version.number}", version.number) for version in found]
         rows = [
@@ -51,6 +54,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
         ]
         older = choices[1][1] if len(choices) > 1 else None
         return (
+            key,
             markup.table(HEADERS, rows, empty=NOT_DESCRIBED),
             gr.Row(visible=older is not None),
             gr.Dropdown(choices=choices[1:], value=older),
@@ -69,7 +73,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
     def pick(key: int | None, new: int | None, event: gr.EventData) -> tuple[Any, ...]:
         return int(event.key), compare(key, int(event.key), new)
 
-    def bring_back(project_id: int, key: int | None, chosen: int | None, author: str, count: int) -> int:
+    def bring_back(
+        project_id: int, key: int | None, of: int | None, chosen: int | None, author: str, count: int
+    ) -> int:
+        if key != of:
+            raise AppError(ANOTHER)
         if key is None or chosen is None:
             raise AppError("Choose an earlier version first.")
         text = next((version.text for version in services.labels.versions(key) if version.number == chosen), "")
@@ -78,11 +86,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
             gr.Info(f"The wording of version {chosen} is back, as version {now}.")
         return count + 1
 
-    shown = [versions, choice, number, other, changes]
+    shown = [of, versions, choice, number, other, changes]
     on([editor.label_id.change, editor.version.change], show, editor.label_id, shown, show_progress="hidden")
     on(versions.select, pick, [editor.label_id, other], [number, changes], show_progress="hidden")
     on([number.input, other.input], compare, [editor.label_id, number, other], changes, show_progress="hidden")
-    on(restore.click, bring_back, [bar.project, editor.label_id, number, bar.author, restored], restored)
+    on(restore.click, bring_back, [bar.project, editor.label_id, of, number, bar.author, restored], restored)
 
 
 def origin(source: str, provenance: Mapping[str, Any]) -> str:

@@ -90,23 +90,30 @@ def test_a_name_that_was_not_saved_is_told(tab, toasts):
     assert warnings(toasts) == ["The name of &#x27;noise&#x27; was not saved; &#x27;din&#x27; was typed."]
 
 
-def test_a_text_is_never_taken_for_that_of_a_label_whose_page_is_on_its_way(services, tab, toasts):
-    """Rows clicked quickly: the server knows of the next label while the page still shows the one before."""
+def test_nothing_is_taken_for_that_of_a_label_whose_page_is_on_its_way(services, tab, toasts):
+    """Rows clicked quickly: the server knows of the next label while the page still shows the one before.
+
+    Neither a text nor what a button is pressed for.
+    """
     visitor, page = tab.visitor, tab.visitor.page
     fields = ("label-name", "label-description", "label-guideline")
     before = {name: visitor[name] for name in fields}
+    visitor.click("label-retire")
     visitor.select("labels-table", tab.bins)
     numbers = [key for key, block in page.blocks.items() if isinstance(block, gr.Number) and visitor[block] == tab.bins]
-    assert len(numbers) == 2
+    assert len(numbers) == 3
     for name in fields:  # as they were, and the label's number with them
         visitor._values[visitor._key(name)] = before[name]
     for key in numbers:
         visitor._values[key] = tab.noise
-    for button in ("label-save", "label-reviewers-save"):
-        with pytest.raises(gr.Error, match="Nothing was saved: another label was just opened"):
-            visitor.click(button)
+    for button in ("save", "reviewers-save", "keep", "retire-do", "restore-do"):
+        with pytest.raises(gr.Error, match="another label was just opened"):
+            visitor.click(f"label-{button}")
+    with pytest.raises(gr.Error, match="another label was just opened"):
+        visitor.click("version-restore")
     visitor.select("labels-table", tab.noise)
     assert services.drafts.list(tab.bins) == []
+    assert len(services.labels.list(tab.project)) == 2
     assert warnings(toasts) == []
 
 
@@ -158,3 +165,13 @@ def test_a_wording_typed_for_a_merge_stays(services, tab):
     visitor.click("merge-do")
     assert (visitor["merge-labels"], visitor["merge-description"]) == ([], "")
     assert [label.description for label in services.labels.list(tab.project)] == ["Both of them."]
+
+
+def test_what_was_asked_about_is_retired_and_restored(services, tab):
+    visitor = tab.visitor
+    visitor.click("label-retire")
+    visitor.click("label-retire-do")
+    assert [label.id for label in services.labels.list(tab.project)] == [tab.bins]
+    visitor.click("label-restore")
+    visitor.click("label-restore-do")
+    assert len(services.labels.list(tab.project)) == 2
