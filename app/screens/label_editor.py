@@ -207,7 +207,7 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tu
         gr.skip() if kept else past,
         label.name,
         str(heading),
-        label.name,
+        gr.skip() if kept and writing.loaded == label.name else label.name,
         gr.skip() if kept else label.description,
         gr.skip() if kept else "",
         gr.Button(visible=not label.retired),

@@ -90,6 +90,17 @@ def test_a_name_that_was_not_saved_is_told(tab, toasts):
     assert warnings(toasts) == ["The name of &#x27;noise&#x27; was not saved; &#x27;din&#x27; was typed."]
 
 
+def test_a_name_that_was_typed_outlasts_what_another_panel_saves(services, tab):
+    """Until the label is called otherwise."""
+    visitor = tab.visitor
+    visitor.put("label-name", "din")
+    visitor.click("label-down")
+    assert visitor["label-name"] == "din"
+    services.labels.save(tab.noise, "racket", "About noise.", "ben")
+    visitor.click("label-up")
+    assert visitor["label-name"] == "racket"
+
+
 def test_nothing_is_taken_for_that_of_a_label_whose_page_is_on_its_way(services, tab, toasts):
     """Rows clicked quickly: the server knows of the next label while the page still shows the one before.
 
