@@ -11,7 +11,7 @@ from storage import labels
 from storage.errors import NotFound, StaleWrite
 from storage.models import Decision, DescriptionDraft, Label, utc_now
 
-__all__ = ["add", "decide", "get", "open_of_label", "open_of_project"]
+__all__ = ["add", "decide", "get", "open_of_label", "open_of_project", "refuse_decided"]
 
 
 def get(session: Session, *, draft_id: int, lock: bool = False) -> DescriptionDraft:
@@ -70,11 +70,16 @@ def decide(
         StaleWrite: it was decided already.
     """
     draft = get(session, draft_id=draft_id, lock=True)
+    refuse_decided(draft)
+    draft.decision, draft.decided_at, draft.accepted_version_id = decision, utc_now(), accepted_version_id
+    session.flush()
+    return draft
+
+
+def refuse_decided(draft: DescriptionDraft) -> None:
+    """Do nothing for an open draft. Raises StaleWrite for one that was accepted or discarded."""
     if draft.decision is not None:
         raise StaleWrite(
             f"This draft was {draft.decision} at {draft.decided_at:%Y-%m-%d %H:%M:%S} UTC. Nothing of yours was "
             "written. Reload the label to see its drafts."
         )
-    draft.decision, draft.decided_at, draft.accepted_version_id = decision, utc_now(), accepted_version_id
-    session.flush()
-    return draft

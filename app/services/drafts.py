@@ -109,6 +109,7 @@ class DraftService:
         """
         with self._database.read() as session:
             draft = drafts.get(session, draft_id=draft_id)
+            drafts.refuse_decided(draft)
             label = labels.get(session, label_id=draft.label_id)
         return self._labels.save(
             label.id, label.name, draft.text if text is None else text, author, expected_version, draft_id=draft_id

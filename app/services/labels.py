@@ -101,14 +101,14 @@ class LabelService:
 
         A rename makes a version too, so that the history shows it; saving what is there already makes
         none. The version carries `note` and what changed by itself. A wording that began as a draft keeps
-        the draft's source and what it was made from, and the draft is accepted with it. A label that was
-        never described may stay so; its number is 0.
+        the draft's source and what it was made from, and the draft is accepted with it if nobody has decided
+        it since. A label that was never described may stay so; its number is 0.
 
         Raises:
             AppError: the name or description is blank or too long, or the description is another label's.
             NameTaken: another label of the project has the name.
-            StaleWrite: the label has a newer version than `expected_version`, it is not called `expected_name` any
-                more, or the draft was decided.
+            StaleWrite: the label has a newer version than `expected_version`, or is not called `expected_name` any
+                more.
         """
         with self._database.write() as session:
             label = _locked(session, label_id)
@@ -142,7 +142,7 @@ class LabelService:
                     note="; ".join(notes),
                     provenance=draft.provenance if draft else None,
                 )
-            if draft is not None:
+            if draft is not None and draft.decision is None:
                 drafts.decide(session, draft_id=draft.id, decision=Decision.ACCEPTED, accepted_version_id=version.id)
             return version.number
 

@@ -92,6 +92,19 @@ def test_a_draft_that_reads_as_the_description_is_accepted_without_a_new_version
     assert drafts.list(noise) == []
 
 
+def test_a_text_that_began_as_a_draft_is_saved_though_the_draft_was_decided(untrained):
+    """It keeps where it came from, and the decision stands."""
+    drafts, labels = untrained.services.drafts, untrained.services.labels
+    noise = untrained.label_ids["noise"]
+    draft = drafts.add(noise, "Music and machines.", source="wikipedia", author="ann", provenance={"title": "Noise"})
+    drafts.discard(draft)
+    assert labels.save(noise, "noise", "Music at night.", "ben", 1, draft_id=draft) == 2
+    version = labels.versions(noise, limit=1)[0]
+    assert (version.source, version.note, version.provenance) == ("wikipedia", "edited by hand", {"title": "Noise"})
+    with pytest.raises(StaleWrite, match="was discarded"):
+        drafts.accept(draft, "cleo")
+
+
 def test_a_draft_shows_what_it_changes(untrained):
     drafts, noise = untrained.services.drafts, untrained.label_ids["noise"]
     drafts.add(noise, "The message reports loud music.", source="person", author="ann")
