@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -22,11 +22,14 @@ RENAMES = "'Save' gives the label its new name wherever it stands. No model grow
 def build(services: Services, editor: LabelEditor) -> None:
     """Lay out the impact under the editor, empty while the name is as it was loaded."""
     impact = gr.HTML(elem_id="label-renaming")
+    about = gr.State(None)  # id of the label whose impact stands there: it is counted once, not at every key
 
-    def told(key: int | None, loaded: str, name: str) -> str:
+    def told(key: int | None, loaded: str, name: str, about: int | None) -> Any:
         if key is None or " ".join(name.split()) in {"", loaded}:
-            return ""
-        return impact_html(services.lifecycle.impact([key]), stale=False) + markup.note(RENAMES, "plain")
+            return None, ""
+        if key == about:
+            return gr.skip()
+        return key, impact_html(services.lifecycle.impact([key]), stale=False) + markup.note(RENAMES, "plain")
 
     shown = [editor.name.change, editor.loaded.change]
-    on(shown, told, [editor.label_id, editor.loaded, editor.name], impact, show_progress="hidden")
+    on(shown, told, [editor.label_id, editor.loaded, editor.name, about], [about, impact], show_progress="hidden")

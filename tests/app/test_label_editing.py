@@ -123,6 +123,20 @@ def test_another_name_shows_what_hangs_on_the_label(services, tab):
     assert visitor["label-renaming"] == ""
 
 
+def test_what_hangs_on_a_label_is_counted_once_while_its_name_is_typed(services, tab, monkeypatch):
+    counted, impact = [], services.lifecycle.impact
+    monkeypatch.setattr(services.lifecycle, "impact", lambda ids: counted.append(ids) or impact(ids))
+    visitor = tab.visitor
+    for name in ("d", "di", "din"):
+        visitor.put("label-name", name)
+    assert counted == [[tab.noise]]
+    assert "Documents with noise: none." in visitor["label-renaming"]
+    visitor.select("labels-table", tab.bins)
+    visitor.put("label-name", "waste")
+    assert counted == [[tab.noise], [tab.bins]]
+    assert "Documents with bins: none." in visitor["label-renaming"]
+
+
 def test_a_note_goes_with_the_wording(services, tab):
     """It stands in the table of versions, and the field is empty again."""
     visitor = tab.visitor
