@@ -75,6 +75,7 @@ class ImportService:
         Labelled rows without a split are split by stratification; unlabelled ones stay unassigned, and so do a few
         labelled ones. Rows with the same text are one document with the labels of all. A document that the project
         has without labels gets those of the file; one that has other labels keeps them, and its row is refused.
+        A label that was merged means the one that stands for it.
 
         Chunks of rows are written one after another, each complete in itself: importing the file again after a
         break takes what is missing and counts the rest as duplicates. `progress` gets the rows done and
@@ -88,7 +89,7 @@ class ImportService:
         created = self._create_labels(project_id, missing)
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
-            known = labels.by_name(session, project_id=project_id, include_retired=True)
+            known = _standing(session, labels.by_name(session, project_id=project_id, include_retired=True))
         given, total = _given(known, path, mapping)
         splits = self._planned(project_id, given)
         sieve = _Sieve(project_id, known, given)
@@ -142,6 +143,12 @@ class _Given(NamedTuple):
 _NOTHING = _Given(frozenset(), None)
 
 
+def _standing(session: Session, known: Mapping[str, Label]) -> dict[str, Label]:
+    """The labels that these names stand for now; others may have merged, split or retired some since they were read."""
+    stands = labels.standing(session, label_ids={label.id for label in known.values()})
+    return {name: stands[label.id] for name, label in known.items()}
+
+
 def _given(known: Mapping[str, Label], path: Path, mapping: ColumnMapping) -> tuple[dict[str, _Given], int]:
     """Return {text hash: what is given} for the texts with labels, and the number of rows."""
     given: dict[str, _Given] = {}
@@ -187,6 +194,7 @@ class _Sieve:
         self.refused: list[Refusal] = []
         self._project_id = project_id
         self._known = known
+        self._stands: dict[int, Label] = {}  # by the ids of those, as of the chunk in hand
         self._given = given
         self._seen: set[str] = set()  # hashes of the texts of this file so far
         self._hash_of: dict[str, str] = {}  # of every external id met, in the project or in the file
@@ -194,9 +202,11 @@ class _Sieve:
 
     def sift(self, session: Session, chunk: Sequence[Row | Refusal]) -> list[_NewRow]:
         """Return the new rows of a chunk; what was counted or refused adds up over the chunks."""
+        known = _standing(session, self._known)
+        self._stands = {self._known[name].id: label for name, label in known.items()}
         good: list[tuple[Row, str]] = []
         for row in chunk:
-            if refusal := row if isinstance(row, Refusal) else _fault(row, self._known):
+            if refusal := row if isinstance(row, Refusal) else _fault(row, known):
                 self.refused.append(refusal)
             elif isinstance(row, Row):
                 good.append((row, documents.text_hash(row.text)))
@@ -214,7 +224,9 @@ class _Sieve:
 
     def _if_new(self, session: Session, row: Row, digest: str, stored: Document | None) -> _NewRow | None:
         identifier = row.id or digest[:DIGEST_ID]
-        labels, split = self._given.get(digest, _NOTHING)
+        given, split = self._given.get(digest, _NOTHING)
+        given |= {self._known[name_key(name)].id for name in row.labels}  # one restored by now was not given before
+        labels = frozenset(label.id for key in given if not (label := self._stands[key]).retired_at)
         split = row.split or split
         repeated = digest in self._seen
         self._seen.add(digest)

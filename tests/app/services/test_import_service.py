@@ -148,6 +148,50 @@ def test_retired_labels_are_not_created_again(service, database, project_id, lab
     assert "'noise' is retired; restore it" in refusal.reason
 
 
+def test_a_label_that_was_merged_means_its_survivor(
+    service, database, *, project_id, label_ids, write_jsonl, documents
+):
+    """In a file that is older than the merge."""
+    LifecycleService(database).merge([label_ids["noise"]], label_ids["bins"], "About noise and bins.", "ann")
+    report = service.run(project_id, write_jsonl({"text": "loud", "labels": ["noise"]}), MAPPING, "ann")
+    assert (report.taken, report.refused) == (1, [])
+    assert [row.labels for row in documents()] == [["bins"]]
+
+
+def test_labels_that_others_change_between_two_chunks(
+    service, database, *, project_id, label_ids, write_jsonl, documents, monkeypatch
+):
+    """A merged one is followed, a retired one refused, also where another row of the text gave it."""
+    monkeypatch.setattr(imports, "CHUNK", 2)
+    lifecycle = LifecycleService(database)
+    lifecycle.retire(restored := LabelService(database).add(project_id, "trees", "About trees.", "ann"), "ann")
+    path = write_jsonl(
+        {"id": "1", "text": "one", "labels": ["noise"]},
+        {"id": "2", "text": "two", "labels": ["water"]},
+        {"id": "3", "text": "three", "labels": ["noise"]},
+        {"id": "4", "text": "four", "labels": ["noise", "water"]},
+        {"id": "5", "text": "five", "labels": ["bins"]},
+        {"id": "6", "text": "five", "labels": ["water"]},
+        {"id": "7", "text": "seven", "labels": ["trees"]},
+    )
+
+    def others(done, _total):
+        if done == 2:
+            lifecycle.merge([label_ids["noise"]], label_ids["bins"], "About noise and bins.", "ben")
+            lifecycle.retire(label_ids["water"], "ben")
+            lifecycle.restore(restored, "ben")
+
+    report = service.run(project_id, path, MAPPING, "ann", progress=others)
+    assert report.taken == 5
+    assert [(row.line, row.reason.partition(";")[0]) for row in report.refused] == [
+        (4, "the label 'water' is retired"),
+        (6, "the label 'water' is retired"),
+    ]
+    assert {row.external_id: row.labels for row in documents()} == {
+        "1": ["bins"], "2": ["water"], "3": ["bins"], "5": ["bins"], "7": ["trees"],
+    }  # fmt: skip
+
+
 def test_labelled_rows_without_a_split_are_split(service, database, project_id, label_ids, write_jsonl):
     """A tenth each goes to dev and test, every label included; unlabelled rows stay unassigned."""
     path = write_jsonl(*messages(60), *({"text": f"plain {i}"} for i in range(5)))
