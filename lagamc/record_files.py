@@ -1,4 +1,7 @@
-"""Records of CSV and JSON lines files, plain or gzipped, one after another; what is no record comes as the reason."""
+"""Records of CSV and JSON lines files, plain or gzipped, one after another; what is no record comes as the reason.
+
+Cells of CSV come without the apostrophe that keeps a spreadsheet from taking them for a formula.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lagamc.errors import DatasetError
+from lagamc.formula_cells import unguarded
 
 __all__ = ["MAX_FILE_BYTES", "file_format", "read_records"]
 
@@ -108,7 +112,7 @@ def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[st
             found += len(record.get(None) or ())
             yield start, f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}."
         else:
-            yield start, record
+            yield start, {column: unguarded(cell) for column, cell in record.items()}
 
 
 def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:

@@ -1,4 +1,4 @@
-"""Classified documents as CSV for spreadsheets, in which no cell is a formula."""
+"""Classified documents as CSV for spreadsheets, in which no cell is a formula; an import reads it back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["neutralised", "write_csv"]
+from lagamc.formula_cells import guarded
 
-FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
+__all__ = ["write_csv"]
+
 COLUMNS = ("line", "id", "text", "labels", "evidence")
 
 
@@ -25,12 +26,7 @@ def write_csv(source: Path, target: Path) -> None:
         for line in lines:
             row = json.loads(line)
             cells = (str(row["line"]), row["id"] or "", row["text"], "; ".join(row["labels"]))
-            writer.writerow([neutralised(cell) for cell in (*cells, _evidence(row["sentences"]))])
-
-
-def neutralised(cell: str) -> str:
-    """The cell with a leading apostrophe where a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA_MARKS) else cell
+            writer.writerow([guarded(cell) for cell in (*cells, _evidence(row["sentences"]))])
 
 
 def _evidence(sentences: Sequence[dict[str, Any]]) -> str:

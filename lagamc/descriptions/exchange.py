@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from lagamc.errors import LabelError
+from lagamc.formula_cells import guarded, unguarded
 from lagamc.labels import each_once
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "write_mapping",
 ]
 
-FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 MAX_FIELD_CHARACTERS = 1_000_000
 
 
@@ -106,7 +106,7 @@ def write_csv(records: Iterable[LabelRecord]) -> str:
     writer.writerow(FIELDS)
     for record in records:
         known = _known(record)
-        writer.writerow([_guarded(_cell(known.get(field))) for field in FIELDS])
+        writer.writerow([guarded(_cell(known.get(field))) for field in FIELDS])
     return buffer.getvalue()
 
 
@@ -175,14 +175,6 @@ def _cell(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else "\n".join(value)
 
 
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip("'").startswith(FORMULA_MARKS) else cell
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_MARKS) else cell
-
-
 def _from_csv(text: str, name: str) -> list[LabelRecord]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
@@ -208,7 +200,7 @@ def _from_csv(text: str, name: str) -> list[LabelRecord]:
             raise LabelError(
                 f"Line {line} of {name} has {len(row)} cells, its header {len(header)}. Put texts in quotation marks."
             )
-        values = dict(zip(header, map(_unguarded, row), strict=True))
+        values = dict(zip(header, map(unguarded, row), strict=True))
         records.append(_record(values, f"The row that ends in line {line} of {name}"))
     return records
 

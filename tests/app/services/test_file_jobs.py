@@ -10,7 +10,6 @@ import pytest
 
 from app.errors import AppError
 from app.services.file_jobs import FileJobs
-from app.services.spreadsheet import neutralised
 from lagamc.errors import Cancelled
 from lagamc.readers import ColumnMapping
 
@@ -175,10 +174,3 @@ def test_a_damaged_job_record_hides_no_other_job(begin, tmp_path, caplog):
     (tmp_path / "classified" / "torn" / "job.json").write_text("{")
     assert [job.id for job in FileJobs(tmp_path / "classified", str).listed(1)] == [job_id]
     assert "torn" in caplog.text
-
-
-@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
-def test_a_formula_cell_gets_an_apostrophe(cell):
-    """So a spreadsheet shows it and does not run it."""
-    assert neutralised(cell) == "'" + cell
-    assert neutralised("x" + cell) == "x" + cell

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+
+from app.services.spreadsheet import write_csv
+from lagamc.readers import preview_file, read_rows
+
+SENTENCE = {
+    "sentence": "=1", "label": "a", "cosine": 0.5, "abstained": False, "zero_shot": False, "log_probability": -0.1,
+    "probability": 0.5,
+}  # fmt: skip
+
+
+def test_what_is_downloaded_comes_back_by_an_import(tmp_path):
+    """No cell is a formula, and every id, text and label is read as it was classified."""
+    texts = ["@council my bin was missed", "'=1 is no formula", "'tis loud", "-5 degrees", "a plain one"]
+    classified, file = tmp_path / "classified.jsonl", tmp_path / "classified.csv"
+    records = [
+        {"line": line, "id": f"-{line}", "text": text, "labels": ["+ more", "b"], "sentences": [SENTENCE]}
+        for line, text in enumerate(texts, start=2)
+    ]
+    classified.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    write_csv(classified, file)
+    assert ",'@council my bin was missed,'+ more; b,'=1 (a 0.500)" in file.read_text(encoding="utf-8-sig")
+    rows = list(read_rows(file, preview_file(file).mapping))
+    assert [(row.id, row.text, row.labels) for row in rows] == [
+        (record["id"], record["text"], ("+ more", "b")) for record in records
+    ]
