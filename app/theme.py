@@ -24,7 +24,6 @@ def serve_options(settings: Settings) -> dict[str, Any]:
         "server_port": settings.port,
         "theme": _theme(),
         "css_paths": [STYLESHEET],
-        "allowed_paths": [str(settings.data_folder / "classified")],  # results to download, and nothing else
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

@@ -24,7 +24,12 @@ POLL_SECONDS = 1.0
 
 
 def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
-    """Lay out the upload, the column mapping, the job on show, and the jobs so far."""
+    """Lay out the upload, the column mapping, the job on show, and the jobs so far.
+
+    Of the data folder the results alone are served, from where they lie: else Gradio would hash and copy both files for
+    every visit, while all other visitors wait.
+    """
+    gr.set_static_paths(services.settings.data_folder / "classified")
     job = gr.State(None)  # id of the job on show
     file = gr.File(
         label="CSV or JSON lines (.gz), UTF-8, up to 200 MB",
