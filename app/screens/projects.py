@@ -58,8 +58,8 @@ def build(services: Services, bar: ProjectBar) -> None:
             hidden = gr.Column(visible=False)
             return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", "", put_away
         project = services.projects.get(project_id)
-        was = json.loads(before) if before else [0, "", ""]
-        typing = was[0] == project_id and [name, task] != was[1:]
+        of, *was = _loaded(before)
+        typing = of == project_id and [name, task] != was
         return (
             gr.Column(visible=False),
             gr.Column(visible=True),
@@ -91,8 +91,9 @@ def build(services: Services, bar: ProjectBar) -> None:
         gr.Info("Project created. Add its labels on the Labels tab, or import documents that carry labels.")
         return *opening(project_id), "", ""
 
-    def change_project(project_id: int, name: str, task: str) -> tuple[Any, ...]:
-        services.projects.change(require_project(project_id), name, task)
+    def change_project(project_id: int, name: str, task: str, before: str) -> tuple[Any, ...]:
+        of, was_name, was_task = _loaded(before)
+        services.projects.change(require_project(of), name, task, opened=(was_name, was_task))
         return *opening(project_id), *refresh(project_id, "", "", "")
 
     def retire_project(project_id: int) -> tuple[Any, ...]:
@@ -109,7 +110,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     for button in (demo, demo_again):
         on(button.click, load_demo, bar.author, opened)
     on(create_button.click, create, [name, task], [*opened, name, task])
-    on(save.click, change_project, [bar.project, new_name, new_task], [*opened, *shown])
+    on(save.click, change_project, showing, [*opened, *shown])
     on(retire.click, retire_project, bar.project, opened)
     on(restore.click, restore_project, retired, opened)
     on(imported, refresh, showing, shown, show_progress="hidden")
@@ -129,6 +130,12 @@ def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:
         create = gr.Button("Create project", elem_id="create-project")
         demo = gr.Button("Load the demo project", size="sm", visible=False)
     return name, task, create, demo
+
+
+def _loaded(before: str) -> tuple[int, str, str]:
+    """The project whose name and sentence were put into the boxes, and both of them; 0 before the first."""
+    project_id, name, task = json.loads(before) if before else (0, "", "")
+    return project_id, name, task
 
 
 def _overview(project: Any) -> str:

@@ -17,6 +17,7 @@ from lagamc.labels import LabelSet
 from lagamc.readers import ColumnMapping
 from storage import documents, labels, model_versions, projects
 from storage.engine import Database
+from storage.errors import StaleWrite
 from storage.models import Project, Split, name_key
 
 __all__ = ["LabelCount", "ProjectService", "ProjectView"]
@@ -84,11 +85,30 @@ class ProjectService:
         with self._database.write() as session:
             return projects.add(session, name=checked_line(name, what="The name of a project"), task=task.strip()).id
 
-    def change(self, project_id: int, name: str, task: str) -> None:
-        """Give a project another name, and say anew what is classified. Raises AppError or NameTaken."""
+    def change(self, project_id: int, name: str, task: str, *, opened: tuple[str, str]) -> None:
+        """Give a project another name, and say anew what is classified.
+
+        Of `opened`, name and task as they were when somebody began to type, only what they changed is written.
+
+        Raises:
+            AppError: the name is blank or too long.
+            NameTaken: another project has the name.
+            StaleWrite: somebody else has changed the same one since.
+        """
+        typed = checked_line(name, what="The name of a project"), task.strip()
         with self._database.write() as session:
-            projects.rename(session, project_id=project_id, name=checked_line(name, what="The name of a project"))
-            projects.set_task(session, project_id=project_id, task=task.strip())
+            project = projects.get(session, project_id=project_id, lock=True)
+            stored = project.name, project.task
+            for what, before, mine, theirs in zip(("name", "sentence"), opened, typed, stored, strict=True):
+                if mine != before and theirs not in (before, mine):
+                    raise StaleWrite(
+                        f"Somebody else changed the {what} of this project since you opened it; it is now {theirs!r}. "
+                        "Nothing of yours was written. Copy what you typed, reload the page, and save again."
+                    )
+            if typed[0] != opened[0]:
+                projects.rename(session, project_id=project_id, name=typed[0])
+            if typed[1] != opened[1]:
+                projects.set_task(session, project_id=project_id, task=typed[1])
 
     def retire(self, project_id: int) -> None:
         """Put a project away; nothing in it is lost."""

@@ -56,13 +56,24 @@ def test_a_sentence_that_is_not_saved_outlasts_a_look_at_another_tab(services, o
     visitor.put(page.bar.tab, "projects")
     assert visitor["project-task"] == "Letters to a council"
     visitor.click("save-project")
-    services.projects.change(page.project, "messages", "Messages, and letters")  # somebody else
+    somebody_else = "messages", "Messages, and letters"
+    services.projects.change(page.project, *somebody_else, opened=("messages", "Letters to a council"))
     visitor.put(page.bar.tab, "labels")
     visitor.put(page.bar.tab, "projects")
     assert visitor["project-task"] == "Messages, and letters"
     visitor.put("project-task", "typed")
     visitor.put(page.bar.project, services.projects.create("other", "Other things"))
     assert visitor["project-task"] == "Other things"
+
+
+def test_a_saved_sentence_leaves_the_name_that_somebody_else_gave(services, opened):
+    """The page still shows the old one."""
+    page = opened(projects, "projects")
+    services.projects.change(page.project, "letters", "", opened=("messages", ""))
+    page.visitor.put("project-task", "Letters to a council")
+    page.visitor.click("save-project")
+    view = services.projects.get(page.project)
+    assert (view.name, view.task) == ("letters", "Letters to a council")
 
 
 def test_words_typed_without_enter_are_looked_for_from_the_first_page(opened):

@@ -11,7 +11,7 @@ from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.projects import DEMO_FOLDER, LabelCount, ProjectService
 from lagamc.readers import ColumnMapping
-from storage.errors import NameTaken, NotFound
+from storage.errors import NameTaken, NotFound, StaleWrite
 
 MAPPING = ColumnMapping(text="text", labels="labels", split="split")
 
@@ -44,11 +44,27 @@ def test_retired_projects_are_out_of_sight_until_restored(service):
 def test_names_are_unique_whatever_their_case(service):
     """A project can be renamed to its own name in another case, but not to another's; then nothing is written."""
     first, second = service.create("Letters"), service.create("Messages")
-    service.change(first, "LETTERS", " Letters to a mayor.\n")
+    service.change(first, "LETTERS", " Letters to a mayor.\n", opened=("Letters", ""))
     assert (service.get(first).name, service.get(first).task) == ("LETTERS", "Letters to a mayor.")
     with pytest.raises(NameTaken, match="called 'LETTERS'"):
-        service.change(second, "letters", "Other letters.")
+        service.change(second, "letters", "Other letters.", opened=("Messages", ""))
     assert service.get(second).task == ""
+
+
+def test_what_somebody_else_changed_meanwhile_stays(service):
+    """Only what a person changed is written; where two changed the same, the second one learns what it is now."""
+    project_id, opened = service.create("Letters", "Sort them."), ("Letters", "Sort them.")
+    service.change(project_id, "Post", "Sort them.", opened=opened)
+    service.change(project_id, "Letters", "Sort them well.", opened=opened)
+    assert (service.get(project_id).name, service.get(project_id).task) == ("Post", "Sort them well.")
+    service.change(project_id, "Post", "Sort them well.", opened=opened)
+    for name, task, now in (
+        ("Mail", "Sort them.", "name of this project since you opened it; it is now 'Post'"),
+        ("Letters", "Sort.", "sentence of this project since you opened it; it is now 'Sort them well.'"),
+    ):
+        with pytest.raises(StaleWrite, match=now):
+            service.change(project_id, name, task, opened=opened)
+    assert (service.get(project_id).name, service.get(project_id).task) == ("Post", "Sort them well.")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +79,12 @@ def test_bad_names_are_refused(service, name, message):
 
 def test_a_missing_project_is_named(service):
     """Every use case on an unknown id raises NotFound."""
-    for use in (service.get, service.retire, service.restore, lambda key: service.change(key, "x", "")):
+    for use in (
+        service.get,
+        service.retire,
+        service.restore,
+        lambda key: service.change(key, "x", "", opened=("", "")),
+    ):
         with pytest.raises(NotFound, match="no project 42"):
             use(42)
 
@@ -150,7 +171,7 @@ def test_a_start_with_the_demo_loads_it_once(small_demo):
     service.load_first_demo("ann")
     (view,) = service.list()
     assert view.documents["train"] == 1
-    service.change(view.id, "Letters", "")
+    service.change(view.id, "Letters", view.task, opened=(view.name, view.task))
     service.load_first_demo("ann")
     assert [(one.id, one.name) for one in service.list()] == [(view.id, "Letters")]
     service.retire(view.id)
