@@ -157,9 +157,13 @@ def build(services: Services, bar: ProjectBar) -> None:
         if now is None or not now.saved:
             raise AppError("There is nothing to undo: nothing was saved since you opened this project.")
         annotation_id, document_id = now.saved[-1]
-        services.reviews.undo(annotation_id, author_name(author))
+        remark = markup.note("Undone; the document is as it was before.", "plain")
+        try:
+            services.reviews.undo(annotation_id, author_name(author))
+        except StaleWrite as error:  # it cannot be undone any more, but what was saved before it can
+            remark = markup.note(f"{error} Undo again takes back what you saved before it.", "warning")
         now = replace(now, saved=now.saved[:-1], item=services.reviews.item(document_id))
-        return show(now, markup.note("Undone; the document is as it was before.", "plain"))
+        return show(now, remark)
 
     entering = [bar.project, bar.tab, session, labels]
     on([bar.project.change, bar.tab.change], enter, entering, shown, show_progress_on=passage, **INFERENCE)
