@@ -214,16 +214,16 @@ def next_unreviewed(
 ) -> Document | None:
     """Return the next document that no person has reviewed; test documents are never among them.
 
-    Unassigned ones come before train and dev, and those without any label before imported ones. The
-    search starts behind `after_id` and begins again at the first document when the end is reached.
+    Unassigned ones come before train and dev, and those without any label before imported ones. Among those
+    alike it is the first one behind `after_id`, or the first of all where there is none.
     """
     rounds = [col(Document.id) > after_id, col(Document.id) <= after_id] if after_id else [col(Document.id) > 0]
-    for position in rounds:
-        for split in QUEUE:
-            for action in (
-                col(Document.annotation_action).is_(None),
-                Document.annotation_action == Action.IMPORTED,
-            ):
+    for split in QUEUE:
+        for action in (
+            col(Document.annotation_action).is_(None),
+            Document.annotation_action == Action.IMPORTED,
+        ):
+            for position in rounds:
                 query = (
                     select(Document)
                     .where(Document.project_id == project_id, Document.split == split, action, position)

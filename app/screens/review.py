@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -38,11 +39,18 @@ class Session:
     item: ReviewItem | None = None
     skipped: frozenset[int] = frozenset()
     saved: tuple[tuple[int, int], ...] = ()  # (annotation id, document id), oldest first
+    key: str = field(default_factory=lambda: uuid4().hex)
 
 
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Review screen."""
-    session = gr.State(None)
+    shown_to: dict[str, int] = {}  # {key of a session: document on show}
+
+    def leave(now: Session | None) -> None:
+        if now is not None:
+            shown_to.pop(now.key, None)
+
+    session = gr.State(None, delete_callback=leave)
     # The session lies on the server and may be ahead of the page: a key that is pressed while the next document is on
     # its way answers the one before. So the page says itself which document it shows.
     seen = gr.Number(visible=False, precision=0)
@@ -66,6 +74,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def show(now: Session, remark: str = "", ticks: list[str] | None = None) -> tuple[Any, ...]:
         item = now.item
+        shown_to[now.key] = item.document_id if item else 0
         if item is not None and ticks is not None:
             in_use = {label.name for label in item.labels_all}
             ticks = [name for name in ticks if name in in_use]
@@ -109,10 +118,12 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def enter(project_id: int, tab: str, now: Session | None, ticked: list[str]) -> Any:
         if not project_id:
+            leave(now)
             return None, None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
         if tab != "review":  # a prediction takes time; make it when somebody looks
             return gr.skip()
         if now is None or now.project_id != project_id:
+            leave(now)
             return show(following(Session(project_id)))
         if now.item is None:
             return show(following(now))
@@ -125,8 +136,10 @@ def build(services: Services, bar: ProjectBar) -> None:
         return show(replace(now, item=item), ticks=ticked if touched else None)
 
     def following(now: Session) -> Session:
-        item = services.reviews.next(now.project_id, skip=set(now.skipped))
-        return replace(now, item=item)
+        """Go on behind the document on show; what others have on show comes last, or they would do the same work."""
+        after_id, taken = (now.item.document_id, set(shown_to.values())) if now.item else (None, set())
+        item = services.reviews.next(now.project_id, after_id, now.skipped | taken)
+        return replace(now, item=item or services.reviews.next(now.project_id, after_id, now.skipped))
 
     def save_item(now: Session | None, document_id: int | None, chosen: list[str], author: str) -> tuple[Any, ...]:
         now, item = on_show(now, document_id)

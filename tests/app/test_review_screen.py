@@ -48,3 +48,25 @@ def test_a_save_that_somebody_else_replaced_does_not_block_undo(services, tab):
     assert "text 1" in ada["review-text"]
     with pytest.raises(gr.Error, match="nothing to undo"):
         ada.click("review-undo")
+
+
+def test_two_people_are_given_different_documents(tab):
+    """Once they go on from the first one; what one of them has on show comes last for the other."""
+    ada, ben = tab.visit("ada"), tab.visit("ben")
+    assert "text 1" in ada["review-text"]
+    assert "text 1" in ben["review-text"]
+    given = []
+    for visitor, button in ((ada, "save"), (ben, "skip"), (ada, "save"), (ben, "save"), (ada, "skip"), (ada, "skip")):
+        visitor.click(f"review-{button}")
+        given.append(visitor["review-text"].partition("text ")[2][0])
+    assert given == ["2", "3", "4", "5", "6", "5"]
+
+
+def test_a_document_that_somebody_left_is_free_again(tab):
+    """When their session ends."""
+    ada, ben = tab.visit("ada"), tab.visit("ben")
+    ben.click("review-skip")
+    session = next(block for block in ben.page.blocks.values() if isinstance(ben[block], review.Session))
+    session.delete_callback(ben[session])
+    ada.click("review-save")
+    assert "text 2" in ada["review-text"]

@@ -60,6 +60,15 @@ def test_the_queue_goes_on_behind_a_document_and_begins_again(database, project_
     assert following == [third, first]
 
 
+def test_the_queue_keeps_its_order_behind_a_document(database, project_id, add_documents):
+    """What comes before all others does so also where it was imported earlier."""
+    unassigned, on_show, train = add_documents(Split.UNASSIGNED, Split.UNASSIGNED, Split.TRAIN)
+    with database.read() as session:
+        options = {"project_id": project_id, "after_id": on_show}
+        assert documents.next_unreviewed(session, **options, skip=[on_show]).id == unassigned
+        assert documents.next_unreviewed(session, **options, skip=[on_show, unassigned]).id == train
+
+
 def pages(session, project_id, **options):
     """The ids on each page, one page after another to the end."""
     after, found = 0, []
