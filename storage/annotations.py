@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, CursorResult, insert, literal, or_, update
 from sqlalchemy.orm import QueryableAttribute
 from sqlmodel import Session, col, func, select
 
-from storage import documents, labels
+from storage import documents, label_events, labels
 from storage.errors import NotFound, StaleWrite
-from storage.models import Action, Annotation, AnnotationLabel, Document, Label, LabelEvent, utc_now
+from storage.models import Action, Annotation, AnnotationLabel, Document, Label, LabelEvent, Project, utc_now
 
 __all__ = [
     "add_imported",
@@ -69,10 +69,12 @@ def add_imported(session: Session, *, labels: Mapping[int, Collection[int]], aut
     rows = [Annotation(document_id=key, author=author, action=Action.IMPORTED) for key in labels]
     session.add_all(rows)
     session.flush()
-    for row in rows:
-        document = documents.get(session, document_id=row.document_id)
+    annotated = [documents.get(session, document_id=row.document_id) for row in rows]
+    for document, row in zip(annotated, rows, strict=True):
         _point(document, row)
         session.add_all(AnnotationLabel(annotation_id=row.id, label_id=key) for key in labels[row.document_id])
+    for project_id in {document.project_id for document in annotated}:
+        _count_change(session, project_id)
 
 
 def record(
@@ -97,6 +99,7 @@ def record(
     session.flush()
     session.add_all(AnnotationLabel(annotation_id=annotation.id, label_id=key) for key in labels)
     _point(document, annotation)
+    _count_change(session, document.project_id)
     return annotation
 
 
@@ -122,6 +125,7 @@ def undo(session: Session, *, annotation_id: int, author: str) -> Annotation:
     gone = {row.undoes_id for row in past}
     standing = [row for row in past if row.action is not Action.UNDONE and row.id not in gone]
     _point(document, _merges_followed(session, standing[-1]) if standing else None)
+    _count_change(session, document.project_id)
     return mark
 
 
@@ -166,6 +170,7 @@ def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: 
             session.execute(insert(AnnotationLabel), held)
         newest = select(Annotation.id).where(*written).scalar_subquery()
         _point_all(session, update(Document).where(col(Document.id).in_(keys)).values(annotation_id=newest))
+    _count_change(session, label_events.get(session, event_id=event_id).project_id)
 
 
 def take_back(session: Session, *, event_id: int, author: str) -> int:
@@ -191,6 +196,7 @@ def take_back(session: Session, *, event_id: int, author: str) -> int:
     _annotate_all(session, own, author=author, action=Action.UNDONE, undoes_id=col(Annotation.id))
     written = select(Annotation.id).where(own)
     earlier = select(Annotation.replaces_id).where(Annotation.id == Document.annotation_id).scalar_subquery()
+    _count_change(session, label_events.get(session, event_id=event_id).project_id)
     return _point_all(
         session, update(Document).where(col(Document.annotation_id).in_(written)).values(annotation_id=earlier)
     )
@@ -261,6 +267,15 @@ def _point_all(session: Session, statement: Any) -> int:
 def _point(document: Document, annotation: Annotation | None) -> None:
     document.annotation_id = annotation.id if annotation else None
     document.annotation_action = annotation.action if annotation else None
+
+
+def _count_change(session: Session, project_id: int) -> None:
+    """Count in the database, where two that write at once both do."""
+    counted = update(Project).where(col(Project.id) == project_id)
+    session.execute(
+        counted.values(annotation_changes=col(Project.annotation_changes) + 1),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _refuse_stale(session: Session, document: Document, expected_id: int | None) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, Subquery
 from sqlmodel import Session, col, func, or_, select
 
-from storage.models import Annotation, AnnotationLabel, Document, PredictedSentence, Prediction, Split
+from storage.models import AnnotationLabel, Document, PredictedSentence, Prediction, Split
 
 __all__ = [
     "carried",
     "document_ids",
-    "last_annotation",
     "sentences",
     "texts",
     "unpredicted",
@@ -104,14 +103,6 @@ def carried(session: Session, *, project_id: int, splits: Collection[Split]) -> 
         if label_id is not None:
             held.add(label_id)
     return found
-
-
-def last_annotation(session: Session, *, project_id: int) -> int:
-    """Return the highest id of a project's annotations; it grows whenever the labels of a document change."""
-    # From the newest annotation down, each looked up by its document: a join would read all of the project's first.
-    owner = select(Document.project_id).where(Document.id == Annotation.document_id).scalar_subquery()
-    query = select(Annotation.id).where(owner == project_id).order_by(col(Annotation.id).desc()).limit(1)
-    return session.exec(query).first() or 0
 
 
 def _newest(project_id: int, model_version_id: int) -> Subquery:

@@ -48,7 +48,8 @@ metadata.naming_convention = {
 class Project(SQLModel, table=True):
     """A collection of documents with its labels; `name_key` is the name as compared.
 
-    Without `outside_allowed`, nothing of it may be sent to a service outside.
+    Without `outside_allowed`, nothing of it may be sent to a service outside. `annotation_changes` grows whenever the
+    labels of a document change.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -62,6 +63,7 @@ class Project(SQLModel, table=True):
         sa_column_args=[ForeignKey("modelversion.id", name="fk_project_active_model_id", use_alter=True)],
     )
     outside_allowed: bool = True
+    annotation_changes: int = 0
 
 
 class Label(SQLModel, table=True):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.services.preparation import LOOKED_AT
-from storage import evidence
+from storage import evidence, projects
 from storage.engine import Database
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Terms:
     def table(self, project_id: int, label_ids: Sequence[int], *, wait: bool = False) -> TermTable | None:
         """The table of some labels, in their order; None until it is counted, unless `wait`."""
         with self._database.read() as session:
-            stamp = evidence.last_annotation(session, project_id=project_id), tuple(label_ids)
+            stamp = projects.get(session, project_id=project_id).annotation_changes, tuple(label_ids)
         with self._lock:
             known = self._tables.get(project_id)
             if known is not None and known[0] == stamp:

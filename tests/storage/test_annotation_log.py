@@ -110,6 +110,44 @@ def test_an_undone_import_leaves_the_document_unlabelled(database, add_labels, a
         record(database, document_id, {noise}, imported)
 
 
+def test_every_change_of_labels_is_counted(database, project_id, add_labels, add_documents):
+    """An undo of an older annotation too, which leaves the newest one current; another project's are not."""
+    noise, bins = add_labels("noise", "bins")
+    one, two = add_documents(Split.TRAIN, Split.TRAIN)
+    with database.write() as session:
+        other = projects.add(session, name="other").id
+    counts = []
+
+    def counted_so_far():
+        with database.read() as session:
+            assert projects.get(session, project_id=other).annotation_changes == 0
+            counts.append(projects.get(session, project_id=project_id).annotation_changes)
+
+    counted_so_far()
+    with database.write() as session:
+        annotations.add_imported(session, labels={one: [noise], two: [noise]}, author="ann")
+    counted_so_far()
+    with database.read() as session:
+        held = {key: documents.get(session, document_id=key).annotation_id for key in (one, two)}
+    older = record(database, one, {bins}, held[one])
+    counted_so_far()
+    record(database, two, {bins}, held[two])
+    counted_so_far()
+    with database.write() as session:
+        annotations.undo(session, annotation_id=older, author="ann")
+    counted_so_far()
+    with database.write() as session:
+        step = label_events.add(
+            session, project_id=project_id, operation=Operation.MERGED, author="ann", payload={"added": []}
+        )
+        annotations.relabel(session, labels={one: {bins}}, author="ann", event_id=step.id)
+    counted_so_far()
+    with database.write() as session:
+        annotations.take_back(session, event_id=step.id, author="ann")
+    counted_so_far()
+    assert counts == [0, 1, 2, 3, 4, 5, 6]
+
+
 def test_reviews_are_counted_since_a_moment(database, project_id, add_labels, add_documents):
     """Imports do not count as reviews; reviews count by the moment of the current annotation."""
     (noise,) = add_labels("noise")

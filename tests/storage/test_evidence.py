@@ -8,9 +8,8 @@ import pytest
 from databases import POSTGRESQL
 from sqlalchemy import event
 
-from storage import annotations, evidence, model_versions, predictions, projects, runs
-from storage.documents import text_hash
-from storage.models import Action, Document, ModelVersion, PredictedSentence, Split
+from storage import annotations, evidence, model_versions, predictions, runs
+from storage.models import Action, ModelVersion, PredictedSentence, Split
 
 LOOKED_AT = (Split.TRAIN, Split.DEV)
 
@@ -87,7 +86,6 @@ def test_labels_carried_are_the_current_ones(database, project_id, add_documents
     with database.write() as session:
         annotations.add_imported(session, labels={first: [noise], second: [noise, bins]}, author="ann")
     with database.read() as session:
-        before = evidence.last_annotation(session, project_id=project_id)
         current = {row.document_id: row.id for row in annotations.history(session, document_id=first)}
     with database.write() as session:
         annotations.record(
@@ -99,24 +97,6 @@ def test_labels_carried_are_the_current_ones(database, project_id, add_documents
             second: {noise, bins},
         }
         assert evidence.carried(session, project_id=project_id, splits=[Split.DEV]) == {second: {noise, bins}}
-        assert evidence.last_annotation(session, project_id=project_id) > before
-
-
-def test_the_last_annotation_is_the_project_s_own(database, project_id, add_documents):
-    """Newer ones of other projects do not count; without any it is 0."""
-    with database.write() as session:
-        other = projects.add(session, name="other").id
-        theirs = Document(project_id=other, external_id="o1", text="theirs", text_hash=text_hash("theirs"))
-        session.add(theirs)
-    [mine] = add_documents(Split.TRAIN)
-    for document_id in (mine, theirs.id):
-        with database.write() as session:
-            annotations.add_imported(session, labels={document_id: []}, author="ann")
-    with database.read() as session:
-        [own] = annotations.history(session, document_id=mine)
-        assert evidence.last_annotation(session, project_id=project_id) == own.id
-        assert evidence.last_annotation(session, project_id=other) == own.id + 1
-        assert evidence.last_annotation(session, project_id=other + 1) == 0
 
 
 @pytest.fixture
@@ -138,14 +118,6 @@ def plan(database):
         return " | ".join(steps)
 
     return explained
-
-
-def test_the_last_annotation_is_found_from_the_newest_down(plan):
-    """It is asked for at every keystroke, so not all of a project's are read, and none are sorted."""
-    steps = plan(lambda session: evidence.last_annotation(session, project_id=1))
-    assert steps.startswith("SCAN annotation")
-    assert "project_id=?" not in steps
-    assert "ORDER BY" not in steps
 
 
 def test_predictions_of_a_label_are_counted_by_an_index(plan):

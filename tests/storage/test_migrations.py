@@ -74,6 +74,7 @@ def test_rows_of_the_first_revision_survive(tmp_path):
         assert labels.current_version(session, label_id=1).text == "About noise."
         assert [row.text for row in predictions.sentences(session, prediction_id=1)] == ["About noise."]
         assert projects.get(session, project_id=1).outside_allowed
+        assert projects.get(session, project_id=1).annotation_changes == 0
         assert labels.current_version(session, label_id=1).provenance == {}
         noise = labels.get(session, label_id=1)
         assert (noise.group, noise.digit, noise.examples_tricky, noise.merged_into_id) == ("", None, [], None)
