@@ -101,7 +101,7 @@ def test_words_are_looked_for_literally(database, project_id, add_documents):
     assert found == {"MESSAGE": 2, "%": 0, "message_1": 0, "d2": 1}
 
 
-@pytest.mark.skipif(POSTGRESQL, reason="PostgreSQL folds by its own rules")
+@pytest.mark.skipif(POSTGRESQL is not None, reason="PostgreSQL folds by its own rules")
 def test_a_search_knows_every_alphabet(database, project_id, add_documents):
     """Case makes no difference beyond a to z either, nor does the way that an accent is encoded."""
     [document_id] = add_documents(Split.TRAIN)
