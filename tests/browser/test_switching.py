@@ -121,6 +121,24 @@ def test_an_answer_on_its_way_does_not_stay_in_another_project(page: Page) -> No
     expect(page.locator("#classify-table")).to_have_text("")
 
 
+def test_the_page_comes_to_rest(page: Page) -> None:
+    """However quickly labels are opened one after another, the last one stays, and no event goes on without end."""
+    load_demo(page)
+    page.reload()
+    open_tab(page, "Labels")
+    rows = page.locator("#labels-table tr[data-key]")
+    expect(rows).to_have_count(10)
+    for place in range(5):
+        rows.nth(place).click()
+    name = rows.nth(4).locator("td").first.inner_text().strip()
+    expect(page.locator("#label-name textarea, #label-name input")).to_have_value(name)
+    page.wait_for_timeout(5000)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.wait_for_timeout(3000)
+    assert not [address for address in sent if "/queue/join" in address]
+
+
 def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) -> None:
     load_demo(page)
     open_tab(page, "Labels")
