@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "impact_html"]
 
+Picked = tuple[Sequence[int], int | None]  # ids of the labels that become one, and of the one that survives
 NO_STEPS = "Nothing was renamed, merged, split, retired, edited, ordered or imported yet."
 
 
@@ -52,8 +54,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     # The survivor's description as it was put into the box; on the page like the box, so that both are of one moment.
     own = gr.Textbox("", visible=False)
 
-    def refresh(project_id: int, chosen: list[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
+    # What is chosen, as it was last answered. The boxes themselves are only read when somebody chooses: where their
+    # choices have just changed, gradio would refuse what the page sent before.
+    picked = gr.State(((), None))
+
+    def refresh(project_id: int, picked: Picked, typed: str, before: str) -> tuple[Any, ...]:
         """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
+        chosen, into = picked
         labels = services.labels.list(project_id) if project_id else []
         known = {label.id for label in labels}
         still = [key for key in chosen if key in known]
@@ -63,18 +70,19 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             *log(services.lifecycle.history(project_id) if project_id else []),
         )
 
-    def choose(project_id: int, chosen: list[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
+    def choose(project_id: int, chosen: Sequence[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
         found = {label.id: label for label in services.labels.list(project_id)} if project_id else {}
         into = into if into in chosen else next(iter(chosen), None)
         text = found[into].description if into in found else ""
         return (
+            (tuple(chosen), into),
             gr.Dropdown(choices=[(found[key].name, key) for key in chosen if key in found], value=into),
             text if typed in ("", before) else typed,
             text,
             *counted(chosen, into),
         )
 
-    def counted(chosen: list[int], into: int | None) -> tuple[Any, ...]:
+    def counted(chosen: Sequence[int], into: int | None) -> tuple[Any, ...]:
         sources = [key for key in chosen if key != into]
         if not sources:
             return "", gr.Button("Merge", interactive=False)
@@ -82,14 +90,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         title = f"Merge: relabel {found.documents_total:,} documents"
         return impact_html(found), gr.Button(title, interactive=True)
 
-    def do_merge(
-        project_id: int, chosen: list[int], into: int | None, text: str, before: str, author: str, count: int
-    ) -> tuple[Any, ...]:
+    def do_merge(project_id: int, picked: Picked, text: str, before: str, author: str, count: int) -> tuple[Any, ...]:
+        chosen, into = picked
         if into is None:
             raise AppError("Choose the labels that become one, and the one that survives.")
         services.lifecycle.merge(chosen, into, text, author_name(author))
         gr.Info("Merged. The history can take it back.")
-        return count + 1, *refresh(project_id, [], None, "", before)
+        return count + 1, *refresh(project_id, ((), None), "", before)
 
     def move(project_id: int, key: int | None, author: str, count: int, by: int) -> int:
         ids = [label.id for label in services.labels.list(require_project(project_id))]
@@ -113,13 +120,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         gr.Info("Taken back; labels and documents are as they were before that step.")
         return count + 1
 
-    merged = [survivor, wording, own, impact, merge]
+    merged = [picked, survivor, wording, own, impact, merge]
     listed = [merging, *merged, history, step]
-    chosen = [bar.project, merging, survivor, wording, own]
+    chosen = [bar.project, picked, wording, own]
     hidden = {"show_progress": "hidden"}
     follow(bar, "labels", refresh, chosen, listed)
     on(changed.change, refresh, chosen, listed, **hidden)
-    on([merging.input, survivor.input], choose, chosen, merged, **hidden)
+    on([merging.input, survivor.input], choose, [bar.project, merging, survivor, wording, own], merged, **hidden)
     on(merge.click, do_merge, [*chosen, bar.author, changed], [changed, *listed])
     for button, handler in ((up, move_up), (down, move_down)):
         on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], changed, **hidden)
