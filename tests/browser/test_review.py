@@ -58,7 +58,8 @@ def test_two_pages_save_one_document(page: Page) -> None:
     expect(page.locator("#review-text")).to_contain_text("imported by")
     other = page.context.new_page()
     other.goto(page.url)
-    expect(other.get_by_label("Your name")).to_have_value("Ada")  # restored from the browser's memory
+    expect(other.get_by_label("Your name")).to_have_value("Ada")  # restored from the browser's memory, as the tab is
+    expect(other.locator("#review-text .lg-passage")).to_be_visible()
     open_review(other, "Bob")
     text = page.locator("#review-text .lg-passage").inner_text()
     expect(other.locator("#review-text .lg-passage")).to_have_text(text)
