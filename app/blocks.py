@@ -85,6 +85,8 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     page.load(None, [bar.author, bar.memory], bar.author, js=REMEMBERED_AUTHOR, api_visibility="private")
     page.load(None, bar.memory, tabs, js=REMEMBERED_TAB, api_visibility="private")  # its `select` then tells `bar.tab`
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
-    on([bar.project.change, bar.tab.change], model, bar.project, bar.model, show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, model, bar.project, bar.model, show_progress="hidden")
     remembered = [bar.author, bar.project, bar.tab]
-    on([bar.author.blur, bar.project.change, bar.tab.change], remember, remembered, bar.memory, show_progress="hidden")
+    for event in (bar.author.blur, bar.project.change, bar.tab.change):
+        on(event, remember, remembered, bar.memory, show_progress="hidden")

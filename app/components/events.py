@@ -15,10 +15,9 @@ from app.errors import AppError
 from lagamc.errors import LagamcError
 from storage.errors import StorageError
 
-__all__ = ["INFERENCE", "IN_ORDER", "guarded", "on"]
+__all__ = ["INFERENCE", "guarded", "on"]
 
 INFERENCE = {"concurrency_id": "inference", "concurrency_limit": 1}  # one model answers at a time
-IN_ORDER: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1}  # of several clicks the last one stays
 ERROR_SECONDS = 30  # long enough to come back to
 EXPECTED = (AppError, LagamcError, StorageError)
 
@@ -62,22 +61,18 @@ def on(
 ) -> Dependency:
     """Wire a guarded handler to an event of the page, or to several; API clients neither see nor reach it.
 
-    What follows from a change is answered one after another, so the answer to the last one stays: left to itself gradio
-    answers several of them at the same time, and an earlier answer may come after a later one. Of `input` only the last
-    is answered of those that come while one before it is: by default gradio drops them. That is `always_last`, and no
-    other event may have the same trigger then: what was put off is sent to all of them, each puts the others off in
-    turn, and it never ends.
+    Several that are wired together are answered one after another, so the answer to the last one stays. Wired one by
+    one they are answered at the same time, and an earlier answer may come after a later one.
 
     With each message about an event the browser looks up every component that an event so far shows its progress on,
     hidden or not; an event whose progress is hidden therefore names none. `benchmarks/page.py` times it.
+
+    What a person chose last is what counts: gradio drops an `input` that comes while one before it is answered.
     """
-    triggers = trigger if isinstance(trigger, Sequence) else [trigger]
-    names = {getattr(one, "event_name", None) for one in triggers}
-    if names == {"input"}:
+    several = isinstance(trigger, Sequence)
+    if several or getattr(trigger, "event_name", None) == "input":
         options.setdefault("trigger_mode", "always_last")
-    elif "change" in names or len(triggers) > 1:
-        options = IN_ORDER | options
     if options.get("show_progress") == "hidden":
         options["show_progress_on"] = []
-    wire = functools.partial(gr.on, trigger) if isinstance(trigger, Sequence) else trigger
+    wire = functools.partial(gr.on, trigger) if several else trigger
     return wire(guarded(handler), inputs, outputs, api_visibility="private", **options)

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup
-from app.components.events import IN_ORDER, INFERENCE, on
+from app.components.events import INFERENCE, on
 from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
 from app.errors import AppError
 from app.screens import classify_file
@@ -160,8 +160,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         return None, "", "", markup.note(hint), gr.Slider(visible=False), "", None
 
     on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided, **INFERENCE)
-    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided,
-       **IN_ORDER | INFERENCE)  # fmt: skip
+    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
     for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
         on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden", **turn)
     on(
@@ -173,16 +172,12 @@ def build(services: Services, bar: ProjectBar) -> None:
         show_progress="hidden",
     )
     paged = [documents, pages, previous, following]
-    on(
-        [documents_tab.select, query.submit, bar.project.change],
-        first,
-        [bar.project, query],
-        paged,
-        show_progress="hidden",
-    )
+    for event in (documents_tab.select, query.submit, bar.project.change):
+        on(event, first, [bar.project, query], paged, show_progress="hidden")
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
-    on([bar.project.change, bar.tab.change], prepare, [bar.project, bar.tab], show_progress="hidden")
+    for event in (bar.project.change, bar.tab.change):
+        on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

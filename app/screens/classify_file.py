@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup
-from app.components.events import IN_ORDER, on
+from app.components.events import on
 from app.components.mapping_form import mapping_form
 from app.components.project_bar import ProjectBar, require_project
 from app.errors import AppError
@@ -93,7 +93,8 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         services.classification.resume_file_job(job_id)
         return show(job_id)
 
-    on([file.upload, file.clear], preview, file, [*form.outputs, start])
+    for event in (file.upload, file.clear):
+        on(event, preview, file, [*form.outputs, start])
     on(
         start.click,
         run,
@@ -102,7 +103,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         show_progress_on=status,
     )
     on(bar.project.change, enter, bar.project, [job, *live], show_progress="hidden")
-    on(jobs.select, select, None, [job, *live], show_progress="hidden", **IN_ORDER)
+    on(jobs.select, select, None, [job, *live], show_progress="hidden")
     on(timer.tick, show, job, live, queue=False, show_progress="hidden")
     on(cancel.click, stop, job, live)
     on(resume.click, go_on, job, live)

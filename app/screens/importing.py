@@ -72,11 +72,16 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
         cleared = [None, *form.hide(), gr.Button(visible=False), "", gr.Checkbox(visible=False, value=False)]
         return [_report(done, services.projects.get(project_id).name), *cleared]
 
-    chosen = on([file.upload, file.clear], preview, [bar.project, file], [*form.outputs, start, report])
-    naming = [bar.project, file, *form.inputs], [unknown, create_labels]
-    on(chosen.success, name_unknown, *naming, show_progress="hidden")
-    others = [bar.project.change, *(column.input for column in form.inputs)]
-    on(others, name_unknown, *naming, show_progress="hidden")
+    chosen = on(file.upload, preview, [bar.project, file], [*form.outputs, start, report])
+    on(file.clear, preview, [bar.project, file], [*form.outputs, start, report])
+    for event in (chosen.success, bar.project.change, *(column.input for column in form.inputs)):
+        on(
+            event,
+            name_unknown,
+            [bar.project, file, *form.inputs],
+            [unknown, create_labels],
+            show_progress="hidden",
+        )
     on(bar.project.change, lambda: "", None, report, show_progress="hidden")
     imported = on(
         start.click,

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup, wording
-from app.components.events import IN_ORDER, INFERENCE, on
+from app.components.events import INFERENCE, on
 from app.components.project_bar import NO_PROJECT
 
 if TYPE_CHECKING:
@@ -85,14 +85,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, chosen: gr.S
         on(bar.project.change, lambda: ("", None, *mapped(None, 0)), None, shown, show_progress="hidden", **turn)
     on(nearer.click, lambda view, place: mapped(view, place - MAPPED), [compared, first], paged, show_progress_on=heat)
     on(farther.click, lambda view, place: mapped(view, place + MAPPED), [compared, first], paged, show_progress_on=heat)
-    on(rivals.select, open_label, None, chosen, show_progress="hidden", **IN_ORDER)
-    on(
-        [editor.version.change, editor.loaded.change, changed.change],
-        age,
-        [bar.project, compared],
-        summary,
-        show_progress="hidden",
-    )
+    on(rivals.select, open_label, None, chosen, show_progress="hidden")
+    for event in (editor.version.change, editor.loaded.change, changed.change):
+        on(event, age, [bar.project, compared], summary, show_progress="hidden")
 
 
 def _summary(view: CollisionView) -> str:

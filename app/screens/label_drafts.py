@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup, wording
-from app.components.events import IN_ORDER, on
+from app.components.events import on
 from app.components.project_bar import NO_PROJECT, author_name, require_project
 from app.errors import AppError
 from app.screens import label_batch, label_editor, label_refine, label_versions, label_wikipedia
@@ -145,14 +145,9 @@ def build(
         return privacy(project_id)
 
     shown = [table, chosen, detail, about]
-    on(
-        [editor.label_id.change, editor.version.change, made.change, accepted.change],
-        show,
-        [bar.project, editor.label_id],
-        shown,
-        show_progress="hidden",
-    )
-    on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden", **IN_ORDER)
+    for event in (editor.label_id.change, editor.version.change, made.change, accepted.change):
+        on(event, show, [bar.project, editor.label_id], shown, show_progress="hidden")
+    on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
     on(accept.click, take, [bar.project, editor.label_id, chosen, editor.version, bar.author, accepted], accepted)
     on(editor.keep.click, keep, [editor.label_id, editor.seen, editor.description, bar.author, made], made)
     on(edit.click, into_editor, [editor.label_id, chosen, editor.description, editor.past], editor.proposal,

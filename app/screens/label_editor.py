@@ -141,11 +141,13 @@ def wire(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
         now = past.typed(text) if past.label_id == key else Past(key, text)
         return *checked(services, project_id, key, text), gr.skip() if now is past else now
 
-    inputs = [bar.project, editor.label_id, editor.description, editor.past]
-    checks = [editor.lint, editor.fixes, editor.facts, editor.past]
-    in_turn = {"concurrency_id": "check", "concurrency_limit": 1, "show_progress": "hidden"}
-    on(editor.description.change, check, inputs, checks, trigger_mode="always_last", **in_turn)
-    on(editor.label_id.change, check, inputs, checks, **in_turn)
+    on(
+        [editor.description.change, editor.label_id.change],
+        check,
+        [bar.project, editor.label_id, editor.description, editor.past],
+        [editor.lint, editor.fixes, editor.facts, editor.past],
+        show_progress="hidden",
+    )
 
 
 def judged(services: Services, project_id: int, key: int | None, text: str) -> str:

@@ -98,8 +98,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return now, *now.fields, int(count) + 1
 
     fields = [parent, group, colour, digit, guideline, positive, tricky]
-    on([editor.label_id.change, changed.change], show, [bar.project, editor.label_id, opened, unsaved, seen, *fields],
-       [opened, unsaved, seen, *fields], show_progress="hidden")  # fmt: skip
+    for event in (editor.label_id.change, changed.change):
+        on(event, show, [bar.project, editor.label_id, opened, unsaved, seen, *fields],
+           [opened, unsaved, seen, *fields], show_progress="hidden")  # fmt: skip
     on(save.click, keep, [editor.label_id, opened, seen, *fields, bar.author, changed], [opened, *fields, changed])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup, wording
-from app.components.events import IN_ORDER, on
+from app.components.events import on
 from app.components.project_bar import author_name
 from app.errors import AppError
 from app.screens.label_editor import warned
@@ -87,8 +87,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, restored: gr
         return count + 1
 
     shown = [of, versions, choice, number, other, changes]
-    on([editor.label_id.change, editor.version.change], show, editor.label_id, shown, show_progress="hidden")
-    on(versions.select, pick, [editor.label_id, other], [number, changes], show_progress="hidden", **IN_ORDER)
+    for event in (editor.label_id.change, editor.version.change):
+        on(event, show, editor.label_id, shown, show_progress="hidden")
+    on(versions.select, pick, [editor.label_id, other], [number, changes], show_progress="hidden")
     on([number.input, other.input], compare, [editor.label_id, number, other], changes, show_progress="hidden")
     on(restore.click, bring_back, [bar.project, editor.label_id, of, number, bar.author, restored], restored)
 

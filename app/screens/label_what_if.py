@@ -71,7 +71,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     on(attempt.click, run, [bar.project, editor.label_id, editor.description], result, show_progress_on=result,
        **INFERENCE)  # fmt: skip
     for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
-        on([editor.label_id.change, bar.project.change], lambda: "", None, result, show_progress="hidden", **turn)
+        for event in (editor.label_id.change, bar.project.change):
+            on(event, lambda: "", None, result, show_progress="hidden", **turn)
     on(bar.project.change, opened, bar.project, live, show_progress="hidden")
 
 

@@ -70,8 +70,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         return gr.skip(), gr.skip(), gr.skip(), count + 1
 
     asked = [contact, language]
-    on([search.click, query.submit], look, [bar.project, query, editor.name, *asked], listed, show_progress_on=told,
-       trigger_mode="once")  # fmt: skip
+    for event in (search.click, query.submit):
+        on(event, look, [bar.project, query, editor.name, *asked], listed, show_progress_on=told)
     on(articles.select, choose, [bar.project, editor.label_id, found, *asked, bar.author, made], [*listed, made],
        show_progress_on=told)  # fmt: skip
     on(editor.label_id.change, lambda: ("", "", "", []), None, [query, *listed], show_progress="hidden")

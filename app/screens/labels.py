@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup
-from app.components.events import IN_ORDER, on
+from app.components.events import on
 from app.components.project_bar import NO_PROJECT, ProjectBar, author_name, require_project
 from app.errors import AppError
 from app.screens import (
@@ -157,7 +157,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden")
     on(made.change, table, where, labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
-    on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden", **IN_ORDER)
+    on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden")
     on(chosen.change, open_chosen, [bar.project, bar.author, chosen, editor.version, *writing], [chosen, *edited],
        show_progress="hidden")  # fmt: skip
     on(changed.change, reload, [*where, editor.version, *writing], everything, show_progress="hidden")

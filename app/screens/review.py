@@ -179,7 +179,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         return show(now, remark)
 
     entering = [bar.project, bar.tab, session, labels]
-    on([bar.project.change, bar.tab.change], enter, entering, shown, show_progress_on=passage, **INFERENCE)
+    for event in (bar.project.change, bar.tab.change):
+        on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
     on(save.click, save_item, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
     on(skip.click, skip_item, [session, seen], shown, show_progress_on=passage, **INFERENCE)
     on(undo.click, undo_last, [session, bar.author], shown, show_progress_on=passage, **INFERENCE)

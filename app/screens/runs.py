@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from app.components import markup
 from app.components.curves import CURVES, plot, plotted
-from app.components.events import IN_ORDER, on
+from app.components.events import on
 from app.components.project_bar import NO_PROJECT, ProjectBar, active_model
 from app.errors import AppError
 
@@ -137,10 +137,10 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     on(version.input, learnt, [bar.project, version], label_set, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")
     on(timer.tick, refresh, inputs, live, queue=False, show_progress="hidden")
-    on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden", **IN_ORDER)
+    on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden")
     on(cancel.click, cancel_run, inputs, live)
     on(resume.click, resume_run, inputs, live)
-    on(models.select, pick_version, bar.project, [version, label_set], show_progress="hidden", **IN_ORDER)
+    on(models.select, pick_version, bar.project, [version, label_set], show_progress="hidden")
     on(activate.click, activate_version, [*inputs, version], live)
     return RunsView(chosen, refresh, inputs, live)
 

@@ -76,14 +76,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     )
     previewed = [material, epochs, recommended]
     on(bar.project.change, opened, bar.project, previewed, show_progress="hidden")
-    # a version that was just made has used what is listed here
-    on(
-        [bar.tab.change, bar.model.change],
-        entered,
-        [bar.tab, bar.project, epochs, recommended],
-        previewed,
-        show_progress="hidden",
-    )
+    for event in (bar.tab.change, bar.model.change):  # a version that was just made has used what is listed here
+        on(event, entered, [bar.tab, bar.project, epochs, recommended], previewed, show_progress="hidden")
     started = on(start.click, start_run, [bar.project, bar.author, *settings], view.chosen)
     on(started.success, view.refresh, view.inputs, view.outputs, show_progress="hidden")
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
-
-import pytest
 
 from app.container import build
 from app.jobs.launcher import PROJECT_ROOT
@@ -48,32 +45,24 @@ def test_uploads_do_not_pile_up(tmp_path):
     assert every < age == 24 * 60 * 60
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def test_what_is_chosen_while_an_answer_is_awaited_is_not_dropped(tmp_path):
+    """Whoever ticks two labels quickly means both."""
     from app.blocks import build_blocks
 
-    services = build(Settings(data_folder=tmp_path_factory.mktemp("page")))
-    yield build_blocks(services)
+    services = build(Settings(data_folder=tmp_path))
+    events = build_blocks(services).fns.values()
     services.close()
+    modes = {fn.trigger_mode for fn in events if {name for _, name in fn.targets} & {"input", "change"} and fn.fn}
+    assert modes == {"always_last"}
 
 
-def test_what_is_chosen_while_an_answer_is_awaited_is_not_dropped(page):
-    """Whoever ticks two labels quickly means both, and the answer to the second comes last."""
-    for fn in page.fns.values():
-        if fn.fn and {name for _, name in fn.targets} & {"input", "change"}:
-            assert fn.trigger_mode == "always_last" or (fn.trigger_mode, fn.concurrency_limit) == ("multiple", 1)
-
-
-def test_no_event_is_put_off_that_shares_its_trigger(page):
-    """The page would send what was put off to all that share it, and each would put the others off, without end."""
-    sharing = Counter(target for fn in page.fns.values() if fn.fn for target in fn.targets)
-    put_off = [fn for fn in page.fns.values() if fn.fn and fn.trigger_mode == "always_last"]
-    assert put_off
-    assert {sharing[target] for fn in put_off for target in fn.targets} == {1}
-
-
-def test_the_answer_to_what_was_typed_last_comes_last(page):
+def test_the_answer_to_what_was_typed_last_comes_last(tmp_path):
     """Fields that one estimate is made from share one event: two events are answered at the same time, in any order."""
-    [estimate] = [fn for fn in page.fns.values() if [box.elem_id for box in fn.outputs] == ["refine-estimate"]]
+    from app.blocks import build_blocks
+
+    services = build(Settings(data_folder=tmp_path))
+    events = build_blocks(services).fns.values()
+    services.close()
+    [estimate] = [fn for fn in events if [box.elem_id for box in fn.outputs] == ["refine-estimate"]]
     assert {target for target, _ in estimate.targets} == {box._id for box in estimate.inputs}
     assert len(estimate.inputs) == 9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -120,24 +119,6 @@ def test_an_answer_on_its_way_does_not_stay_in_another_project(page: Page) -> No
     open_project(page, "Other")
     expect(labels).to_have_text(re.compile("^ *Paste a text"))
     expect(page.locator("#classify-table")).to_have_text("")
-
-
-def test_the_page_comes_to_rest(page: Page) -> None:
-    """However quickly labels are opened one after another, the last one stays, and no event goes on without end."""
-    load_demo(page)
-    page.reload()
-    open_tab(page, "Labels")
-    rows = page.locator("#labels-table tr[data-key]")
-    expect(rows).to_have_count(10)
-    for place in range(5):
-        rows.nth(place).click()
-    name = rows.nth(4).locator("td").first.inner_text().strip()
-    expect(page.locator("#label-name textarea, #label-name input")).to_have_value(name)
-    sent: list[float] = [time.monotonic()]
-    page.on("request", lambda request: sent.append(time.monotonic()) if "/queue/join" in request.url else None)
-    while time.monotonic() - sent[-1] < 3:
-        assert time.monotonic() - sent[0] < 90, "events without end"
-        page.wait_for_timeout(500)
 
 
 def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) -> None:
