@@ -30,7 +30,7 @@ def test_a_panel_is_emptied_at_once_and_behind_an_answer_that_is_on_its_way(tab,
     setting = [fn for fn in page.fns.values() if shown in {part.elem_id for part in fn.outputs}]
     [answering] = [fn for fn in setting if {(key, "click"), (key, "select")} & set(fn.targets)]
     emptying = [fn for fn in setting if "change" in {event for _, event in fn.targets}]
-    assert [fn.concurrency_id == answering.concurrency_id for fn in emptying] == [False, True]
+    assert {fn.concurrency_id == answering.concurrency_id for fn in emptying} == {False, True}
 
 
 def test_a_prompt_is_sent_for_the_label_that_it_was_built_for_and_no_other(services, tab, monkeypatch):
