@@ -62,7 +62,9 @@ def on(
     """Wire a guarded handler to an event of the page, or to several; API clients neither see nor reach it.
 
     Several that are wired together are answered one after another, so the answer to the last one stays. Wired one by
-    one they are answered at the same time, and an earlier answer may come after a later one.
+    one they are answered at the same time, and an earlier answer may come after a later one. No two
+    events wired so may share a trigger unless one of them is `multiple`: what gradio's page puts off it sends, once it
+    may, to all events of that trigger, and each would put the other off without end.
 
     With each message about an event the browser looks up every component that an event so far shows its progress on,
     hidden or not; an event whose progress is hidden therefore names none. `benchmarks/page.py` times it.

@@ -121,7 +121,8 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
     for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
         on(bar.project.change, reset, None, panel, show_progress="hidden", **turn)
     asked = [found, *prompts, *connection.fields]
-    on([box.change for box in asked], estimated, asked, estimate, show_progress="hidden")
+    on([box.change for box in asked], estimated, asked, estimate, show_progress="hidden", trigger_mode="multiple",
+       concurrency_limit=1)  # fmt: skip
     answered = on(ask.click, reword, [bar.project, label, *asked], answer, show_progress_on=told)
     on(answered.success, take, [label, answer], [found, clusters, told], show_progress="hidden")
     on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])

@@ -53,7 +53,7 @@ def test_what_is_chosen_while_an_answer_is_awaited_is_not_dropped(tmp_path):
     events = build_blocks(services).fns.values()
     services.close()
     modes = {fn.trigger_mode for fn in events if {name for _, name in fn.targets} & {"input", "change"} and fn.fn}
-    assert modes == {"always_last"}
+    assert modes == {"always_last", "multiple"}
 
 
 def test_the_answer_to_what_was_typed_last_comes_last(tmp_path):
@@ -66,3 +66,15 @@ def test_the_answer_to_what_was_typed_last_comes_last(tmp_path):
     [estimate] = [fn for fn in events if [box.elem_id for box in fn.outputs] == ["refine-estimate"]]
     assert {target for target, _ in estimate.targets} == {box._id for box in estimate.inputs}
     assert len(estimate.inputs) == 9
+
+
+def test_no_two_events_of_several_triggers_put_each_other_off(tmp_path):
+    """The page sends what was put off to all events of the trigger."""
+    from app.blocks import build_blocks
+
+    services = build(Settings(data_folder=tmp_path))
+    events = build_blocks(services).fns.values()
+    services.close()
+    put_off = [set(fn.targets) for fn in events if fn.fn and fn.trigger_mode == "always_last" and len(fn.targets) > 1]
+    assert len(put_off) > 1
+    assert sum(map(len, put_off)) == len(set().union(*put_off))
