@@ -116,7 +116,10 @@ def build(services: Services, bar: ProjectBar) -> None:
             label_guide(item.labels_all),
         )
 
-    def enter(project_id: int, tab: str, now: Session | None, ticked: list[str]) -> Any:
+    def enter(project_id: int | None, tab: str, now: Session | None, ticked: list[str]) -> Any:
+        # Told to hide what the next answer shows, the page may do both in either order.
+        if project_id is None:  # which one is open is still being found out
+            return gr.skip()
         if not project_id:
             leave(now)
             return None, None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""

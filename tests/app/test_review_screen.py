@@ -30,7 +30,7 @@ def tab(services, tmp_path):
         visitor.put(bar.project, project)
         return visitor
 
-    return SimpleNamespace(project=project, visit=visit)
+    return SimpleNamespace(page=page, bar=bar, project=project, visit=visit)
 
 
 def test_a_save_that_somebody_else_replaced_does_not_block_undo(services, tab):
@@ -70,3 +70,13 @@ def test_a_document_that_somebody_left_is_free_again(tab):
     session.delete_callback(ben[session])
     ada.click("review-save")
     assert "text 2" in ada["review-text"]
+
+
+def test_nothing_is_hidden_before_the_project_is_known(tab):
+    """A page that is loading may have its Review tab in front before."""
+    visitor = Visitor(tab.page)
+    before = visitor["review-counts"]
+    visitor.put(tab.bar.tab, "review")
+    assert visitor["review-counts"] == before
+    visitor.put(tab.bar.project, 0)
+    assert "No project is open" in visitor["review-counts"]

@@ -1,14 +1,8 @@
 """Runs learn, repeat themselves for the same seed, and go on after a stop as if nothing had happened."""
 
-import errno
 import json
 import math
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
@@ -16,8 +10,7 @@ import torch
 from lagamc.backbones import build_backbone
 from lagamc.checkpoint import read_json, read_manifest
 from lagamc.classifier import Classifier
-from lagamc.cli import main
-from lagamc.config import TrainingConfig, recommended_epochs
+from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
 from lagamc.decision import WRITTEN_ONLY
 from lagamc.errors import Cancelled, CheckpointError, ConfigError, DatasetError, LabelError
@@ -175,41 +168,6 @@ def test_every_file_of_a_run_is_checked_before_a_model_is_loaded(make_run, monke
         train_run(folder)
 
 
-def as_far_as_this(*_):
-    raise ConfigError("as far as this")
-
-
-def test_a_run_is_trained_by_one_process_at_a_time(make_run, monkeypatch, capsys):
-    """A second one loads nothing and writes no event, but other workers of the first do their share."""
-    folder, codes = make_run(), []
-
-    def build(*_):
-        codes.append(main(["train", str(folder)]))
-        monkeypatch.setattr("lagamc.run.build_backbone", as_far_as_this)
-        monkeypatch.setenv("RANK", "1")
-        train_run(folder)
-
-    monkeypatch.setattr("lagamc.run.build_backbone", build)
-    with pytest.raises(ConfigError, match="as far as this"):
-        train_run(folder)
-    assert codes == [1]
-    assert "Another process is training run. Wait for it" in capsys.readouterr().err
-    assert not (folder / "events.jsonl").exists()
-    monkeypatch.delenv("RANK")
-    with pytest.raises(ConfigError, match="as far as this"):
-        train_run(folder)
-
-
-def test_a_file_system_without_locks_does_not_keep_a_run_from_training(make_run, monkeypatch):
-    def unknown(*_):
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr("fcntl.flock", unknown)
-    monkeypatch.setattr("lagamc.run.build_backbone", as_far_as_this)
-    with pytest.raises(ConfigError, match="as far as this"):
-        train_run(make_run())
-
-
 def trainer_of(folder):
     """What `train_run` trains with, up to the test documents."""
     config = TrainingConfig.from_dict(read_json(folder / "config.json"))
@@ -247,52 +205,6 @@ def test_a_run_without_patience_makes_all_its_epochs(make_run):
     trainer.fit()
     assert trainer.state.best_epoch == 1
     assert trainer.state.step == trainer.total_steps
-
-
-def test_a_killed_child_leaves_a_checkpoint_to_resume_from(make_run, events):
-    """Kill -9 in a real child process; the same command goes on and completes."""
-    folder = make_run(epochs=8, checkpoint_seconds=0.0)
-    command = [sys.executable, "-m", "lagamc", "train", str(folder)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _wait(lambda: (folder / "events.jsonl").exists() and len(events_safely(folder)) > 20)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    with (folder / "events.jsonl").open("a") as file:
-        file.write('{"type": "st')  # a torn last line
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-    rows = events_safely(folder)
-    assert [row["resumed_step"] > 0 for row in rows if row["type"] == "started"] == [False, True]
-    assert rows[-1]["type"] == "completed"
-
-
-def events_safely(folder):
-    rows = []
-    for line in (folder / "events.jsonl").read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return rows
-
-
-def _wait(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
-
-
-@pytest.mark.parametrize("how", ["file", "signal"])
-def test_a_child_stops_when_asked(make_run, how):
-    folder = make_run(epochs=200)
-    child = subprocess.Popen([sys.executable, "-m", "lagamc", "train", str(folder)], stderr=subprocess.DEVNULL)
-    _wait(lambda: (folder / "events.jsonl").exists() and len(events_safely(folder)) > 3)
-    if how == "file":
-        (folder / "cancel").touch()
-    else:
-        os.kill(child.pid, signal.SIGTERM)
-    assert child.wait(timeout=60) == 3
-    assert events_safely(folder)[-1]["type"] == "cancelled"
 
 
 def test_a_damaged_or_foreign_model_folder_is_refused(trained, tmp_path):
@@ -334,46 +246,3 @@ def test_a_model_needs_no_pretrained_folder_any_more(trained, tiny, corpora):
 def test_no_weights_are_pickled(trained):
     suffixes = {path.suffix for path in trained.rglob("*") if path.is_file()}
     assert not suffixes & {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "found"),
-    [
-        ({"epochs": 0}, "epochs must lie between 1 and 1000, got 0"),
-        ({"epochs": 2.5}, r"epochs must be a whole number .* got 2\.5"),
-        ({"batch_size": 16.0}, r"batch_size must be a whole number .* got 16\.0"),
-        ({"patience": True}, "patience must be a whole number .* got True"),
-        ({"seed": "13"}, "seed must be a whole number .* got '13'"),
-        ({"lambda_bounds": 3}, "two rising numbers .* got 3"),
-        ({"lambda_bounds": ["a", "b"]}, "two rising numbers"),
-        ({"learning_rate": 5}, "learning_rate"),
-        ({"lambda_bounds": (0.8, 0.2)}, "two rising numbers"),
-        ({"initial_lambda": 0.9}, "initial_lambda must lie between 0.2 and 0.8"),
-        ({"threshold": float("nan")}, "threshold"),
-        ({"initial_lambda": 1.1, "lambda_mode": "fixed"}, "initial_lambda must lie between 0 and 1"),
-        ({"lambda_mode": "free"}, "lambda_mode must be one of learned, fixed, one"),
-        ({"soft_tokens": "hard"}, "soft_tokens must be one of softmax, straight-through, gumbel"),
-        ({"family": "rnn"}, "family must be one of auto, embedded, seq2seq, causal"),
-        ({"accumulation_steps": 17}, "accumulation_steps must lie between 1 and 16"),
-        ({"matcher": ""}, "matcher must be trained, frozen, or .* got ''"),
-        ({"precision": "int8"}, "precision"),
-        ({"backbone": " "}, "backbone must be one of minilm, .* got ' '"),
-        ({"backbone": None}, "backbone must be one of minilm, .* got None"),
-        ({"device": 0}, "device must be auto, cpu or cuda; got 0"),
-        ({"instruction": 3}, "instruction must be a text or null, got 3"),
-    ],
-)
-def test_settings_out_of_range_are_refused(settings, found):
-    with pytest.raises(ConfigError, match=found):
-        TrainingConfig(**settings)
-
-
-def test_settings_travel_as_json_and_unknown_ones_are_refused():
-    config = TrainingConfig(epochs=3, lambda_bounds=(0.1, 0.9))
-    assert TrainingConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(ConfigError, match="Unknown settings: epoch"):
-        TrainingConfig.from_dict({"epoch": 3})
-
-
-def test_small_collections_are_read_more_often():
-    assert recommended_epochs(10) > recommended_epochs(800) > recommended_epochs(7000) == 3
