@@ -193,7 +193,7 @@ def _answered(
     """What an encoder-decoder model writes."""
     batch = backbone.tokenizer.pad({"input_ids": prompts}, padding_side="right", return_tensors="pt")
     mask = batch["attention_mask"].to(backbone.device)
-    states, mask, _ = backbone.recall(
+    states, mask, _, _ = backbone.recall(
         backbone.read(batch["input_ids"].to(backbone.device), mask), mask, texts, descriptions.to(backbone.device)
     )
     return backbone.generator.generate(

@@ -34,6 +34,7 @@ from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
 from lagamc.decision import DecisionRule
 from lagamc.evaluation import evaluate_classifier
+from lagamc.neighbours import Neighbours
 
 PACKAGES = ("torch", "torchao", "onnxruntime", "openvino")
 EXACT = {"float32", "prepacked", "torch.compile", "onnxruntime"}
@@ -80,6 +81,7 @@ def as_it_is(folder: Path) -> Classifier:
     return Classifier(
         load_backbone(folder, config, label_set).eval(), label_set, max_new_tokens=manifest.max_new_tokens,
         threshold=manifest.threshold, rule=DecisionRule(**manifest.rule),
+        neighbours=Neighbours.load(folder, len(label_set), share=config.neighbour_share),
     )  # fmt: skip
 
 

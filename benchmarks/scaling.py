@@ -103,7 +103,7 @@ def taught(tokens: int) -> tuple[Backbone, list[str], Tensor]:
     descriptions = backbone.encoder.encode(label_set.descriptions).clone()  # stay what the decoder learns from
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
         states = backbone.read(batch.input_ids, batch.attention_mask)
-        states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
+        states, mask, _, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
         logits = backbone.write(states, mask, batch.decoder_ids)
         said = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="sum")
         carried = F.binary_cross_entropy_with_logits(log_odds, batch.carried.float(), reduction="sum")

@@ -107,7 +107,7 @@ def _teach(backbone: Backbone, batches: Batches) -> None:
     descriptions = backbone.encoder.tokenize(DESCRIPTIONS)
     recent: deque[float] = deque(maxlen=10)
     for step, batch in enumerate(itertools.islice(batches.epoch(0), STEPS), start=1):
-        states, mask, log_odds = backbone.recall(
+        states, mask, _, log_odds = backbone.recall(
             backbone.read(batch.input_ids, batch.attention_mask), batch.attention_mask, batch.texts,
             backbone.encoder(descriptions),
         )  # fmt: skip

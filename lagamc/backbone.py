@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from safetensors.torch import save_model
@@ -25,7 +25,16 @@ from lagamc.prepacked import prepack
 from lagamc.prompts import Prompt, Target
 from lagamc.trie import DescriptionTrie
 
-__all__ = ["Backbone", "plain_tokens", "single_token"]
+__all__ = ["Backbone", "Recalled", "plain_tokens", "single_token"]
+
+
+class Recalled(NamedTuple):
+    """What the decoder attends to for B documents, and how they compare with L descriptions."""
+
+    states: Tensor  # (B, T', H)
+    mask: Tensor  # (B, T')
+    documents: Tensor  # (B, D) embeddings of the documents
+    log_odds: Tensor  # (B, L) that a document carries a label
 
 
 class Backbone(nn.Module):
@@ -214,15 +223,10 @@ class Backbone(nn.Module):
         """Slots enough for this many sentences of the longest description."""
         return sentences * (max(map(len, self._description_slots)) + 1)
 
-    def recall(
-        self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the decoder attends to, once the documents are compared with (L, D) descriptions.
-
-        Returns:
-            states (B, T', H), their mask (B, T'), and log-odds (B, L) that a document carries a label.
-        """
-        return states, mask, self.scorer(self.embed_documents(states, mask, texts), descriptions)
+    def recall(self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor) -> Recalled:
+        """What the decoder attends to, once the documents are compared with (L, D) descriptions."""
+        documents = self.embed_documents(states, mask, texts)
+        return Recalled(states, mask, documents, self.scorer(documents, descriptions))
 
     def embed_descriptions(self, descriptions: Sequence[str]) -> dict[str, Tensor]:
         """Embeddings of L descriptions: "trained" (L, D), and where another encoder matches, "matching" (L, D')."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, Cache, DynamicCache
 
 from lagamc.adapters import AdapterBackbone
-from lagamc.backbone import plain_tokens
+from lagamc.backbone import Recalled, plain_tokens
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
@@ -71,14 +71,14 @@ class CausalBackbone(AdapterBackbone):
         states: Tensor = self.generator.get_input_embeddings()(input_ids)
         return states
 
-    def recall(
-        self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        states, mask, log_odds = super().recall(states, mask, texts, descriptions)
+    def recall(self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor) -> Recalled:
+        recalled = super().recall(states, mask, texts, descriptions)
         width = mask.shape[1]
         padding = width - mask.sum(dim=1, keepdim=True)  # (B, 1)
         places = (torch.arange(width, device=mask.device) - padding) % width  # (B, T): the padding goes to the left
-        return states.gather(1, places.unsqueeze(-1).expand_as(states)), mask.gather(1, places), log_odds
+        return recalled._replace(
+            states=states.gather(1, places.unsqueeze(-1).expand_as(states)), mask=mask.gather(1, places)
+        )
 
     def write(self, states: Tensor, mask: Tensor, decoder_ids: Tensor) -> Tensor:
         seen = torch.cat([mask, torch.ones_like(decoder_ids)], dim=1)

@@ -22,6 +22,7 @@ from lagamc.labels import LabelSet
 
 if TYPE_CHECKING:
     from lagamc.backbone import Backbone
+    from lagamc.neighbours import Neighbours
     from lagamc.zero_shot import ZeroShotScore
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
     "write_run_folder",
 ]
 
-FORMAT = 4
+FORMAT = 5
 _PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "numpy", "safetensors")
 
 
@@ -125,8 +126,8 @@ def write_run_folder(
 
 def write_model_folder(
     folder: Path, *, backbone: Backbone, labels: LabelSet, config: TrainingConfig, training_data_hash: str,
-    max_new_tokens: int, rule: DecisionRule, zero_shot: ZeroShotScore, dev: dict[str, float],
-    test: dict[str, float] | None,
+    max_new_tokens: int, rule: DecisionRule, zero_shot: ZeroShotScore, neighbours: Neighbours | None,
+    dev: dict[str, float], test: dict[str, float] | None,
 ) -> None:  # fmt: skip
     """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
     from safetensors.torch import save_file
@@ -135,6 +136,8 @@ def write_model_folder(
         backbone.save(draft)
         labels.write(draft / "labels.json")
         save_file(backbone.embed_descriptions(labels.descriptions), draft / "descriptions.safetensors")
+        if neighbours is not None:
+            neighbours.save(draft)
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = Manifest(
             label_set_hash=labels.hash, training_data_hash=training_data_hash,

@@ -21,6 +21,7 @@ from lagamc.generation import Generated, generate
 from lagamc.labels import Label, LabelSet
 from lagamc.loaded import LoadedClassifier, sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
+from lagamc.neighbours import Neighbours
 from lagamc.precision import chosen_device
 from lagamc.zero_shot import ZeroShotScore, sigmoid
 
@@ -42,6 +43,7 @@ class Classifier(LoadedClassifier):
         constrained: as `lagamc.generation.generate` has it.
         rule: which labels follow from what was written and from their probabilities.
         zero_shot: how probable the labels are that the model was not trained on.
+        neighbours: what the nearest training documents say, where that was kept.
         embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here. Of
             "trained", those of the labels that the model was trained on suffice.
     """
@@ -51,7 +53,8 @@ class Classifier(LoadedClassifier):
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
         matching: Matching = "exact", constrained: bool = False, rule: DecisionRule = WRITTEN_ONLY,
-        zero_shot: ZeroShotScore | None = None, embeddings: Mapping[str, Tensor] | None = None,
+        zero_shot: ZeroShotScore | None = None, neighbours: Neighbours | None = None,
+        embeddings: Mapping[str, Tensor] | None = None,
     ) -> None:  # fmt: skip
         embeddings = embeddings or backbone.embed_descriptions(label_set.descriptions)
         self.backbone = backbone
@@ -62,6 +65,7 @@ class Classifier(LoadedClassifier):
         self._matching: Matching = matching
         self._constrained = constrained
         self._zero_shot = zero_shot or ZeroShotScore()
+        self.neighbours = neighbours
         self._compared = embeddings.get("matching", embeddings["trained"])  # (L, D')
         learnt = len(backbone.trie)
         self._descriptions = embeddings["trained"][:learnt]
@@ -88,10 +92,11 @@ class Classifier(LoadedClassifier):
         backbone = load_backbone(model_folder, config, label_set)
         backbone.to(chosen_device(device)).eval()
         backbone.prepack()
+        neighbours = Neighbours.load(model_folder, len(label_set), share=config.neighbour_share)
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
             matching=matching, constrained=constrained, rule=DecisionRule(**manifest.rule),
-            zero_shot=ZeroShotScore(**manifest.zero_shot),
+            zero_shot=ZeroShotScore(**manifest.zero_shot), neighbours=neighbours,
             embeddings=load_file(model_folder / "descriptions.safetensors"),
         )  # fmt: skip
 
@@ -114,7 +119,7 @@ class Classifier(LoadedClassifier):
         return Classifier(
             self.backbone, LabelSet([*self.label_set, *added]), max_new_tokens=self._max_new_tokens,
             threshold=self.threshold, matching=self._matching, constrained=self._constrained, rule=self.rule,
-            zero_shot=self._zero_shot,
+            zero_shot=self._zero_shot, neighbours=self.neighbours,
             embeddings={"trained": self._descriptions, "matching": torch.cat([self._compared, compared])},
         )  # fmt: skip
 
@@ -124,8 +129,9 @@ class Classifier(LoadedClassifier):
         others = [self.backbone.matching_encoder]
         if self._added is not None:
             others.append(self.backbone.starting_encoder)
+        kept = self.neighbours.sizes if self.neighbours else {}
         return {
-            **sizes(self.backbone), **dict(item for other in others for item in sizes(other).items()),
+            **sizes(self.backbone), **kept, **dict(item for other in others for item in sizes(other).items()),
             **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
         }  # fmt: skip
 
@@ -137,10 +143,13 @@ class Classifier(LoadedClassifier):
         matches = self._matched(sentence.text for document in written for sentence in document.sentences)
         log_odds = np.stack([document.log_odds for document in written])  # (B, L) of the labels it was trained on
         probabilities, cosines = sigmoid(log_odds), self.backbone.scorer.cosines(torch.from_numpy(log_odds)).numpy()
+        top = probabilities.max(axis=1, keepdims=True)
+        if self.neighbours is not None:
+            documents = torch.stack([document.embedding for document in written])  # (B, D)
+            probabilities = self.neighbours.joined(probabilities, documents)
         if self._added is not None:
             added = (self.backbone.starting_encoder.encode(texts) @ self._added.T).numpy()
-            probable = sigmoid(self._zero_shot.log_odds(added, probabilities.max(axis=1, keepdims=True)))
-            probabilities = np.concatenate([probabilities, probable], axis=1)
+            probabilities = np.concatenate([probabilities, sigmoid(self._zero_shot.log_odds(added, top))], axis=1)
             cosines = np.concatenate([cosines, added], axis=1)
         return [
             judged(text, self._evidence(document, matches, *rows), threshold, self.rule)

@@ -136,6 +136,7 @@ class TrainingConfig:
     matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
     threshold: float = 0.4  # cosine below which a written sentence counts as not written (section 8.5)
     decision: Literal["probability", "written"] = "probability"  # written: each sentence decides, as in the paper
+    neighbour_share: float = 0.5  # of a probability: what the nearest training documents carry (lagamc.neighbours)
     seed: int = 13
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -169,6 +170,7 @@ class TrainingConfig:
         self._whole("descriptions_per_step", 2, 4096)
         self._whole("max_document_tokens", 8, 4096)
         self._within("threshold", -1.0, 1.0)
+        self._within("neighbour_share", 0.0, 1.0)
         self._within("checkpoint_seconds", 0.0, 86_400.0)
         self._whole("seed", 0, 2**32 - 1)
         low, high = self._checked_bounds()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel
 
 from lagamc import packed
-from lagamc.backbone import Backbone, plain_tokens, single_token
+from lagamc.backbone import Backbone, Recalled, plain_tokens, single_token
 from lagamc.config import TrainingConfig, backbone_source
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
@@ -92,15 +92,15 @@ class EmbeddedBackbone(Backbone):
     def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
         return self.encoder.pool(states, mask)
 
-    def recall(
-        self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        _, _, log_odds = super().recall(states, mask, texts, descriptions)
-        top = log_odds.topk(min(self.MEMORY_SLOTS, log_odds.shape[1]), dim=1)  # (B, K)
+    def recall(self, states: Tensor, mask: Tensor, texts: Sequence[str], descriptions: Tensor) -> Recalled:
+        recalled = super().recall(states, mask, texts, descriptions)
+        top = recalled.log_odds.topk(min(self.MEMORY_SLOTS, len(descriptions)), dim=1)  # (B, K)
         slots = descriptions[top.indices] * top.values.sigmoid().unsqueeze(-1)  # (B, K, D)
         slots = slots * descriptions.shape[1] ** 0.5  # as long as a token state
         seen = mask.new_ones(top.indices.shape)
-        return torch.cat([states, slots.to(states.dtype)], dim=1), torch.cat([mask, seen], dim=1), log_odds
+        return recalled._replace(
+            states=torch.cat([states, slots.to(states.dtype)], dim=1), mask=torch.cat([mask, seen], dim=1)
+        )
 
     def decoder(self, states: Tensor, mask: Tensor) -> PackedDecoder:
         return PackedDecoder(self.generator.decoder, states, mask)

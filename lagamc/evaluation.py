@@ -30,6 +30,7 @@ from lagamc.errors import DatasetError
 from lagamc.labels import LabelSet
 from lagamc.matcher import Match, Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
+from lagamc.neighbours import Neighbours
 from lagamc.streaming import Progress
 
 __all__ = [
@@ -98,11 +99,13 @@ def evaluate_classifier(
 
 def evaluate(
     backbone: Backbone, label_set: LabelSet, corpus: Corpus, *,
-    max_new_tokens: int, threshold: float, rule: DecisionRule = WRITTEN_ONLY,
+    max_new_tokens: int, threshold: float, rule: DecisionRule = WRITTEN_ONLY, neighbours: Neighbours | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Report:  # fmt: skip
     """Evaluate a backbone as it stands, in the middle of training for example."""
-    classifier = Classifier(backbone, label_set, max_new_tokens=max_new_tokens, threshold=threshold, rule=rule)
+    classifier = Classifier(
+        backbone, label_set, max_new_tokens=max_new_tokens, threshold=threshold, rule=rule, neighbours=neighbours
+    )
     return evaluate_classifier(classifier, corpus, cancelled=cancelled)
 
 

@@ -8,7 +8,7 @@ wherever the model would have said something else than a description.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lagamc.backbone import Backbone
+from lagamc.backbone import Backbone, Recalled
 from lagamc.decoder import Decoder
 from lagamc.draft import ConstrainedDraft, Draft, Question
+from lagamc.errors import Cancelled
 
-__all__ = ["Generated", "GeneratedSentence", "generate", "label_log_odds"]
+__all__ = ["Generated", "GeneratedSentence", "document_embeddings", "generate", "label_log_odds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Generated:
     slots: tuple[int, ...]  # output slots, the end included
     passes: int
     log_odds: NDArray[np.float32]  # (L,) that the document carries a label
+    embedding: Tensor  # (D,) of the document, float32 on the CPU
 
 
 def generate(
@@ -62,17 +64,14 @@ def generate(
         batch_size: documents generated for at a time.
         constrained: whether the output is made of descriptions alone, each at most once.
     """
-    prompts = backbone.tokenize(texts) if texts else []
-    order = sorted(range(len(texts)), key=lambda index: len(prompts[index]))
     results: dict[int, Generated] = {}
     was_training = backbone.training
     if was_training:  # going through all modules takes a seventh of the time of one short text
         backbone.eval()
     try:
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for rows, prompts in _alike(backbone, texts, batch_size):
             batch = _generate_batch(
-                backbone, [texts[row] for row in rows], [prompts[row] for row in rows], descriptions, max_new_tokens,
+                backbone, [texts[row] for row in rows], prompts, descriptions, max_new_tokens,
                 kind=ConstrainedDraft if constrained else Draft,
             )  # fmt: skip
             results.update(zip(rows, batch, strict=True))
@@ -90,14 +89,32 @@ def label_log_odds(
 
     The backbone is to be in evaluation mode.
     """
-    prompts, width = backbone.tokenize(texts), len(descriptions)
-    order = sorted(range(len(texts)), key=lambda index: len(prompts[index]))
-    found = np.zeros((len(texts), width), dtype=np.float32)
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        _, _, odds = _read(backbone, [texts[row] for row in rows], [prompts[row] for row in rows], descriptions)
-        found[rows] = odds.float().cpu().numpy()
+    found = np.zeros((len(texts), len(descriptions)), dtype=np.float32)
+    for rows, prompts in _alike(backbone, texts, batch_size):
+        recalled = _recalled(backbone, [texts[row] for row in rows], prompts, descriptions)
+        found[rows] = recalled.log_odds.float().cpu().numpy()
     return found
+
+
+@torch.inference_mode()
+def document_embeddings(
+    backbone: Backbone, texts: Sequence[str], *, batch_size: int = 32, cancelled: Callable[[], bool] = lambda: False
+) -> Tensor:
+    """Embeddings (N, D) of N documents as the description term has them, unit length, float32 on the CPU.
+
+    The backbone is to be in evaluation mode.
+
+    Raises:
+        Cancelled: on request.
+    """
+    found: dict[int, Tensor] = {}
+    for rows, prompts in _alike(backbone, texts, batch_size):
+        if cancelled():
+            raise Cancelled(f"Cancelled after {len(found)} of {len(texts)} documents.")
+        ids, mask = _padded(backbone, prompts)
+        documents = backbone.embed_documents(backbone.read(ids, mask), mask, [texts[row] for row in rows])
+        found.update(zip(rows, documents.float().cpu(), strict=True))
+    return torch.stack([found[row] for row in range(len(texts))])
 
 
 @torch.inference_mode()
@@ -110,8 +127,8 @@ def _generate_batch(
     *,
     kind: type[Draft],
 ) -> list[Generated]:
-    states, mask, log_odds = _read(backbone, texts, prompts, descriptions)
-    likely = log_odds.float().cpu().numpy()
+    states, mask, documents, log_odds = _recalled(backbone, texts, prompts, descriptions)
+    likely, documents = log_odds.float().cpu().numpy(), documents.float().cpu()
     drafts = [
         kind(
             backbone.trie, odds, separator=backbone.separator_slot, end=backbone.end_slot,
@@ -120,18 +137,18 @@ def _generate_batch(
         for odds in likely
     ]  # fmt: skip
     guesses = [draft.guess() for draft in drafts]
-    for rows in _alike(list(map(len, guesses)), backbone.padding_of_a_pass):
+    for rows in _grouped(list(map(len, guesses)), backbone.padding_of_a_pass):
         own = mask[rows]
         used = own.any(dim=0)  # places that are padding in all of these rows are left out
         decoder = backbone.decoder(states[rows][:, used], own[:, used])
         _write(decoder, [drafts[row] for row in rows], [guesses[row] for row in rows], backbone.start_slot)
     return [
-        Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, odds)
-        for draft, odds in zip(drafts, likely, strict=True)
+        Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, *compared)
+        for draft, *compared in zip(drafts, likely, documents, strict=True)
     ]
 
 
-def _alike(lengths: Sequence[int], padding: int) -> Iterator[list[int]]:
+def _grouped(lengths: Sequence[int], padding: int) -> Iterator[list[int]]:
     """The rows in groups; as long as the longest of its group, its rows would take up to `padding` slots more."""
     group: list[int] = []
     spare = longest = 0
@@ -180,14 +197,28 @@ def _answers(questions: Sequence[Sequence[Question]], logits: Tensor) -> Iterato
         yield [(question.place, *next(answers)) for question in own]
 
 
-def _read(
-    backbone: Backbone, texts: Sequence[str], prompts: Sequence[Sequence[int]], descriptions: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What the decoder attends to, its mask, and the log-odds (B, L) of the labels."""
+def _alike(backbone: Backbone, texts: Sequence[str], batch_size: int) -> Iterator[tuple[list[int], list[list[int]]]]:
+    """Rows of the texts and their prompts, in batches of like length."""
+    prompts = backbone.tokenize(texts) if texts else []
+    order = sorted(range(len(texts)), key=lambda index: len(prompts[index]))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        yield rows, [prompts[row] for row in rows]
+
+
+def _padded(backbone: Backbone, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Token ids (B, T) and which of them are none of the padding (B, T)."""
     pad, width = backbone.tokenizer.pad_token_id, max(map(len, prompts))
     input_ids = torch.tensor([[*ids, *[pad] * (width - len(ids))] for ids in prompts], device=backbone.device)
     mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in prompts], device=backbone.device)
-    return backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
+    return input_ids, mask
+
+
+def _recalled(
+    backbone: Backbone, texts: Sequence[str], prompts: Sequence[Sequence[int]], descriptions: Tensor
+) -> Recalled:
+    ids, mask = _padded(backbone, prompts)
+    return backbone.recall(backbone.read(ids, mask), mask, texts, descriptions.to(backbone.device))
 
 
 def _sentences(backbone: Backbone, draft: Draft) -> Iterator[GeneratedSentence]:

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lagamc.checkpoint import read_json, recovered, replaced_folder
-from lagamc.decision import WRITTEN_ONLY, DecisionRule
 from lagamc.errors import CheckpointError
 
 __all__ = ["TrainingState", "has_checkpoint", "load_weights", "read_checkpoint", "weights_of", "write_checkpoint"]
@@ -29,7 +28,6 @@ class TrainingState:
     elapsed: float = 0.0  # seconds of training, earlier sessions of a resumed run included
     best_epoch: int = 0
     best: dict[str, float] = field(default_factory=dict)  # dev figures of the best epoch, by its best rule
-    rule: DecisionRule = WRITTEN_ONLY  # that rule
 
 
 def weights_of(learners: Learners) -> Weights:
@@ -112,4 +110,4 @@ def read_checkpoint(
         keys = [key for key in moments if key.startswith(f"{name}/")]
         if keys:
             optimizer.state[parameter] = {key.rsplit("/", 1)[1]: moments[key].to(parameter.device) for key in keys}
-    return TrainingState(**saved | {"rule": DecisionRule(**saved["rule"])}), best
+    return TrainingState(**saved), best

@@ -19,6 +19,7 @@ from lagamc.corpus import Corpus
 from lagamc.errors import DatasetError, LabelError, RunTaken, few
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
+from lagamc.neighbours import Neighbours
 from lagamc.trainer import Trainer
 from lagamc.workers import is_first_worker
 from lagamc.zero_shot import calibrated
@@ -43,8 +44,8 @@ def train_run(
 ) -> Manifest:
     """Train what a run folder asks for, or go on from its checkpoint, and write its model/.
 
-    Dev decides which epoch is kept and by which rule labels are decided; test, where there is one, is measured
-    once, after that. All files are read before anything is loaded.
+    Dev decides which epoch is kept and then, with the neighbours at hand, by which rule labels are decided; test, where
+    there is one, is measured once, after that. All files are read before anything is loaded.
 
     Raises:
         RunTaken: another process trains it.
@@ -85,20 +86,25 @@ def _trained(
     state = trainer.fit()
 
     def finished() -> Manifest:
+        neighbours = None
+        if config.decision == "probability" and config.neighbour_share:
+            share = config.neighbour_share
+            neighbours = Neighbours.of(backbone.eval(), label_set, train, share=share, cancelled=cancelled)
+        figures_on_dev, rule = trainer.measured(neighbours)
         test = None
         if asked is not None:
             test = evaluate(
                 backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
-                rule=state.rule, cancelled=cancelled,
+                rule=rule, neighbours=neighbours, cancelled=cancelled,
             ).metrics.summary()  # fmt: skip
         zero_shot, enough = calibrated(backbone.eval(), label_set, dev)
         write_model_folder(
             folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-            max_new_tokens=trainer.max_new_tokens, rule=dataclasses.replace(state.rule, added=enough),
-            zero_shot=zero_shot, dev=state.best, test=test,
+            max_new_tokens=trainer.max_new_tokens, rule=dataclasses.replace(rule, added=enough),
+            zero_shot=zero_shot, neighbours=neighbours, dev=figures_on_dev, test=test,
         )  # fmt: skip
         figures = {
-            "dev": state.best, "test": test, "best_epoch": state.best_epoch,
+            "dev": figures_on_dev, "test": test, "best_epoch": state.best_epoch,
             "seconds": round(time.monotonic() - began, 2), "peak_memory_mb": peak_memory_mb(), "model": "model",
         }  # fmt: skip
         for callback in callbacks:

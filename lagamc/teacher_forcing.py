@@ -98,8 +98,8 @@ def _argmax(
     mask = _padded([[1] * len(ids) for ids in prompts], 0, backbone.device)
     shifted = [[backbone.start_slot, *target[:-1]] for target in targets]
     decoder_ids = _padded(shifted, backbone.pad_slot, backbone.device)  # (B, U)
-    states, mask, _ = backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
-    chosen = backbone.write(states, mask, decoder_ids).argmax(dim=-1).tolist()  # (B, U)
+    recalled = backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
+    chosen = backbone.write(recalled.states, recalled.mask, decoder_ids).argmax(dim=-1).tolist()  # (B, U)
     return [
         [text for _, _, text in backbone.sentences(row[: len(target)])]
         for row, target in zip(chosen, targets, strict=True)

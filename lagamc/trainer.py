@@ -23,6 +23,7 @@ from lagamc.errors import Cancelled, TrainingError
 from lagamc.evaluation import chosen_rule, decided, evaluate
 from lagamc.labels import LabelSet
 from lagamc.losses import HybridLoss, description_loss
+from lagamc.neighbours import Neighbours
 from lagamc.precision import chosen_device, chosen_precision, reproducible
 from lagamc.progress import TrainingState, has_checkpoint, load_weights, read_checkpoint, weights_of, write_checkpoint
 from lagamc.soft_tokens import soft_tokens
@@ -39,8 +40,8 @@ class Trainer:
     Args:
         backbone: what learns; changed in place.
         label_set: in target order.
-        train, dev: dev decides which epoch is kept and how its labels are decided, free-running, by `config.metric`.
-            It is read after every epoch, and where it is larger than train, after every so many.
+        train, dev: dev decides which epoch is kept, free-running, by `config.metric`. It is read after every epoch, and
+            where it is larger than train, after every so many.
         folder: where checkpoint/ lies; training goes on from there when it exists.
         callbacks: told of every event.
         cancelled: asked before every step.
@@ -175,7 +176,7 @@ class Trainer:
         columns, positions = self._compared_labels(batch)
         descriptions = backbone.encoder(self._description_features(columns))  # (C, D)
         states = backbone.read(batch.input_ids, batch.attention_mask)  # (B, T, H)
-        states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
+        states, mask, _, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
         logits = backbone.write(states, mask, batch.decoder_ids)  # (B, U, V)
 
         sentences = math.ceil(self.config.cosine_sentences / self._parts)
@@ -215,24 +216,25 @@ class Trainer:
         return {name: values.to(self.device) for name, values in features.items()}
 
     def _evaluate(self, epoch: int) -> None:
-        figures, rule = self.workers.from_first(self._measured)
+        figures, _ = self.workers.from_first(self.measured)
         metric = self.config.metric
         best = not self.state.best or figures[metric] > self.state.best[metric]
         if best:
-            self.state.best_epoch, self.state.best, self.state.rule = epoch, figures, rule
+            self.state.best_epoch, self.state.best = epoch, figures
             self._best_weights = weights_of(self._learners())
         self._notify(
             "evaluation", step=self.state.step, epoch=epoch, best=best,
             micro_f1=figures["micro_f1"], macro_f1=figures["macro_f1"],
         )  # fmt: skip
 
-    def _measured(self) -> tuple[dict[str, float], DecisionRule]:
-        """Dev figures as the model stands, by the rule that dev likes best, and that rule."""
+    def measured(self, neighbours: Neighbours | None = None) -> tuple[dict[str, float], DecisionRule]:
+        """Dev figures as the model stands, by the rule that dev likes best, and that rule. Raises Cancelled."""
         metric = self.config.metric
         by_probability = self.config.decision == "probability"
         report = evaluate(
             self.backbone, self.label_set, self.dev, max_new_tokens=self.max_new_tokens,
-            threshold=self.config.threshold, rule=WIDEST if by_probability else WRITTEN_ONLY, cancelled=self._cancelled,
+            threshold=self.config.threshold, rule=WIDEST if by_probability else WRITTEN_ONLY, neighbours=neighbours,
+            cancelled=self._cancelled,
         )  # fmt: skip
         rule = chosen_rule(report, metric) if by_probability else WRITTEN_ONLY
         found = decided(report, rule).metrics

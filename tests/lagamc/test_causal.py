@@ -104,7 +104,7 @@ def test_training_sees_what_one_plain_pass_sees(folders, kind, label_set, corpor
     batch = next(Batches(backbone, corpora["train"], label_set, batch_size=6, seed=1).epoch(0))
     states = backbone.read(batch.input_ids, batch.attention_mask)
     descriptions = torch.zeros(3, 32)
-    states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
+    states, mask, _, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
     logits = backbone.write(states, mask, batch.decoder_ids)
     assert log_odds.shape == (6, 3)
     assert logits.shape[:2] == batch.targets.shape  # so the loss is on the target alone

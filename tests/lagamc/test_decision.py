@@ -117,6 +117,8 @@ def test_a_model_gives_probable_labels_that_it_did_not_write(trained):
     classifier.rule = DecisionRule(0.0, 0.0)
     everything = classifier.classify(["please"])[0]
     assert set(everything.labels) == names
+    classifier.neighbours = None
+    everything = classifier.classify(["please"])[0]
     scorer = classifier.backbone.scorer
     for item in everything.sentences:
         if not item.written:

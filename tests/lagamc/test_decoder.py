@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lagamc.backbones import build_backbone
 from lagamc.config import TrainingConfig
-from lagamc.generation import _alike
+from lagamc.generation import _grouped
 
 FED = st.tuples(st.lists(st.integers(4, 20), min_size=1, max_size=9), st.integers(1, 9))  # slots, how many to keep
 ROUNDS = st.lists(st.lists(FED, min_size=4, max_size=4), min_size=1, max_size=5)
@@ -30,7 +30,7 @@ def test_what_is_kept_decides_what_is_chosen_next(backbone, rounds, data):
     ids = backbone.tokenizer.pad({"input_ids": backbone.tokenize(texts)}, padding_side="right", return_tensors="pt")
     descriptions = torch.nn.functional.normalize(torch.randn(3, backbone.bridge.shape[1], dtype=torch.double), dim=-1)
     states = backbone.read(ids["input_ids"], ids["attention_mask"])
-    states, mask, _ = backbone.recall(states, ids["attention_mask"], texts, descriptions)
+    states, mask, _, _ = backbone.recall(states, ids["attention_mask"], texts, descriptions)
     decoder = backbone.decoder(states, mask)
     kept, alive = [[] for _ in texts], list(range(len(texts)))
     for fed in rounds:
@@ -54,7 +54,7 @@ def test_what_is_kept_decides_what_is_chosen_next(backbone, rounds, data):
 @given(lengths=st.lists(st.integers(0, 300), min_size=1, max_size=40), padding=st.integers(0, 100))
 def test_rows_of_like_length_go_together(lengths, padding):
     """Every row once, in groups that pad no more than they may and end no sooner than they have to."""
-    groups = list(_alike(lengths, padding))
+    groups = list(_grouped(lengths, padding))
     assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
     for group in groups:
         longest = lengths[group[0]]

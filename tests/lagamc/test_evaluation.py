@@ -60,7 +60,7 @@ def test_teacher_forcing_takes_the_argmax_over_the_true_target(family, tiny, lab
         ids = torch.tensor(backbone.tokenize([example.text]))
         mask = torch.ones_like(ids)
         with torch.no_grad():
-            states, seen, _ = backbone.recall(backbone.read(ids, mask), mask, [example.text], descriptions)
+            states, seen, _, _ = backbone.recall(backbone.read(ids, mask), mask, [example.text], descriptions)
             slots = backbone.write(states, seen, torch.tensor([[backbone.start_slot, *target[:-1]]])).argmax(-1)[0]
         sentences, own = [], []
         for slot in [*slots.tolist(), backbone.end_slot]:

@@ -136,7 +136,7 @@ def learnt(backbone, label_set, *, steps, most=2, fluent=0.0):
     torch.manual_seed(0)
     for batch in itertools.islice(itertools.chain.from_iterable(map(batches.epoch, itertools.count())), steps):
         states = backbone.read(batch.input_ids, batch.attention_mask)
-        states, mask, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
+        states, mask, _, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
         logits = backbone.write(states, mask, batch.decoder_ids)
         said = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED)
         loss = said + F.binary_cross_entropy_with_logits(log_odds, batch.carried.float())
@@ -206,7 +206,7 @@ def test_scores_are_those_of_teacher_forcing(tiny, family):
     texts, descriptions = learnt(backbone, label_set, steps=30)
     for text, document in zip(texts, generate(backbone, texts, descriptions, max_new_tokens=25), strict=True):
         ids = torch.tensor(backbone.tokenize([text]))
-        states, mask, _ = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, [text], descriptions)
+        states, mask, _, _ = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, [text], descriptions)
         logits = backbone.write(states, mask, torch.tensor([[backbone.start_slot, *document.slots[:-1]]]))[0]
         scores = logits.log_softmax(dim=-1)[range(len(document.slots)), document.slots].tolist()
         sentences, start = [], 0
@@ -270,7 +270,7 @@ def test_constrained_text_is_the_likeliest_among_descriptions(tiny, family, kind
         assert {sentence.text for sentence in document.sentences} <= set(label_set.descriptions)
         ids = torch.tensor(backbone.tokenize([text]))
         with torch.no_grad():
-            states, mask, _ = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, [text], descriptions)
+            states, mask, _, _ = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, [text], descriptions)
             logits = backbone.write(states, mask, torch.tensor([[backbone.start_slot, *document.slots[:-1]]]))[0]
         whole = ConstrainedDraft(
             backbone.trie, np.zeros(len(label_set)), separator=backbone.separator_slot, end=backbone.end_slot,

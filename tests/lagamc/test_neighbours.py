@@ -1,0 +1,117 @@
+"""A label's probability is averaged with what the nearest training documents carry."""
+
+import numpy as np
+import pytest
+import torch
+
+from lagamc.classifier import Classifier
+from lagamc.corpus import Corpus, Example
+from lagamc.decision import DecisionRule
+from lagamc.errors import Cancelled
+from lagamc.generation import document_embeddings
+from lagamc.labels import Label
+from lagamc.neighbours import Neighbours
+
+EVERYTHING = DecisionRule(0.0, 0.0)
+
+
+def stored(embeddings, carried):
+    return {
+        "embeddings": torch.tensor(embeddings).half(),
+        "counts": torch.tensor([len(labels) for labels in carried], dtype=torch.int32),
+        "labels": torch.tensor([label for labels in carried for label in labels], dtype=torch.int32),
+    }
+
+
+def test_neighbours_weigh_by_their_cosine_and_their_share():
+    """Two neighbours of cosine 1 and .9: their weights are as e to 1, the temperature being a tenth."""
+    kept = stored([[1.0, 0.0], [0.9, 0.19**0.5]], [[0, 2], [1]])
+    near = Neighbours(kept, 4, share=0.25)
+    own = np.array([[0.4, 0.4, 0.4, 0.4]])
+    first = np.e / (1 + np.e)
+    found = np.array([first, 1 - first, first, 0.0])
+    np.testing.assert_allclose(near.joined(own, torch.tensor([[1.0, 0.0]]))[0], 0.3 + 0.25 * found, atol=1e-3)
+
+
+def test_only_the_nearest_have_a_say():
+    angles = np.linspace(0.0, 1.0, Neighbours.NEAREST + 5)
+    kept = stored(np.stack([np.cos(angles), np.sin(angles)], axis=1).tolist(), [[row] for row in range(len(angles))])
+    [found] = Neighbours(kept, len(angles), share=1.0).joined(np.zeros((1, len(angles))), torch.tensor([[1.0, 0.0]]))
+    assert (found > 0).tolist() == [True] * Neighbours.NEAREST + [False] * 5
+    assert found.sum() == pytest.approx(1.0)
+    assert (np.diff(found[: Neighbours.NEAREST]) < 0).all()
+
+
+def test_documents_without_labels_and_labels_without_documents_are_counted(tmp_path):
+    near = Neighbours(stored([[1.0, 0.0], [1.0, 0.0]], [[], [1]]), 3, share=1.0)
+    near.save(tmp_path)
+    again = Neighbours.load(tmp_path, 3, share=1.0)
+    for kept in (near, again):
+        np.testing.assert_allclose(kept.joined(np.ones((1, 3)), torch.tensor([[1.0, 0.0]])), [[0.0, 0.5, 0.0]])
+    assert Neighbours.load(tmp_path / "elsewhere", 3, share=1.0) is None
+
+
+def test_a_trained_model_keeps_its_training_documents(trained, corpora):
+    """Alone, they give a training document its own labels; the average lies half way between them and the model."""
+    classifier = Classifier.load(trained / "model")
+    texts = [example.text for example in corpora["train"]][:20]
+    embeddings = document_embeddings(classifier.backbone, texts)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-5)
+    names = classifier.label_set.names
+    alone = Neighbours.load(trained / "model", len(names), share=1.0).joined(np.zeros((20, len(names))), embeddings)
+    own = np.array([[name in example.labels for name in names] for example in corpora["train"]][:20])
+    assert alone[own].mean() > 0.9
+    assert alone[~own].mean() < 0.1
+
+    def probabilities():
+        found = classifier.classify(texts)
+        return np.array([[by[name] for name in names] for by in map(by_label, found)])
+
+    classifier.rule = EVERYTHING
+    averaged, classifier.neighbours = probabilities(), None
+    np.testing.assert_allclose(averaged, (probabilities() + alone) / 2, atol=1e-3)
+
+
+def by_label(result):
+    return {item.match.label: item.probability for item in result.sentences}
+
+
+def test_an_added_label_is_as_probable_as_without_neighbours(trained):
+    """How unsure the model is of the labels that it learnt is calibrated without them, and they never carry it."""
+    classifier = Classifier.load(trained / "model").with_labels([Label("dogs", "Dogs bark or run free.")])
+    classifier.rule = DecisionRule(0.0, 0.0, 0.0)
+    text = "a dog barks near the shop"
+    [near] = classifier.classify([text])
+    classifier.neighbours = None
+    [alone] = classifier.classify([text])
+    assert by_label(near)["dogs"] == by_label(alone)["dogs"]
+    assert by_label(near) != by_label(alone)
+
+
+def test_without_a_share_nothing_is_kept(make_run, monkeypatch):
+    """Nor are the training documents embedded, and the sentences alone need no neighbours."""
+    from lagamc.run import train_run
+
+    monkeypatch.setattr("lagamc.neighbours.document_embeddings", lambda *_, **__: pytest.fail("embedded"))
+    for name, settings in (("no-share", {"neighbour_share": 0.0}), ("written", {"decision": "written"})):
+        folder = make_run(name, epochs=1, **settings)
+        train_run(folder)
+        assert Classifier.load(folder / "model").neighbours is None
+
+
+def test_of_a_large_collection_a_sample_is_kept(trained, corpora, monkeypatch):
+    monkeypatch.setattr(Neighbours, "MOST", 7)
+    classifier = Classifier.load(trained / "model")
+    backbone, label_set = classifier.backbone, classifier.label_set
+    near = Neighbours.of(backbone, label_set, corpora["train"], share=1.0)
+    texts = [example.text for example in corpora["train"]]
+    [weights] = near.joined(np.zeros((1, 3)), document_embeddings(backbone, texts[:1]))
+    assert weights.sum() >= 1.0
+    assert sum(near.sizes.values()) < 7 * (4 * 384 + 4 + 4 * 3)
+
+
+def test_embedding_the_training_documents_can_be_cancelled(trained):
+    classifier = Classifier.load(trained / "model")
+    train = Corpus([Example("1", "a hole in the road", ("road",))])
+    with pytest.raises(Cancelled, match="0 of 1"):
+        Neighbours.of(classifier.backbone, classifier.label_set, train, share=1.0, cancelled=lambda: True)
