@@ -16,7 +16,7 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
-from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult, judged
+from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, Neighbour, SentenceResult, judged
 from lagamc.generation import Generated, generate
 from lagamc.labels import Label, LabelSet
 from lagamc.loaded import LoadedClassifier, sizes
@@ -144,16 +144,17 @@ class Classifier(LoadedClassifier):
         log_odds = np.stack([document.log_odds for document in written])  # (B, L) of the labels it was trained on
         probabilities, cosines = sigmoid(log_odds), self.backbone.scorer.cosines(torch.from_numpy(log_odds)).numpy()
         top = probabilities.max(axis=1, keepdims=True)
+        alike: list[tuple[Neighbour, ...]] = [()] * len(texts)
         if self.neighbours is not None:
             documents = torch.stack([document.embedding for document in written])  # (B, D)
-            probabilities = self.neighbours.joined(probabilities, documents)
+            probabilities, alike = self.neighbours.joined(probabilities, documents)
         if self._added is not None:
             added = (self.backbone.starting_encoder.encode(texts) @ self._added.T).numpy()
             probabilities = np.concatenate([probabilities, sigmoid(self._zero_shot.log_odds(added, top))], axis=1)
             cosines = np.concatenate([cosines, added], axis=1)
         return [
-            judged(text, self._evidence(document, matches, *rows), threshold, self.rule)
-            for text, document, *rows in zip(texts, written, probabilities, cosines, strict=True)
+            judged(text, self._evidence(document, matches, *rows), threshold, self.rule, near)
+            for text, document, near, *rows in zip(texts, written, alike, probabilities, cosines, strict=True)
         ]
 
     def _evidence(

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import product
+from typing import NamedTuple
 
 from lagamc.errors import ConfigError
 from lagamc.matcher import Match, check_threshold
@@ -16,6 +17,7 @@ __all__ = [
     "WRITTEN_ONLY",
     "DecisionRule",
     "DocumentResult",
+    "Neighbour",
     "SentenceResult",
     "judged",
 ]
@@ -89,6 +91,13 @@ class SentenceResult:
         return self.log_probability is not None
 
 
+class Neighbour(NamedTuple):
+    """A training document that had a say in the probabilities, by its id, and its cosine with the document."""
+
+    id: str
+    cosine: float
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentResult:
     """Evidence and decision for one document. `labels` are unique, in the order of the sentences."""
@@ -98,6 +107,7 @@ class DocumentResult:
     labels: tuple[str, ...]
     threshold: float
     rule: DecisionRule = WRITTEN_ONLY
+    neighbours: tuple[Neighbour, ...] = ()  # the nearest first; none where a model was trained without
 
     @property
     def untrained(self) -> tuple[str, ...]:
@@ -111,12 +121,13 @@ class DocumentResult:
         Raises:
             ConfigError: the threshold lies outside [-1, 1].
         """
-        return judged(self.text, self.sentences, check_threshold(threshold), rule or self.rule)
+        return judged(self.text, self.sentences, check_threshold(threshold), rule or self.rule, self.neighbours)
 
 
 def judged(
-    text: str, sentences: Iterable[SentenceResult], threshold: float, rule: DecisionRule = WRITTEN_ONLY
-) -> DocumentResult:
+    text: str, sentences: Iterable[SentenceResult], threshold: float, rule: DecisionRule = WRITTEN_ONLY,
+    neighbours: tuple[Neighbour, ...] = (),
+) -> DocumentResult:  # fmt: skip
     """The result of these sentences: which of them abstain, and the labels of the others.
 
     A sentence that is less near to its label than the threshold says nothing for it: the label is given where it is
@@ -133,4 +144,4 @@ def judged(
 
     answered = tuple(dataclasses.replace(item, abstained=abstained(item)) for item in sentences)
     labels = tuple(dict.fromkeys(item.match.label for item in answered if not item.abstained))
-    return DocumentResult(text, answered, labels, threshold, rule)
+    return DocumentResult(text, answered, labels, threshold, rule, neighbours)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from lagamc.backbone import Backbone
 from lagamc.corpus import Corpus
+from lagamc.decision import Neighbour
 from lagamc.generation import document_embeddings
 from lagamc.labels import LabelSet
 
 __all__ = ["Neighbours"]
+
+Alike = list[tuple[Neighbour, ...]]
 
 
 class Neighbours:
@@ -28,22 +33,24 @@ class Neighbours:
     al., ACL 2022, "Contrastive Learning-Enhanced Nearest Neighbor Mechanism for Multi-Label Text Classification").
 
     Args:
-        stored: "embeddings" (N, D), unit length, in float16; "counts" (N,), labels of each document; "labels" (M,),
-            the indices of all of them one after the other.
+        ids: what the N documents are called.
+        embeddings: (N, D), unit length, in float16, as they are kept.
+        carried: the labels of each document, indices below `labels`.
         labels: L, how many labels there are.
         share: weight of the neighbours in the average, in [0, 1].
     """
 
     FILE = "neighbours.safetensors"
     NEAREST = 10
-    TEMPERATURE = 0.1
+    TEMPERATURE = 0.05
     MOST = 50_000  # documents that are kept; of a larger collection a sample
 
-    def __init__(self, stored: Mapping[str, Tensor], labels: int, *, share: float) -> None:
-        self._stored = {**stored, "embeddings": stored["embeddings"].float()}
+    def __init__(
+        self, ids: Sequence[str], embeddings: Tensor, carried: Sequence[Sequence[int]], labels: int, *, share: float
+    ) -> None:
+        self._ids, self._carried = list(ids), list(carried)
+        self._embeddings = embeddings.float()
         self._labels, self._share = labels, share
-        ends = stored["counts"].cumsum(0).numpy()
-        self._carried = np.split(stored["labels"].numpy(), ends[:-1])
 
     @classmethod
     def of(
@@ -58,37 +65,51 @@ class Neighbours:
         examples = list(train)
         if len(examples) > cls.MOST:
             examples = random.Random(backbone.config.seed).sample(examples, cls.MOST)
+        embeddings = document_embeddings(backbone, [example.text for example in examples], cancelled=cancelled)
         carried = [[label_set.index(label) for label in example.labels] for example in examples]
-        texts = [example.text for example in examples]
-        stored = {
-            "embeddings": document_embeddings(backbone, texts, cancelled=cancelled).half(),
-            "counts": torch.tensor([len(labels) for labels in carried], dtype=torch.int32),
-            "labels": torch.tensor([label for labels in carried for label in labels], dtype=torch.int32),
-        }
-        return cls(stored, len(label_set), share=share)
+        return cls([example.id for example in examples], embeddings.half(), carried, len(label_set), share=share)
 
     @classmethod
     def load(cls, model_folder: Path, labels: int, *, share: float) -> Neighbours | None:
         """Read what `save` wrote; None where a model was trained without."""
         path = model_folder / cls.FILE
-        return cls(load_file(path), labels, share=share) if path.exists() else None
+        if not path.exists():
+            return None
+        with safe_open(path, framework="pt") as stored:
+            counts, flat = stored.get_tensor("counts").tolist(), iter(stored.get_tensor("labels").tolist())
+            carried = [[next(flat) for _ in range(count)] for count in counts]
+            return cls(
+                json.loads(stored.metadata()["ids"]), stored.get_tensor("embeddings"), carried, labels, share=share
+            )
 
     def save(self, model_folder: Path) -> None:
-        """Write neighbours.safetensors."""
-        stored = {**self._stored, "embeddings": self._stored["embeddings"].half()}
-        save_file(stored, model_folder / self.FILE)
+        """Write neighbours.safetensors: labels one after the other, and how many of them are each document's."""
+        tensors = {
+            "embeddings": self._embeddings.half(),
+            "counts": torch.tensor([len(labels) for labels in self._carried], dtype=torch.int32),
+            "labels": torch.tensor([label for labels in self._carried for label in labels], dtype=torch.int32),
+        }
+        save_file(tensors, model_folder / self.FILE, metadata={"ids": json.dumps(self._ids)})
 
     @property
     def sizes(self) -> dict[int, int]:
-        """Bytes of the embeddings and labels by where they lie."""
-        return {tensor.data_ptr(): tensor.nbytes for tensor in self._stored.values()}
+        """Bytes of the embeddings by where they lie."""
+        return {self._embeddings.data_ptr(): self._embeddings.nbytes}
 
-    def joined(self, probabilities: NDArray[np.float64], documents: Tensor) -> NDArray[np.float64]:
-        """Average a model's probabilities (B, L) with those of the nearest to documents (B, D): (B, L)."""
-        nearest = (documents @ self._stored["embeddings"].T).topk(min(self.NEAREST, len(self._carried)), dim=1)
-        weights = (nearest.values / self.TEMPERATURE).softmax(dim=1).tolist()  # (B, K)
+    def joined(self, probabilities: NDArray[np.float64], documents: Tensor) -> tuple[NDArray[np.float64], Alike]:
+        """Average a model's probabilities (B, L) with those of the nearest to documents (B, D).
+
+        Returns:
+            Probabilities (B, L), and the neighbours of each document, the nearest first.
+        """
+        nearest = (documents @ self._embeddings.T).topk(min(self.NEAREST, len(self._ids)), dim=1)  # (B, K)
+        weights = (nearest.values / self.TEMPERATURE).softmax(dim=1).tolist()
         found = np.zeros((len(documents), self._labels))
         for row, (places, own) in enumerate(zip(nearest.indices.tolist(), weights, strict=True)):
             for place, weight in zip(places, own, strict=True):
                 found[row, self._carried[place]] += weight
-        return (1 - self._share) * probabilities + self._share * found
+        alike = [
+            tuple(Neighbour(self._ids[place], cosine) for place, cosine in zip(places, cosines, strict=True))
+            for places, cosines in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
+        ]
+        return (1 - self._share) * probabilities + self._share * found, alike

@@ -64,6 +64,12 @@ def find(session: Session, *, project_id: int, external_id: str) -> Document:
     return document
 
 
+def named(session: Session, *, project_id: int, external_ids: Collection[str]) -> dict[str, Document]:
+    """Return {external id: document} for those that a project has."""
+    query = select(Document).where(Document.project_id == project_id, col(Document.external_id).in_(external_ids))
+    return {document.external_id: document for document in session.exec(query)}
+
+
 def add_all(session: Session, *, documents: Iterable[Document]) -> None:
     """Add documents and give them their ids. Their external ids and hashes must be new to the project."""
     session.add_all(documents)

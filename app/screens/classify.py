@@ -12,7 +12,7 @@ from app.components.events import INFERENCE, on
 from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
 from app.errors import AppError
 from app.screens import classify_file
-from app.screens.evidence import added_labels, evidence, origin, rule_in_words
+from app.screens.evidence import added_labels, evidence, excerpt, neighbours, origin, rule_in_words
 from app.services.documents import SEARCH_REACH
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ NOTHING_YET = (
 NOWHERE = "No document from here on holds these words."
 NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
-MAX_EXCERPT_CHARACTERS = 110
 TYPED_THRESHOLD = "(project, view, typed, slider) => [project, view, slider, 0]"
 
 
@@ -118,7 +117,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         return (
             view,
             _decided(view, colours),
-            evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
+            _evidence(view, colours),
             value,
         )
 
@@ -127,7 +126,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             return markup.note(NO_PROJECT), Pages(), gr.Button(interactive=False), gr.Button(interactive=False)
         words = words.strip()
         page = services.documents.page(project_id, PAGE_SIZE, begins[-1], words)
-        rows = (markup.Row([row.external_id, _excerpt(row.text), row.split], key=row.id) for row in page.rows)
+        rows = (markup.Row([row.external_id, excerpt(row.text), row.split], key=row.id) for row in page.rows)
         table = markup.table(("Id", "Text", "Split"), rows, empty=NOT_HERE if page.next_after else NOWHERE)
         number = f"Page {len(begins):,} · {page.total:,} documents in the project. Select one to classify it."
         return (
@@ -186,8 +185,13 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
         origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added, view.result.rule),
         _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
-        evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
+        _evidence(view, colours),
     )
+
+
+def _evidence(view: ClassificationView, colours: Mapping[str, str]) -> str:
+    sentences = evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added)
+    return sentences + neighbours(view.neighbours, colours)
 
 
 def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:
@@ -195,7 +199,3 @@ def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:
     marked = {f"{name} (untrained)" if name in untrained else name: colours.get(name, "") for name in view.labels}
     chips = markup.chips(marked, marked, empty="no label: every sentence abstains")
     return str(Markup("<p><b>Labels</b> {}</p>").format(chips))
-
-
-def _excerpt(text: str) -> str:
-    return text if len(text) <= MAX_EXCERPT_CHARACTERS else f"{text[:MAX_EXCERPT_CHARACTERS]}…"

@@ -12,14 +12,19 @@ from lagamc.decision import DecisionRule
 from lagamc.errors import few
 
 if TYPE_CHECKING:
-    from app.services.classification import SentenceRow
+    from app.services.classification import NeighbourRow, SentenceRow
 
-__all__ = ["added_labels", "evidence", "origin", "rule_in_words"]
+__all__ = ["added_labels", "evidence", "excerpt", "neighbours", "origin", "rule_in_words"]
 
 HEADERS = ("Generated sentence", "Label", "Cosine", "Runner-up", "Cosine", "Margin", "Probability")
 RANKED_HEADERS = ("Stored description", *HEADERS[1:-1])
 UNWRITTEN = "Not written, but probable: {}"
 ZERO_SHOT = "Probable by its description alone, which the model never learnt to write: {}"
+NEIGHBOURS = (
+    "The labels that these and the next ones like it carry have a say in each probability, beside how near the text is "
+    "to the label's description. A label that is wrong here misleads the model until it is trained again without it."
+)
+MAX_EXCERPT_CHARACTERS = 110
 UNTRAINED = (
     "Untrained: nothing has been trained in this project yet. These are stored descriptions ranked by their "
     "cosine to the whole text, not generated sentences. Train a model to get those."
@@ -44,6 +49,23 @@ def evidence(
         empty="The model generated no sentence for this text, and no label is probable without one.",
         numeric=(2, 4, 5, 6),
     )
+
+
+def neighbours(rows: Iterable[NeighbourRow], colours: Mapping[str, str]) -> str:
+    """Lay out the training documents most like a text, with the labels that they carry; nothing without any."""
+    laid_out = [
+        markup.Row([row.external_id, excerpt(row.text), markup.chips(row.labels, colours), markup.score(row.cosine)])
+        for row in rows
+    ]
+    if not laid_out:
+        return ""
+    table = markup.table(("Id", "Training documents most like it", "Labels", "Cosine"), laid_out, empty="", numeric=[3])
+    return table + markup.note(NEIGHBOURS, "plain")
+
+
+def excerpt(text: str) -> str:
+    """The first words of a text, for a row."""
+    return text if len(text) <= MAX_EXCERPT_CHARACTERS else f"{text[:MAX_EXCERPT_CHARACTERS]}…"
 
 
 def origin(model_name: str, *, trained: bool) -> str:

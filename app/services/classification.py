@@ -18,7 +18,7 @@ from app.services.labels import LabelService
 from app.services.naming import unstorable
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
-from storage import documents, label_sets, predictions, projects
+from storage import annotations, documents, label_sets, predictions, projects
 from storage.engine import Database
 from storage.models import PredictedSentence
 
@@ -29,11 +29,14 @@ __all__ = [
     "ClassificationService",
     "ClassificationView",
     "FileJob",
+    "NeighbourRow",
     "SentenceRow",
     "given_labels",
     "pinned_label_set",
     "stored_sentences",
 ]
+
+SHOWN = 5  # of the neighbours of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,26 @@ class SentenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NeighbourRow:
+    """A training document that had a say in the probabilities, with the labels that it carries now."""
+
+    external_id: str
+    text: str
+    labels: list[str]
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClassificationView:
     """An answer with its evidence. `result` and the keys of `names` use the names that the model learnt.
 
-    `added` are the labels that the model knows by their descriptions alone, `retired` those that it learnt and that
-    are not in use any more: `labels` leaves them out.
+    `neighbours` are the training documents most like it, the nearest first. `added` are the labels that the model
+    knows by their descriptions alone, `retired` those that it learnt and that are not in use any more: `labels` leaves
+    them out.
     """
 
     rows: list[SentenceRow]
+    neighbours: list[NeighbourRow]
     labels: list[str]
     threshold: float
     model_name: str
@@ -99,7 +114,7 @@ class ClassificationService:
             LagamcError: the model folder is damaged, or the threshold is no cosine.
         """
         source = self.answering.source(project_id)
-        return self._classify(source, text, threshold)[0]
+        return self._classify(project_id, source, text, threshold)[0]
 
     def classify_document(self, document_id: int, threshold: float | None = None) -> ClassificationView:
         """Classify a document and store the prediction; a threshold of one's own decides only what is returned.
@@ -109,7 +124,7 @@ class ClassificationService:
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
         source = self.answering.source(document.project_id)
-        view, answer = self._classify(source, document.text, None)
+        view, answer = self._classify(document.project_id, source, document.text, None)
         with self._database.write() as session:
             prediction = predictions.add(
                 session,
@@ -194,7 +209,9 @@ class ClassificationService:
 
         return stream
 
-    def _classify(self, source: Source, text: str, threshold: float | None) -> tuple[ClassificationView, Answer]:
+    def _classify(
+        self, project_id: int, source: Source, text: str, threshold: float | None
+    ) -> tuple[ClassificationView, Answer]:
         text = text.strip()
         if not text:
             raise AppError("There is no text to classify. Paste one, or pick a document.")
@@ -209,6 +226,7 @@ class ClassificationService:
         result = answer.results[0]
         view = ClassificationView(
             rows=[],
+            neighbours=self._neighbours(project_id, result),
             labels=[],
             threshold=result.threshold,
             model_name=source.model_name,
@@ -221,6 +239,20 @@ class ClassificationService:
             retired=source.retired,
         )
         return _decided(view, result), answer
+
+    def _neighbours(self, project_id: int, result: DocumentResult) -> list[NeighbourRow]:
+        """The nearest training documents of a result, those that the project still has."""
+        nearest = result.neighbours[:SHOWN]
+        with self._database.read() as session:
+            found = documents.named(session, project_id=project_id, external_ids=[item.id for item in nearest])
+            carried = annotations.label_names(
+                session, annotation_ids=[document.annotation_id for document in found.values()]
+            )
+        return [
+            NeighbourRow(item.id, document.text, carried.get(document.annotation_id or 0, []), item.cosine)
+            for item in nearest
+            if (document := found.get(item.id)) is not None
+        ]
 
 
 def _origin(source: Source, threshold: float | None) -> dict[str, Any]:

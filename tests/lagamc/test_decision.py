@@ -122,7 +122,7 @@ def test_a_model_gives_probable_labels_that_it_did_not_write(trained):
     scorer = classifier.backbone.scorer
     for item in everything.sentences:
         if not item.written:
-            odds = float(scorer.log_scale.exp() * item.match.cosine + scorer.offset)
+            odds = scorer.log_scale.exp().item() * item.match.cosine + scorer.offset.item()
             assert item.probability == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-5)
 
 

@@ -15,39 +15,42 @@ from lagamc.neighbours import Neighbours
 EVERYTHING = DecisionRule(0.0, 0.0)
 
 
-def stored(embeddings, carried):
-    return {
-        "embeddings": torch.tensor(embeddings).half(),
-        "counts": torch.tensor([len(labels) for labels in carried], dtype=torch.int32),
-        "labels": torch.tensor([label for labels in carried for label in labels], dtype=torch.int32),
-    }
+def neighbours(embeddings, carried, labels, share):
+    ids = [f"d{row}" for row in range(len(carried))]
+    return Neighbours(ids, torch.tensor(embeddings).half(), carried, labels, share=share)
 
 
 def test_neighbours_weigh_by_their_cosine_and_their_share():
-    """Two neighbours of cosine 1 and .9: their weights are as e to 1, the temperature being a tenth."""
-    kept = stored([[1.0, 0.0], [0.9, 0.19**0.5]], [[0, 2], [1]])
-    near = Neighbours(kept, 4, share=0.25)
+    """Two neighbours of cosine 1 and .9: their weights are as e squared to 1, the temperature being .05."""
+    near = neighbours([[0.9, 0.19**0.5], [1.0, 0.0]], [[1], [0, 2]], 4, share=0.25)
     own = np.array([[0.4, 0.4, 0.4, 0.4]])
-    first = np.e / (1 + np.e)
+    first = np.e**2 / (1 + np.e**2)
     found = np.array([first, 1 - first, first, 0.0])
-    np.testing.assert_allclose(near.joined(own, torch.tensor([[1.0, 0.0]]))[0], 0.3 + 0.25 * found, atol=1e-3)
+    [probabilities], [alike] = near.joined(own, torch.tensor([[1.0, 0.0]]))
+    np.testing.assert_allclose(probabilities, 0.3 + 0.25 * found, atol=1e-3)
+    assert [neighbour.id for neighbour in alike] == ["d1", "d0"]
+    assert [neighbour.cosine for neighbour in alike] == pytest.approx([1.0, 0.9], abs=1e-3)
 
 
 def test_only_the_nearest_have_a_say():
     angles = np.linspace(0.0, 1.0, Neighbours.NEAREST + 5)
-    kept = stored(np.stack([np.cos(angles), np.sin(angles)], axis=1).tolist(), [[row] for row in range(len(angles))])
-    [found] = Neighbours(kept, len(angles), share=1.0).joined(np.zeros((1, len(angles))), torch.tensor([[1.0, 0.0]]))
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1).tolist()
+    near = neighbours(circle, [[row] for row in range(len(angles))], len(angles), share=1.0)
+    [found], [alike] = near.joined(np.zeros((1, len(angles))), torch.tensor([[1.0, 0.0]]))
+    assert len(alike) == Neighbours.NEAREST
     assert (found > 0).tolist() == [True] * Neighbours.NEAREST + [False] * 5
     assert found.sum() == pytest.approx(1.0)
     assert (np.diff(found[: Neighbours.NEAREST]) < 0).all()
 
 
 def test_documents_without_labels_and_labels_without_documents_are_counted(tmp_path):
-    near = Neighbours(stored([[1.0, 0.0], [1.0, 0.0]], [[], [1]]), 3, share=1.0)
+    near = neighbours([[1.0, 0.0], [1.0, 0.0]], [[], [1]], 3, share=1.0)
     near.save(tmp_path)
     again = Neighbours.load(tmp_path, 3, share=1.0)
     for kept in (near, again):
-        np.testing.assert_allclose(kept.joined(np.ones((1, 3)), torch.tensor([[1.0, 0.0]])), [[0.0, 0.5, 0.0]])
+        probabilities, [alike] = kept.joined(np.ones((1, 3)), torch.tensor([[1.0, 0.0]]))
+        np.testing.assert_allclose(probabilities, [[0.0, 0.5, 0.0]])
+        assert sorted(alike) == [("d0", 1.0), ("d1", 1.0)]
     assert Neighbours.load(tmp_path / "elsewhere", 3, share=1.0) is None
 
 
@@ -58,7 +61,10 @@ def test_a_trained_model_keeps_its_training_documents(trained, corpora):
     embeddings = document_embeddings(classifier.backbone, texts)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-5)
     names = classifier.label_set.names
-    alone = Neighbours.load(trained / "model", len(names), share=1.0).joined(np.zeros((20, len(names))), embeddings)
+    near = Neighbours.load(trained / "model", len(names), share=1.0)
+    alone, alike = near.joined(np.zeros((20, len(names))), embeddings)
+    for example, own in zip(corpora["train"], alike, strict=False):
+        assert any(cosine == pytest.approx(1.0, abs=1e-3) for name, cosine in own if name == example.id)
     own = np.array([[name in example.labels for name in names] for example in corpora["train"]][:20])
     assert alone[own].mean() > 0.9
     assert alone[~own].mean() < 0.1
@@ -67,6 +73,9 @@ def test_a_trained_model_keeps_its_training_documents(trained, corpora):
         found = classifier.classify(texts)
         return np.array([[by[name] for name in names] for by in map(by_label, found)])
 
+    result = classifier.classify(texts[:1])[0]
+    assert [name for name, _ in result.neighbours] == [name for name, _ in alike[0]]
+    assert result.decide(0.9).neighbours == result.neighbours
     classifier.rule = EVERYTHING
     averaged, classifier.neighbours = probabilities(), None
     np.testing.assert_allclose(averaged, (probabilities() + alone) / 2, atol=1e-3)
@@ -105,9 +114,10 @@ def test_of_a_large_collection_a_sample_is_kept(trained, corpora, monkeypatch):
     backbone, label_set = classifier.backbone, classifier.label_set
     near = Neighbours.of(backbone, label_set, corpora["train"], share=1.0)
     texts = [example.text for example in corpora["train"]]
-    [weights] = near.joined(np.zeros((1, 3)), document_embeddings(backbone, texts[:1]))
+    [weights], [alike] = near.joined(np.zeros((1, 3)), document_embeddings(backbone, texts[:1]))
     assert weights.sum() >= 1.0
-    assert sum(near.sizes.values()) < 7 * (4 * 384 + 4 + 4 * 3)
+    assert len(alike) == 7
+    assert {name for name, _ in alike} < {example.id for example in corpora["train"]}
 
 
 def test_embedding_the_training_documents_can_be_cancelled(trained):

@@ -13,12 +13,13 @@ import pytest
 from small_collection import DESCRIPTIONS, Collection
 
 from app.errors import AppError
+from app.services.classification import SHOWN
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import CheckpointError, ConfigError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from lagamc.untrained import UntrainedClassifier
-from storage import documents, predictions, projects
+from storage import annotations, documents, predictions, projects
 
 TEXT = "The loud noise of that bus again, please"
 
@@ -49,6 +50,7 @@ def test_before_training_the_encoder_answers_and_says_so(untrained):
     assert (view.rows[0].label, view.rows[0].sentence) == ("noise", DESCRIPTIONS["noise"])
     assert view.rows[0].runner_up == view.rows[1].label
     assert view.labels[0] == "noise"
+    assert view.neighbours == []
 
 
 def test_deciding_again_generates_nothing(untrained):
@@ -103,6 +105,22 @@ def test_a_classified_document_keeps_its_prediction(trained):
     assert [row.text for row in sentences] == [row.sentence for row in view.rows]
     assert [row.label_id for row in sentences] == [trained.label_ids[row.label] for row in view.rows]
     assert [row.abstained for row in sentences] == [row.abstained for row in view.rows]
+
+
+def test_an_answer_names_the_training_documents_most_like_it(trained):
+    """With the labels that they carry, the nearest first; a training document is its own neighbour."""
+    with trained.database.read() as session:
+        document = documents.find(session, project_id=trained.project_id, external_id="train-0")
+        carried = annotations.label_names(session, annotation_ids=[document.annotation_id])
+    view = trained.classification.classify_document(document.id)
+    assert len(view.neighbours) == SHOWN
+    cosines = [row.cosine for row in view.neighbours]
+    assert cosines == sorted(cosines, reverse=True)
+    assert all(row.external_id.startswith("train-") for row in view.neighbours)
+    [own] = [row for row in view.neighbours if row.external_id == "train-0"]
+    assert (own.text, own.labels) == (document.text, carried[document.annotation_id])
+    assert own.cosine == pytest.approx(cosines[0], abs=1e-3)
+    assert trained.classification.decide(view, 0.9).neighbours == view.neighbours
 
 
 @pytest.mark.parametrize("own", [-1.0, 1.0])

@@ -1,4 +1,4 @@
-"""How screens show labels that a model knows by their descriptions alone."""
+"""How screens show labels that a model knows by their descriptions alone, and the documents that it learnt from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from app.screens import classify
-from app.screens.evidence import added_labels, evidence
-from app.services.classification import SentenceRow
+from app.screens.evidence import added_labels, evidence, neighbours
+from app.services.classification import NeighbourRow, SentenceRow
 from lagamc.decision import DecisionRule
 
 
@@ -32,3 +32,17 @@ def test_a_label_that_was_added_after_training_is_marked():
     assert "known by description alone: dogs, cats." in added_labels(("dogs", "cats"), DecisionRule(added=0.3))
     assert "above a probability of 0.30" in added_labels(("dogs",), DecisionRule(added=0.3))
     assert added_labels((), DecisionRule()) == ""
+
+
+def test_training_documents_like_a_text_are_shown_as_they_are():
+    """Hostile texts and names too; without any, as before training, nothing stands below the sentences."""
+    row = NeighbourRow("a<b", "<script>" + 200 * "x", ["noise", "<i>"], 0.75)
+    told = neighbours([row], {"noise": "#1d6b57"})
+    assert "<script>" not in told
+    assert "&lt;script&gt;xx" in told
+    assert "x…" in told
+    assert "<i>" not in told.replace("<i class", "")
+    assert "a&lt;b" in told
+    assert "background:#1d6b57" in told
+    assert "0.750" in told
+    assert neighbours([], {}) == ""
