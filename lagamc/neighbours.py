@@ -44,6 +44,7 @@ class Neighbours:
     NEAREST = 10
     TEMPERATURE = 0.05
     MOST = 50_000  # documents that are kept; of a larger collection a sample
+    ITSELF = 0.9995  # cosine above which the nearest one is taken for the document itself, rounded to float16
 
     def __init__(
         self, ids: Sequence[str], embeddings: Tensor, carried: Sequence[Sequence[int]], labels: int, *, share: float
@@ -99,17 +100,19 @@ class Neighbours:
     def joined(self, probabilities: NDArray[np.float64], documents: Tensor) -> tuple[NDArray[np.float64], Alike]:
         """Average a model's probabilities (B, L) with those of the nearest to documents (B, D).
 
+        A training document is none of its own neighbours: its labels, which may be wrong, would confirm themselves.
+
         Returns:
             Probabilities (B, L), and the neighbours of each document, the nearest first.
         """
-        nearest = (documents @ self._embeddings.T).topk(min(self.NEAREST, len(self._ids)), dim=1)  # (B, K)
-        weights = (nearest.values / self.TEMPERATURE).softmax(dim=1).tolist()
-        found = np.zeros((len(documents), self._labels))
-        for row, (places, own) in enumerate(zip(nearest.indices.tolist(), weights, strict=True)):
-            for place, weight in zip(places, own, strict=True):
+        cosines, places = (documents @ self._embeddings.T).topk(min(self.NEAREST + 1, len(self._ids)), dim=1)
+        found, alike = np.zeros((len(documents), self._labels)), []
+        for row, itself in enumerate((cosines[:, 0] > self.ITSELF).tolist()):
+            kept = slice(1, None) if itself and len(self._ids) > 1 else slice(self.NEAREST)
+            near, own = cosines[row, kept], places[row, kept].tolist()
+            for place, weight in zip(own, (near / self.TEMPERATURE).softmax(dim=0).tolist(), strict=True):
                 found[row, self._carried[place]] += weight
-        alike = [
-            tuple(Neighbour(self._ids[place], cosine) for place, cosine in zip(places, cosines, strict=True))
-            for places, cosines in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
-        ]
+            alike.append(
+                tuple(Neighbour(self._ids[place], cosine) for place, cosine in zip(own, near.tolist(), strict=True))
+            )
         return (1 - self._share) * probabilities + self._share * found, alike

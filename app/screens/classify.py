@@ -87,8 +87,9 @@ def build(services: Services, bar: ProjectBar) -> None:
             )
             typed = gr.Number(visible=False)  # the threshold as typed: a slider refuses what is out of its range
             table = gr.HTML(elem_id="classify-table")
+            alike = gr.HTML(elem_id="classify-neighbours")
 
-    shown = [result, passage, answered, decided, threshold, table]
+    shown = [result, passage, answered, decided, threshold, table, alike]
 
     def run_text(project_id: int, text: str, own: float | None) -> tuple[Any, ...]:
         if not text.strip():
@@ -117,7 +118,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         return (
             view,
             _decided(view, colours),
-            _evidence(view, colours),
+            evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
             value,
         )
 
@@ -156,7 +157,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
-        return None, "", "", markup.note(hint), gr.Slider(visible=False), "", None
+        return None, "", "", markup.note(hint), gr.Slider(visible=False), "", "", None
 
     on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided, **INFERENCE)
     on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
@@ -185,13 +186,9 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
         origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added, view.result.rule),
         _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
-        _evidence(view, colours),
+        evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
+        neighbours(view.neighbours, colours),
     )
-
-
-def _evidence(view: ClassificationView, colours: Mapping[str, str]) -> str:
-    sentences = evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added)
-    return sentences + neighbours(view.neighbours, colours)
 
 
 def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:

@@ -53,14 +53,15 @@ def evidence(
 
 def neighbours(rows: Iterable[NeighbourRow], colours: Mapping[str, str]) -> str:
     """Lay out the training documents most like a text, with the labels that they carry; nothing without any."""
-    laid_out = [
-        markup.Row([row.external_id, excerpt(row.text), markup.chips(row.labels, colours), markup.score(row.cosine)])
-        for row in rows
-    ]
+    laid_out = [markup.Row([_called(row), markup.chips(row.labels, colours), markup.score(row.cosine)]) for row in rows]
     if not laid_out:
         return ""
-    table = markup.table(("Id", "Training documents most like it", "Labels", "Cosine"), laid_out, empty="", numeric=[3])
+    table = markup.table(("Training documents most like it", "Labels", "Cosine"), laid_out, empty="", numeric=[2])
     return table + markup.note(NEIGHBOURS, "plain")
+
+
+def _called(row: NeighbourRow) -> Markup:
+    return Markup('{} <span class="lg-muted">{}</span>').format(excerpt(row.text), row.external_id)
 
 
 def excerpt(text: str) -> str:

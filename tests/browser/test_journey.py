@@ -100,8 +100,8 @@ def trained_answer(page: Page) -> None:
     page.locator("#classify-text textarea").fill(MESSAGE)
     page.locator("#classify-run").click()
     expect(page.locator("#classify-origin")).to_contain_text("Answered by v1")
-    expect(page.locator("#classify-table table").nth(1)).to_contain_text("Training documents most like it")
-    expect(page.locator("#classify-table table").nth(1).locator("tbody tr")).to_have_count(5)
+    expect(page.locator("#classify-neighbours")).to_contain_text("Training documents most like it")
+    expect(page.locator("#classify-neighbours tbody tr")).to_have_count(5)
 
 
 def classify_a_file(page: Page, folder: Path) -> None:
