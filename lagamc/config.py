@@ -136,7 +136,7 @@ class TrainingConfig:
     matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
     threshold: float = 0.4  # cosine below which a written sentence counts as not written (section 8.5)
     decision: Literal["probability", "written"] = "probability"  # written: each sentence decides, as in the paper
-    neighbour_share: float = 0.5  # of a probability: what the nearest training documents carry (lagamc.neighbours)
+    neighbour_share: float = 0.4  # of a probability: what the nearest training documents carry (lagamc.neighbours)
     seed: int = 13
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -30,7 +30,8 @@ class Neighbours:
 
     How probable a label is by them is the share of the `NEAREST` that carry it, each weighted by exp(cosine /
     `TEMPERATURE`); the model's own probability is averaged with it (k nearest neighbours for multi-label texts: Su et
-    al., ACL 2022, "Contrastive Learning-Enhanced Nearest Neighbor Mechanism for Multi-Label Text Classification").
+    al., ACL 2022, "Contrastive Learning-Enhanced Nearest Neighbor Mechanism for Multi-Label Text Classification"). With a
+    share below one half they alone never make a label more probable than not.
 
     Args:
         ids: what the N documents are called.
@@ -112,7 +113,5 @@ class Neighbours:
             near, own = cosines[row, kept], places[row, kept].tolist()
             for place, weight in zip(own, (near / self.TEMPERATURE).softmax(dim=0).tolist(), strict=True):
                 found[row, self._carried[place]] += weight
-            alike.append(
-                tuple(Neighbour(self._ids[place], cosine) for place, cosine in zip(own, near.tolist(), strict=True))
-            )
+            alike.append(tuple(map(Neighbour, (self._ids[place] for place in own), near.tolist())))
         return (1 - self._share) * probabilities + self._share * found, alike
