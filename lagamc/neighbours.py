@@ -30,8 +30,8 @@ class Neighbours:
 
     How probable a label is by them is the share of the `NEAREST` that carry it, each weighted by exp(cosine /
     `TEMPERATURE`); the model's own probability is averaged with it (k nearest neighbours for multi-label texts: Su et
-    al., ACL 2022, "Contrastive Learning-Enhanced Nearest Neighbor Mechanism for Multi-Label Text Classification"). With a
-    share below one half they alone never make a label more probable than not.
+    al., ACL 2022, "Contrastive Learning-Enhanced Nearest Neighbor Mechanism for Multi-Label Text Classification"). With
+    a share below one half they alone never make a label more probable than not.
 
     Args:
         ids: what the N documents are called.
