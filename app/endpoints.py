@@ -23,7 +23,7 @@ def register(services: Services) -> None:
     """Add the five endpoints to the page being built. Projects go by name, documents by their own id."""
 
     def classify(project: str, text: str, threshold: float | None = None) -> dict[str, Any]:
-        """Classify one text: its labels, every sentence with its cosines, and which model answered."""
+        """Classify one text: its labels, every sentence with its cosines, training documents like it, and the model."""
         view = services.classification.classify_text(services.projects.find(project), text, threshold=threshold)
         return {
             "labels": view.labels,
@@ -32,6 +32,9 @@ def register(services: Services) -> None:
             "model": view.model_name,
             "trained": view.trained,
             "sentences": [asdict(row) for row in view.rows],
+            "neighbours": [
+                {"id": row.external_id, "labels": row.labels, "cosine": row.cosine} for row in view.neighbours
+            ],
         }
 
     def import_file(

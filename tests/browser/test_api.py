@@ -38,6 +38,7 @@ def test_a_text_is_classified_with_its_evidence(client: Client) -> None:
     assert "street lighting" in answer["labels"]
     assert not answer["trained"]
     assert {"sentence", "label", "cosine", "runner_up", "margin", "abstained"} <= answer["sentences"][0].keys()
+    assert answer["neighbours"] == []
     strict = client.predict(DEMO, "The street lamp is broken.", threshold=1.0, api_name="/classify")
     assert strict["labels"] == []
 
@@ -58,7 +59,7 @@ def test_a_file_is_imported_once_and_its_documents_can_be_corrected(client: Clie
 
 
 def test_a_run_is_started_and_followed(client: Client, tiny_backbone: Path) -> None:
-    """`start_training` returns an id, `run_status` its state, to the end."""
+    """`start_training` returns an id, `run_status` its state, to the end; then training documents have a say."""
     config = {"backbone": str(tiny_backbone), "epochs": 1}
     run_id = client.predict(DEMO, "Ada", config=config, api_name="/start_training")
     deadline = time.monotonic() + TRAINING_SECONDS
@@ -66,6 +67,8 @@ def test_a_run_is_started_and_followed(client: Client, tiny_backbone: Path) -> N
         assert time.monotonic() < deadline, state
         time.sleep(1)
     assert (state["status"], state["model_number"], state["error"]) == ("completed", 1, None)
+    near = client.predict(DEMO, "The street lamp is broken.", api_name="/classify")["neighbours"]
+    assert [sorted(document) for document in near] == [["cosine", "id", "labels"]] * 5
 
 
 @pytest.mark.parametrize(
