@@ -18,6 +18,7 @@ TITLES = {
     "city-council": "the demo project",
     "caves": "CAVES (Poddar et al. 2022), tweets about vaccines",
     "reuters": "Reuters-21578, Distribution 1.0, newswire",
+    "pubmed_mesh": "PubMed abstracts with MeSH roots, a sample of 2.5%",
 }
 PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "measurements.md")
 BLOCK = re.compile(r"(<!-- (results|paper):(\w+) -->\n).*?(<!-- /\2:\3 -->)", re.DOTALL)
