@@ -27,7 +27,8 @@ __all__ = [
 class DecisionRule:
     """From which probability on a document gets a label.
 
-    The probability is that of the document-to-description term (`Backbone.recall`). A label whose description
+    The probability is that of the document-to-description term (`Backbone.recall`), averaged with what the nearest
+    training documents carry (`lagamc.neighbours`). A label whose description
     the model wrote needs less of it than one that it did not write.
 
     Args:

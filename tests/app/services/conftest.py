@@ -9,6 +9,8 @@ from small_collection import DESCRIPTIONS, Collection
 from tiny_models import build_tiny_embedded
 
 from app.container import build
+from app.services.documents import DocumentService
+from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.projects import ProjectService
 from app.settings import Settings
@@ -45,6 +47,17 @@ def write_jsonl(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def importer(database):
+    return ImportService(database)
+
+
+@pytest.fixture
+def documents(database, project_id):
+    """All documents of the project, as rows."""
+    return lambda: DocumentService(database).page(project_id, 500).rows
 
 
 @pytest.fixture

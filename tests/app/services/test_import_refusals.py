@@ -6,27 +6,12 @@ import gzip
 
 import pytest
 
-from app.services.documents import DocumentService
-from app.services.imports import ImportService
 from app.services.labels import LabelService
 from lagamc.errors import DatasetError
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from storage.errors import NotFound
 
 MAPPING = ColumnMapping(text="text", labels="labels", id="id", split="split")
-
-
-@pytest.fixture
-def service(database):
-    return ImportService(database)
-
-
-@pytest.fixture
-def documents(database, project_id):
-    """All documents of the project, as rows."""
-    return lambda: DocumentService(database).page(project_id, 500).rows
-
-
 GOOD = '{"id": "g%d", "text": "good %d", "labels": ["noise"]}'
 
 
@@ -51,11 +36,11 @@ GOOD = '{"id": "g%d", "text": "good %d", "labels": ["noise"]}'
     ],
     ids=lambda value: value[:40].encode("unicode_escape").decode(),
 )
-def test_one_bad_line_among_good_ones(service, *, project_id, label_ids, write_jsonl, documents, line, reason):
+def test_one_bad_line_among_good_ones(importer, *, project_id, label_ids, write_jsonl, documents, line, reason):
     """The good lines are taken; the bad one is reported with its number and reason, even if labels may be created."""
     path = write_jsonl(GOOD % (1, 1), line, GOOD % (2, 2))
     create = "unknown" not in reason
-    report = service.run(project_id, path, MAPPING, "ann", create_labels=create)
+    report = importer.run(project_id, path, MAPPING, "ann", create_labels=create)
     assert [row.external_id for row in documents()] == ["g1", "g2"]
     assert [refusal.line for refusal in report.refused] == [2]
     assert reason in report.refused[0].reason
@@ -92,39 +77,39 @@ def test_one_bad_line_among_good_ones(service, *, project_id, label_ids, write_j
     ],
 )
 def test_a_file_that_cannot_be_read_writes_nothing(
-    service, *, project_id, label_ids, tmp_path, documents, name, content, message
+    importer, *, project_id, label_ids, tmp_path, documents, name, content, message
 ):
     """The message names the file and what is wrong with it."""
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=message):
-        service.run(project_id, path, MAPPING, "ann", create_labels=True)
+        importer.run(project_id, path, MAPPING, "ann", create_labels=True)
     assert documents() == []
 
 
-def test_a_file_broken_at_its_end_writes_nothing(service, database, project_id, tmp_path, documents):
+def test_a_file_broken_at_its_end_writes_nothing(importer, database, project_id, tmp_path, documents):
     """The whole file is read before the first row, or label, is written."""
     path = tmp_path / "a.csv"
     path.write_bytes(
         b"text,labels,id,split\n" + b"".join(b"text %d,new,%d,\n" % (i, i) for i in range(2000)) + b"\xe9\n"
     )
     with pytest.raises(DatasetError, match="not UTF-8"):
-        service.run(project_id, path, MAPPING, "ann", create_labels=True)
+        importer.run(project_id, path, MAPPING, "ann", create_labels=True)
     assert documents() == []
     assert LabelService(database).list(project_id) == []
 
 
-def test_a_missing_file_and_a_missing_project(service, project_id, tmp_path, write_jsonl):
+def test_a_missing_file_and_a_missing_project(importer, project_id, tmp_path, write_jsonl):
     """Both end in a message."""
     with pytest.raises(DatasetError, match="cannot be read"):
-        service.run(project_id, tmp_path / "gone.csv", MAPPING, "ann")
+        importer.run(project_id, tmp_path / "gone.csv", MAPPING, "ann")
     with pytest.raises(NotFound, match="no project 42"):
-        service.run(42, write_jsonl({"text": "a"}), MAPPING, "ann")
+        importer.run(42, write_jsonl({"text": "a"}), MAPPING, "ann")
 
 
-def test_a_header_without_rows_is_told_at_the_preview(service, tmp_path):
+def test_a_header_without_rows_is_told_at_the_preview(importer, tmp_path):
     """The preview says that there is nothing below the header."""
     path = tmp_path / "a.csv"
     path.write_text("text,labels\n")
     with pytest.raises(DatasetError, match="no rows"):
-        service.preview(path)
+        importer.preview(path)

@@ -5,7 +5,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.services import imports
-from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
@@ -16,48 +15,37 @@ MAPPING = ColumnMapping(text="text", labels="labels", id="id", split="split")
 NAMES = ("noise", "bins", "water")
 
 
-@pytest.fixture
-def service(database):
-    return ImportService(database)
-
-
-@pytest.fixture
-def documents(database, project_id):
-    """All documents of the project, as rows."""
-    return lambda: DocumentService(database).page(project_id, 500).rows
-
-
 def messages(number, **fields):
     return [{"id": f"m{i}", "text": f"message number {i}", "labels": [NAMES[i % 3]], **fields} for i in range(number)]
 
 
-def test_rows_keep_id_text_labels_and_split(service, project_id, label_ids, write_jsonl, documents):
+def test_rows_keep_id_text_labels_and_split(importer, project_id, label_ids, write_jsonl, documents):
     """What the file says is what the project holds."""
     path = write_jsonl({"id": "a", "text": "Loud bins!", "labels": ["Bins", "noise"], "split": "dev"})
-    report = service.run(project_id, path, MAPPING, "ann")
+    report = importer.run(project_id, path, MAPPING, "ann")
     assert (report.taken, report.duplicates, report.refused, report.created_labels) == (1, 0, [], [])
     (row,) = documents()
     assert (row.external_id, row.text, row.labels, row.split) == ("a", "Loud bins!", ["noise", "bins"], "dev")
 
 
-def test_importing_twice_counts_duplicates(service, project_id, label_ids, write_jsonl, documents):
+def test_importing_twice_counts_duplicates(importer, project_id, label_ids, write_jsonl, documents):
     """The second import takes what is new and changes nothing else."""
-    service.run(project_id, write_jsonl(*messages(5)), MAPPING, "ann")
+    importer.run(project_id, write_jsonl(*messages(5)), MAPPING, "ann")
     before = documents()
-    report = service.run(project_id, write_jsonl(*messages(7)), MAPPING, "ann")
+    report = importer.run(project_id, write_jsonl(*messages(7)), MAPPING, "ann")
     assert (report.taken, report.duplicates, report.refused) == (2, 5, [])
     assert documents()[:5] == before
 
 
-def test_rows_that_are_refused_have_no_share_in_the_split(service, project_id, label_ids, write_jsonl, documents):
+def test_rows_that_are_refused_have_no_share_in_the_split(importer, project_id, label_ids, write_jsonl, documents):
     """Those with the id of another text: without them there are too few to divide, so all stay unassigned."""
     clash = [{"id": "m0", "text": f"another text {number}", "labels": ["noise"]} for number in range(10)]
-    report = service.run(project_id, write_jsonl(*messages(5), *clash), MAPPING, "ann")
+    report = importer.run(project_id, write_jsonl(*messages(5), *clash), MAPPING, "ann")
     assert (report.taken, len(report.refused)) == (5, 10)
     assert {row.split for row in documents()} == {"unassigned"}
 
 
-def test_repeated_texts_and_ids_inside_a_file(service, project_id, label_ids, write_jsonl):
+def test_repeated_texts_and_ids_inside_a_file(importer, project_id, label_ids, write_jsonl):
     """The same text is a duplicate under any id; another text under a used id is refused by line."""
     path = write_jsonl(
         {"id": "a", "text": "one"},
@@ -67,7 +55,7 @@ def test_repeated_texts_and_ids_inside_a_file(service, project_id, label_ids, wr
         {"text": "three"},
         {"text": "three"},
     )
-    report = service.run(project_id, path, MAPPING, "ann")
+    report = importer.run(project_id, path, MAPPING, "ann")
     assert (report.taken, report.duplicates) == (2, 3)
     assert [(refusal.line, refusal.reason) for refusal in report.refused] == [
         (4, "the id 'a' belongs to a document with another text")
@@ -76,7 +64,7 @@ def test_repeated_texts_and_ids_inside_a_file(service, project_id, label_ids, wr
 
 @pytest.mark.usefixtures("label_ids")
 def test_rows_with_one_text_are_one_document_with_the_labels_of_all(
-    service, project_id, write_jsonl, documents, monkeypatch
+    importer, project_id, write_jsonl, documents, monkeypatch
 ):
     """A row a label is how databases export; the rows need not stand together."""
     monkeypatch.setattr(imports, "CHUNK", 2)
@@ -86,22 +74,22 @@ def test_rows_with_one_text_are_one_document_with_the_labels_of_all(
         {"id": "3", "text": "hello"},
         {"id": "1", "text": "loud bins", "labels": ["bins"]},
     )
-    report = service.run(project_id, path, MAPPING, "ann")
+    report = importer.run(project_id, path, MAPPING, "ann")
     assert (report.taken, report.duplicates, report.refused) == (3, 1, [])
     assert {row.external_id: row.labels for row in documents()} == {"1": ["noise", "bins"], "2": ["water"], "3": []}
-    again = service.run(project_id, path, MAPPING, "ann")
+    again = importer.run(project_id, path, MAPPING, "ann")
     assert (again.taken, again.labelled, again.duplicates, again.refused) == (0, 0, 4, [])
 
 
-def test_labels_of_known_texts_are_taken_or_named(service, project_id, label_ids, write_jsonl, documents):
+def test_labels_of_known_texts_are_taken_or_named(importer, project_id, label_ids, write_jsonl, documents):
     """A document without labels gets those of the file; one that has others keeps them, and the report says so."""
-    service.run(project_id, write_jsonl({"id": "1", "text": "one"}, {"id": "2", "text": "two", "labels": ["bins"]}),
+    importer.run(project_id, write_jsonl({"id": "1", "text": "one"}, {"id": "2", "text": "two", "labels": ["bins"]}),
                 MAPPING, "ann")  # fmt: skip
     path = write_jsonl(
         {"id": "x", "text": "one", "labels": ["noise"], "split": "dev"},
         {"id": "2", "text": "two", "labels": ["water"], "split": "dev"},
     )
-    report = service.run(project_id, path, MAPPING, "ben")
+    report = importer.run(project_id, path, MAPPING, "ben")
     assert (report.taken, report.labelled, report.duplicates) == (0, 1, 0)
     [refusal] = report.refused
     assert refusal.line == 2
@@ -109,53 +97,55 @@ def test_labels_of_known_texts_are_taken_or_named(service, project_id, label_ids
     assert [(row.labels, row.split) for row in documents()] == [(["noise"], "dev"), (["bins"], "unassigned")]
 
 
-def test_a_few_labelled_rows_wait_for_more_before_they_are_split(service, database, project_id, label_ids, write_jsonl):
+def test_a_few_labelled_rows_wait_for_more_before_they_are_split(
+    importer, database, project_id, label_ids, write_jsonl
+):
     """Import after import of five would leave dev and test empty for ever."""
-    service.run(project_id, write_jsonl(*messages(5)), MAPPING, "ann")
+    importer.run(project_id, write_jsonl(*messages(5)), MAPPING, "ann")
     assert ProjectService(database).get(project_id).documents["unassigned"] == 5
 
 
-def test_refusals_are_listed_in_the_order_of_the_file(service, project_id, label_ids, write_jsonl):
+def test_refusals_are_listed_in_the_order_of_the_file(importer, project_id, label_ids, write_jsonl):
     """Repeated ids, found last, stand among the faults around them."""
     path = write_jsonl({"id": "a", "text": "one"}, {"text": ""}, {"id": "a", "text": "two"}, {"text": " "})
-    assert [refusal.line for refusal in service.run(project_id, path, MAPPING, "ann").refused] == [2, 3, 4]
+    assert [refusal.line for refusal in importer.run(project_id, path, MAPPING, "ann").refused] == [2, 3, 4]
 
 
-def test_unknown_labels_are_named_and_created_on_demand(service, database, project_id, label_ids, write_jsonl):
+def test_unknown_labels_are_named_and_created_on_demand(importer, database, project_id, label_ids, write_jsonl):
     """Rows with unknown labels are refused by name; created ones still lack a description."""
     path = write_jsonl(*messages(2), {"text": "tall", "labels": ["trees", "noise"]}, {"text": "x", "labels": ["Trees"]})
-    assert service.unknown_labels(project_id, path, MAPPING) == ["trees"]
-    report = service.run(project_id, path, MAPPING, "ann")
+    assert importer.unknown_labels(project_id, path, MAPPING) == ["trees"]
+    report = importer.run(project_id, path, MAPPING, "ann")
     assert report.taken == 2
     assert [refusal.line for refusal in report.refused] == [3, 4]
     assert "unknown label 'trees'" in report.refused[0].reason
-    report = service.run(project_id, path, MAPPING, "ann", create_labels=True)
+    report = importer.run(project_id, path, MAPPING, "ann", create_labels=True)
     assert (report.taken, report.duplicates, report.created_labels) == (2, 2, ["trees"])
     view = LabelService(database).list(project_id)[-1]
     assert (view.name, view.description, view.documents) == ("trees", "", 2)
 
 
-def test_retired_labels_are_not_created_again(service, database, project_id, label_ids, write_jsonl):
+def test_retired_labels_are_not_created_again(importer, database, project_id, label_ids, write_jsonl):
     """A row with a retired label says so."""
     LifecycleService(database).retire(label_ids["noise"], "ann")
     path = write_jsonl({"text": "loud", "labels": ["noise"]})
-    assert service.unknown_labels(project_id, path, MAPPING) == []
-    (refusal,) = service.run(project_id, path, MAPPING, "ann", create_labels=True).refused
+    assert importer.unknown_labels(project_id, path, MAPPING) == []
+    (refusal,) = importer.run(project_id, path, MAPPING, "ann", create_labels=True).refused
     assert "'noise' is retired; restore it" in refusal.reason
 
 
 def test_a_label_that_was_merged_means_its_survivor(
-    service, database, *, project_id, label_ids, write_jsonl, documents
+    importer, database, *, project_id, label_ids, write_jsonl, documents
 ):
     """In a file that is older than the merge."""
     LifecycleService(database).merge([label_ids["noise"]], label_ids["bins"], "About noise and bins.", "ann")
-    report = service.run(project_id, write_jsonl({"text": "loud", "labels": ["noise"]}), MAPPING, "ann")
+    report = importer.run(project_id, write_jsonl({"text": "loud", "labels": ["noise"]}), MAPPING, "ann")
     assert (report.taken, report.refused) == (1, [])
     assert [row.labels for row in documents()] == [["bins"]]
 
 
 def test_labels_that_others_change_between_two_chunks(
-    service, database, *, project_id, label_ids, write_jsonl, documents, monkeypatch
+    importer, database, *, project_id, label_ids, write_jsonl, documents, monkeypatch
 ):
     """A merged one is followed, a retired one refused, also where another row of the text gave it."""
     monkeypatch.setattr(imports, "CHUNK", 2)
@@ -177,7 +167,7 @@ def test_labels_that_others_change_between_two_chunks(
             lifecycle.retire(label_ids["water"], "ben")
             lifecycle.restore(restored, "ben")
 
-    report = service.run(project_id, path, MAPPING, "ann", progress=others)
+    report = importer.run(project_id, path, MAPPING, "ann", progress=others)
     assert report.taken == 5
     assert [(row.line, row.reason.partition(";")[0]) for row in report.refused] == [
         (4, "the label 'water' is retired"),
@@ -188,39 +178,39 @@ def test_labels_that_others_change_between_two_chunks(
     }  # fmt: skip
 
 
-def test_labelled_rows_without_a_split_are_split(service, database, project_id, label_ids, write_jsonl):
+def test_labelled_rows_without_a_split_are_split(importer, database, project_id, label_ids, write_jsonl):
     """A tenth each goes to dev and test, every label included; unlabelled rows stay unassigned."""
     path = write_jsonl(*messages(60), *({"text": f"plain {i}"} for i in range(5)))
-    service.run(project_id, path, MAPPING, "ann")
+    importer.run(project_id, path, MAPPING, "ann")
     projects = ProjectService(database)
     assert projects.get(project_id).documents == {"train": 48, "dev": 6, "test": 6, "unassigned": 5}
     assert all(count.dev and count.test for count in projects.label_counts(project_id))
 
 
-def test_splits_that_the_file_names_are_kept(service, project_id, label_ids, write_jsonl, documents):
+def test_splits_that_the_file_names_are_kept(importer, project_id, label_ids, write_jsonl, documents):
     """Only the rows without one are split."""
     path = write_jsonl(
         *messages(30, split="test"),
         *({**row, "id": f"n{row['id']}", "text": f"new {row['text']}"} for row in messages(30)),
     )
-    service.run(project_id, path, MAPPING, "ann")
+    importer.run(project_id, path, MAPPING, "ann")
     splits = [row.split for row in documents()]
     assert splits[:30] == ["test"] * 30
     assert {name: splits[30:].count(name) for name in ("train", "dev", "test")} == {"train": 24, "dev": 3, "test": 3}
 
 
-def test_progress_reaches_the_number_of_rows(service, project_id, label_ids, write_jsonl, monkeypatch):
+def test_progress_reaches_the_number_of_rows(importer, project_id, label_ids, write_jsonl, monkeypatch):
     """Rows are written in chunks, each of which reports."""
     monkeypatch.setattr(imports, "CHUNK", 4)
     steps = []
-    service.run(
+    importer.run(
         project_id, write_jsonl(*messages(10)), MAPPING, "ann", progress=lambda done, total: steps.append((done, total))
     )
     assert steps == [(4, 10), (8, 10), (10, 10)]
 
 
 def test_a_broken_import_is_completed_by_the_next(
-    service, *, project_id, label_ids, write_jsonl, documents, monkeypatch
+    importer, *, project_id, label_ids, write_jsonl, documents, monkeypatch
 ):
     """What was written before the break is whole, and the same file brings the rest."""
     monkeypatch.setattr(imports, "CHUNK", 4)
@@ -231,18 +221,18 @@ def test_a_broken_import_is_completed_by_the_next(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        service.run(project_id, path, MAPPING, "ann", progress=break_off)
+        importer.run(project_id, path, MAPPING, "ann", progress=break_off)
     assert all(row.labels for row in documents())
-    report = service.run(project_id, path, MAPPING, "ann")
+    report = importer.run(project_id, path, MAPPING, "ann")
     assert (report.taken, report.duplicates) == (2, 8)
     assert len(documents()) == 10
 
 
-def test_the_preview_guesses_the_mapping(service, tmp_path):
+def test_the_preview_guesses_the_mapping(importer, tmp_path):
     """The preview is lagamc's, so the screen and the command line read files alike."""
     path = tmp_path / "a.csv"
     path.write_text("doc_id;message;tags;fold\n1;hello;noise|bins;train\n")
-    preview = service.preview(path)
+    preview = importer.preview(path)
     assert preview.mapping == ColumnMapping("message", "tags", "doc_id", "fold", "|")
 
 
@@ -267,11 +257,11 @@ def test_every_row_is_accounted_for(database, write_jsonl, rows, chunk):
     project_id = projects.create(f"project {len(projects.list())}")
     for name in NAMES:
         LabelService(database).add(project_id, name, f"About {name}.", "ann")
-    service, path = ImportService(database), write_jsonl(*rows)
+    importer, path = ImportService(database), write_jsonl(*rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(imports, "CHUNK", chunk)
-        report = service.run(project_id, path, MAPPING, "ann")
-        again = service.run(project_id, path, MAPPING, "ann")
+        report = importer.run(project_id, path, MAPPING, "ann")
+        again = importer.run(project_id, path, MAPPING, "ann")
     assert report.taken + report.duplicates + len(report.refused) == len(rows)
     assert again.labelled == 0
     assert sum(projects.get(project_id).documents.values()) == report.taken
