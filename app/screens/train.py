@@ -104,9 +104,9 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
         )
         backbone_help = gr.HTML(about, padding=True, elem_id="backbone-help")
         with gr.Row():
-            epochs = _number(EPOCH_RANGE[0], "Epochs", "Passes over the data.", precision=0, minimum=1)
-            rate = _number(default.learning_rate, "Learning rate", "Lower is slower, steadier.", minimum=0, step=1e-5)
-            batch = _number(default.batch_size, "Batch size", "Documents per step.", precision=0, minimum=1)
+            epochs = _number(EPOCH_RANGE[0], "Epochs", "Passes over the data.", precision=0)
+            rate = _number(default.learning_rate, "Learning rate", "Lower is slower, steadier.", step=1e-5)
+            batch = _number(default.batch_size, "Batch size", "Documents per step.", precision=0)
             metric = gr.Dropdown(
                 METRICS,
                 value=default.metric,
@@ -121,9 +121,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
             alpha = _number(default.lora_alpha, "LoRA alpha", "Strength of what is learnt.", precision=0)
             dropout = _number(default.lora_dropout, "LoRA dropout", "Guards against overfitting.", step=0.01)
         with gr.Row():
-            parts = _number(
-                default.accumulation_steps, "Parts a batch", "More take less memory.", precision=0, minimum=1
-            )
+            parts = _number(default.accumulation_steps, "Parts a batch", "More take less memory.", precision=0)
             twice = gr.Checkbox(
                 default.gradient_checkpointing,
                 label="Compute activations twice",

@@ -121,4 +121,7 @@ def test_texts_thresholds_labels_and_trainings_that_cannot_be_used(page: Page) -
         expect(page.locator("#training-material")).to_contain_text(problem)
     page.locator("#train-start").click()
     expect_message(page, "Training needs at least 2 labels that occur in training documents; found 0.")
+    page.get_by_label("Epochs").fill("0")
+    page.locator("#train-start").click()
+    expect_message(page, "epochs must lie between 1 and 1000, got 0")
     expect(page.locator("#runs-table")).to_contain_text("No run yet")
