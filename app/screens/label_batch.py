@@ -39,9 +39,10 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     """Lay out the batch; its end raises the number in `made`."""
     gr.HTML(markup.note(HELP, "plain"))
     with gr.Row(elem_classes="lg-bottom"):
-        tokens = gr.Number(label="Stop before this many tokens", value=100_000, minimum=1, precision=0, min_width=140,
-                           elem_id="batch-tokens")  # fmt: skip
-        money = gr.Number(label="Stop before this cost (0: no such cap)", value=None, minimum=0, min_width=140)
+        tokens = gr.Number(label="Stop before this many tokens (0: no such cap)", value=100_000, precision=0,
+                           min_width=140, elem_id="batch-tokens")  # fmt: skip
+        money = gr.Number(label="Stop before this cost (0: no such cap)", value=None, min_width=140,
+                          elem_id="batch-cost")  # fmt: skip
     with gr.Row():
         seed = gr.Button("Seed all from Wikipedia", size="sm", min_width=190, scale=0, elem_id="batch-seed")
         assemble = gr.Button("Scaffold all from the data", size="sm", min_width=190, scale=0, elem_id="batch-scaffold")

@@ -13,7 +13,7 @@ from app.components.events import INFERENCE, on
 from app.components.project_bar import author_name
 from app.errors import AppError
 from lagamc.descriptions.chat import ChatSettings, key_from_environment
-from lagamc.descriptions.refine import MAX_DRAFTS, Budget
+from lagamc.descriptions.refine import Budget, checked_drafts
 from lagamc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,13 +48,15 @@ class ChatConnection:
         url: str,
         model: str,
         key: str,
-        temperature: float,
-        drafts: float,
-        longest: float,
+        temperature: float | None,
+        drafts: float | None,
+        longest: float | None,
         price_in: str,
         price_out: str,
     ) -> tuple[ChatSettings, int]:
         """Return the settings, and how many drafts are wanted; an empty price is unknown. Raises ConfigError."""
+        if temperature is None:
+            raise ConfigError("Type a temperature, a number between 0 and 2.")
         settings = ChatSettings(
             model=model.strip(),
             base_url=url.strip(),
@@ -64,7 +66,7 @@ class ChatConnection:
             price_in=_price(price_in),
             price_out=_price(price_out),
         )
-        return settings, int(drafts)
+        return settings, checked_drafts(int(drafts or 0))
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.State) -> ChatConnection:
@@ -87,10 +89,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
             elem_id="chat-key",
         )
     with gr.Row(elem_classes="lg-bottom"):
-        temperature = gr.Number(label="Temperature", value=0.7, minimum=0, maximum=2, step=0.1, min_width=110)
-        drafts = gr.Number(label="Drafts", value=1, minimum=1, maximum=MAX_DRAFTS, precision=0, min_width=80,
-                           elem_id="chat-drafts")  # fmt: skip
-        # without a minimum: the 9 of a 900 that is being typed is no error yet
+        # numbers without limits of their own: gradio would refuse without naming the field, and while one is typed
+        temperature = gr.Number(label="Temperature", value=0.7, step=0.1, min_width=110, elem_id="chat-temperature")
+        drafts = gr.Number(label="Drafts", value=1, precision=0, min_width=80, elem_id="chat-drafts")
         longest = gr.Number(label="Longest answer, tokens", value=200, precision=0, min_width=110,
                             elem_id="chat-longest")  # fmt: skip
         # texts, because a number that nobody typed would show and mean 0

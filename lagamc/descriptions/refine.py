@@ -11,9 +11,9 @@ from lagamc.descriptions.cleaning import cleaned
 from lagamc.descriptions.sentences import split_sentences
 from lagamc.errors import ConfigError, ProviderError
 
-__all__ = ["MAX_DRAFTS", "Budget", "Outcome", "Refinement", "Request", "refine", "refine_all"]
+__all__ = ["Budget", "Outcome", "Refinement", "Request", "checked_drafts", "refine", "refine_all"]
 
-MAX_DRAFTS = 5
+_MAX_DRAFTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +109,20 @@ class Outcome:
     error: str | None
 
 
+def checked_drafts(drafts: int) -> int:
+    """Return how many drafts are asked for. Raises ConfigError unless there are 1 to 5."""
+    if not 1 <= drafts <= _MAX_DRAFTS:
+        raise ConfigError(f"Ask for 1 to {_MAX_DRAFTS} drafts, not {drafts}.")
+    return drafts
+
+
 def refine(model: ChatModel, request: Request, *, drafts: int = 1, budget: Budget | None = None) -> Outcome:
     """Ask for drafts one after the other; those before an error are kept.
 
     Raises:
         ConfigError: `drafts` is out of range, or the budget cannot be kept.
     """
-    if not 1 <= drafts <= MAX_DRAFTS:
-        raise ConfigError(f"Ask for 1 to {MAX_DRAFTS} drafts, not {drafts}.")
+    checked_drafts(drafts)
     found: list[Refinement] = []
     try:
         for _ in range(drafts):

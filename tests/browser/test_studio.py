@@ -173,6 +173,15 @@ def refine_and_accept(page: Page, folder: Path, httpserver: HTTPServer) -> None:
     prompt.fill(sent)
     estimate = page.locator("#refine-estimate")
     expect(estimate).to_contain_text("Estimate for 2 drafts")
+    for field, odd, said, good in (
+        ("drafts", "9", "Ask for 1 to 5 drafts, not 9.", "2"),
+        ("temperature", "", "Type a temperature, a number between 0 and 2.", "0.7"),
+        ("temperature", "7", "The temperature must lie between 0 and 2, got 7", "0.7"),
+    ):
+        page.locator(f"#chat-{field} input").fill(odd)
+        expect(estimate).to_contain_text(said)
+        page.locator(f"#chat-{field} input").fill(good)
+        expect(estimate).to_contain_text("Estimate for 2 drafts")
     expect(estimate).to_contain_text("cost unknown")
     page.locator("#price-in").locator("input, textarea").fill("1")
     page.locator("#price-out").locator("input, textarea").fill("2")
