@@ -84,6 +84,7 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     bar.picker.change(None, bar.picker, None, js=KEEP_PROJECT, api_visibility="private")
     page.load(None, [bar.author, bar.memory], bar.author, js=REMEMBERED_AUTHOR, api_visibility="private")
     page.load(None, bar.memory, tabs, js=REMEMBERED_TAB, api_visibility="private")  # its `select` then tells `bar.tab`
+    on(bar.asked.change, lambda: gr.Tabs(selected="review"), None, tabs, show_progress="hidden")
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, model, bar.project, bar.model, show_progress="hidden")

@@ -14,6 +14,7 @@ from app.errors import AppError
 
 __all__ = [
     "NO_PROJECT",
+    "Asked",
     "ProjectBar",
     "active_model",
     "author_name",
@@ -26,12 +27,21 @@ __all__ = [
 NO_PROJECT = "No project is open. Load the demo project or create one of your own on the Projects tab."
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A document that another screen asks Review to show; asked for again, it is another request."""
+
+    project_id: int
+    document_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectBar:
     """What every screen reads. `project` holds the id of the open project, or 0; screens follow its changes."""
 
     project: gr.State
     tab: gr.State  # id of the tab in front
+    asked: gr.State  # what Review was asked for last, or None; a change brings its tab to the front
     picker: gr.Dropdown
     author: gr.Textbox
     model: gr.HTML
@@ -55,6 +65,7 @@ def project_bar() -> ProjectBar:
     return ProjectBar(
         project=gr.State(None),
         tab=gr.State("projects"),
+        asked=gr.State(None),
         picker=picker,
         author=author,
         model=model,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app.components import markup
 from app.components.events import INFERENCE, on
-from app.components.project_bar import NO_PROJECT, ProjectBar, require_project
+from app.components.project_bar import NO_PROJECT, Asked, ProjectBar, require_project
 from app.errors import AppError
 from app.screens import classify_file
 from app.screens.evidence import added_labels, evidence, excerpt, neighbours, origin, rule_in_words
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.container import Services
     from app.services.classification import ClassificationView
+    from app.services.documents import DocumentRow
 
 __all__ = ["build"]
 
@@ -43,6 +44,7 @@ class Pages(NamedTuple):
 def build(services: Services, bar: ProjectBar) -> None:
     """Lay out the Classify screen."""
     result = gr.State(None)  # the ClassificationView on show
+    source = gr.State(None)  # the id of the document that it is of; None for a text
     own_threshold = gr.State(None)  # as set by hand in this session; None for the model's
     pages = gr.State(Pages())
     with gr.Row():
@@ -60,7 +62,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 query = gr.Textbox(
                     "",
                     show_label=False,
-                    placeholder="Words to look for; Enter searches",
+                    placeholder="Words or an id to look for; Enter searches",
                     elem_id="document-query",
                 )
                 documents = markup.clickable("documents-table")
@@ -73,6 +75,8 @@ def build(services: Services, bar: ProjectBar) -> None:
             passage = gr.HTML(elem_id="classify-passage")
             answered = gr.HTML(elem_id="classify-origin")
             decided = gr.HTML(markup.note(NOTHING_YET), elem_id="classify-labels")
+            correct = gr.Button("Correct its labels in Review", size="sm", visible=False, scale=0, min_width=220,
+                                elem_id="classify-correct")  # fmt: skip
             threshold = gr.Slider(
                 0,
                 1,
@@ -87,24 +91,22 @@ def build(services: Services, bar: ProjectBar) -> None:
             )
             typed = gr.Number(visible=False)  # the threshold as typed: a slider refuses what is out of its range
             table = gr.HTML(elem_id="classify-table")
-            alike = gr.HTML(elem_id="classify-neighbours")
+            alike = markup.clickable("classify-neighbours")
 
-    shown = [result, passage, answered, decided, threshold, table, alike]
+    shown = [result, source, correct, passage, answered, decided, threshold, table, alike]
 
     def run_text(project_id: int, text: str, own: float | None) -> tuple[Any, ...]:
         if not text.strip():
             raise AppError("There is no text to classify. Paste one first.")
         view = services.classification.classify_text(require_project(project_id), text, threshold=own)
-        return view, "", *_answer(view, services.labels.colours(project_id))
+        return view, None, gr.Button(visible=False), "", *_answer(view, services.labels.colours(project_id))
 
     def run_document(project_id: int, own: float | None, event: gr.EventData) -> tuple[Any, ...]:
         document_id = int(event.key)
         view = services.classification.classify_document(document_id, threshold=own)
-        return (
-            view,
-            markup.passage(services.documents.get(document_id).text),
-            *_answer(view, services.labels.colours(project_id)),
-        )
+        document, colours = services.documents.get(document_id), services.labels.colours(project_id)
+        text = _stored(document, colours) + markup.passage(document.text)
+        return view, document_id, gr.Button(visible=True), text, *_answer(view, colours)
 
     def decide(
         project_id: int, view: ClassificationView | None, value: float | None, _slider: float
@@ -157,10 +159,23 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
-        return None, "", "", markup.note(hint), gr.Slider(visible=False), "", "", None
+        nothing = None, None, gr.Button(visible=False), "", ""
+        return *nothing, markup.note(hint), gr.Slider(visible=False), "", "", None
+
+    def ask_for_source(project_id: int, document_id: int | None) -> Asked:
+        if document_id is None:
+            raise AppError("No document of the project is on show. Select one first.")
+        return Asked(require_project(project_id), document_id)
+
+    def ask_for_neighbour(project_id: int, event: gr.EventData) -> Asked:
+        return Asked(require_project(project_id), int(event.key))
 
     on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided, **INFERENCE)
-    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided, **INFERENCE)
+    # in turn, each of them: gradio would drop a row that is clicked before the answer to another is there
+    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided,
+       trigger_mode="multiple", **INFERENCE)  # fmt: skip
+    on(correct.click, ask_for_source, [bar.project, source], bar.asked, show_progress="hidden")
+    on(alike.select, ask_for_neighbour, bar.project, bar.asked, show_progress="hidden")
     for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
         on(bar.project.change, reset, bar.project, [*shown, own_threshold], show_progress="hidden", **turn)
     on(
@@ -172,8 +187,9 @@ def build(services: Services, bar: ProjectBar) -> None:
         show_progress="hidden",
     )
     paged = [documents, pages, previous, following]
-    for event in (documents_tab.select, query.submit, bar.project.change):
+    for event in (documents_tab.select, bar.project.change):
         on(event, first, [bar.project, query], paged, show_progress="hidden")
+    on(query.submit, first, [bar.project, query], paged, show_progress="hidden", trigger_mode="always_last")
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
@@ -189,6 +205,12 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
         evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
         neighbours(view.neighbours, colours),
     )
+
+
+def _stored(document: DocumentRow, colours: Mapping[str, str]) -> str:
+    carried = markup.chips(document.labels, colours)
+    line = Markup('<p><span class="lg-muted">{} · {} · labels stored</span> {}</p>')
+    return str(line.format(document.external_id, document.split, carried))
 
 
 def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:

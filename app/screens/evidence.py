@@ -22,7 +22,8 @@ UNWRITTEN = "Not written, but probable: {}"
 ZERO_SHOT = "Probable by its description alone, which the model never learnt to write: {}"
 NEIGHBOURS = (
     "The labels that these and the next ones like it carry have a say in each probability, beside how near the text is "
-    "to the label's description. A label that is wrong here misleads the model until it is trained again without it."
+    "to the label's description. One that is wrong here misleads the model: select the document to correct it in "
+    "Review, then train again."
 )
 MAX_EXCERPT_CHARACTERS = 110
 UNTRAINED = (
@@ -52,8 +53,14 @@ def evidence(
 
 
 def neighbours(rows: Iterable[NeighbourRow], colours: Mapping[str, str]) -> str:
-    """Lay out the training documents most like a text, with the labels that they carry; nothing without any."""
-    laid_out = [markup.Row([_called(row), markup.chips(row.labels, colours), markup.score(row.cosine)]) for row in rows]
+    """Lay out the training documents most like a text, with the labels that they carry; nothing without any.
+
+    The key of a row is the id of its document.
+    """
+    laid_out = [
+        markup.Row([_called(row), markup.chips(row.labels, colours), markup.score(row.cosine)], key=row.document_id)
+        for row in rows
+    ]
     if not laid_out:
         return ""
     table = markup.table(("Training documents most like it", "Labels", "Cosine"), laid_out, empty="", numeric=[2])

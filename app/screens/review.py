@@ -13,7 +13,7 @@ from app.components import markup
 from app.components.events import INFERENCE, on
 from app.components.hotkeys import hotkeys
 from app.components.label_guide import label_guide
-from app.components.project_bar import NO_PROJECT, ProjectBar, author_name
+from app.components.project_bar import NO_PROJECT, Asked, ProjectBar, author_name
 from app.errors import AppError
 from app.screens.evidence import evidence, origin
 from storage.errors import StaleWrite
@@ -39,6 +39,8 @@ class Session:
     item: ReviewItem | None = None
     skipped: frozenset[int] = frozenset()
     saved: tuple[tuple[int, int], ...] = ()  # (annotation id, document id), oldest first
+    asked: Asked | None = None  # what another screen asked for last, here as in `bar.asked`
+    behind: int | None = None  # where the queue goes on after a document that was asked for
     key: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -116,7 +118,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             label_guide(item.labels_all),
         )
 
-    def enter(project_id: int | None, tab: str, now: Session | None, ticked: list[str]) -> Any:
+    def enter(project_id: int | None, tab: str, asked: Asked | None, now: Session | None, ticked: list[str]) -> Any:
         # Told to hide what the next answer shows, the page may do both in either order.
         if project_id is None:  # which one is open is still being found out
             return gr.skip()
@@ -127,7 +129,11 @@ def build(services: Services, bar: ProjectBar) -> None:
             return gr.skip()
         if now is None or now.project_id != project_id:
             leave(now)
-            return show(following(Session(project_id)))
+            now = Session(project_id)
+            if asked is None or asked.project_id != project_id:
+                return show(following(now))
+        if asked is not None and asked.project_id == project_id and asked is not now.asked:
+            return show(out_of_turn(now, asked))
         if now.item is None:
             return show(following(now))
         item = services.reviews.item(now.item.document_id)
@@ -138,11 +144,19 @@ def build(services: Services, bar: ProjectBar) -> None:
         touched = set(ticked) != set(_proposed(now.item)[0])
         return show(replace(now, item=item), ticks=ticked if touched else None)
 
+    def out_of_turn(now: Session, asked: Asked) -> Session:
+        """Show what was asked for; the queue goes on afterwards with the document that is on show."""
+        behind = now.behind if now.behind is not None or now.item is None else now.item.document_id - 1
+        return replace(now, item=services.reviews.item(asked.document_id), asked=asked, behind=behind)
+
     def following(now: Session) -> Session:
         """Go on behind the document on show; what others have on show comes last, or they would do the same work."""
         after_id, taken = (now.item.document_id, set(shown_to.values())) if now.item else (None, set())
+        if now.behind is not None:
+            after_id = now.behind
         item = services.reviews.next(now.project_id, after_id, now.skipped | taken)
-        return replace(now, item=item or services.reviews.next(now.project_id, after_id, now.skipped))
+        item = item or services.reviews.next(now.project_id, after_id, now.skipped)
+        return replace(now, item=item, behind=None)
 
     def save_item(now: Session | None, document_id: int | None, chosen: list[str], author: str) -> tuple[Any, ...]:
         now, item = on_show(now, document_id)
@@ -181,7 +195,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         now = replace(now, saved=now.saved[:-1], item=services.reviews.item(document_id))
         return show(now, remark)
 
-    entering = [bar.project, bar.tab, session, labels]
+    entering = [bar.project, bar.tab, bar.asked, session, labels]
     for event in (bar.project.change, bar.tab.change):
         on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
     on(save.click, save_item, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
@@ -212,7 +226,7 @@ def _proposed(item: ReviewItem) -> tuple[list[str], str]:
         return item.labels, "Ticked: the labels that the document has."
     if item.prediction is not None:
         return item.prediction.labels, f"Ticked: what {item.prediction.model_name} proposes."
-    return [], "Nothing is ticked: no model could answer."
+    return [], "Nothing is ticked: there is no answer of a model."
 
 
 def _counts(counts: ReviewCounts) -> str:

@@ -63,6 +63,7 @@ class SentenceRow:
 class NeighbourRow:
     """A training document that had a say in the probabilities, with the labels that it carries now."""
 
+    document_id: int
     external_id: str
     text: str
     labels: list[str]
@@ -249,7 +250,7 @@ class ClassificationService:
                 session, annotation_ids=[document.annotation_id for document in found.values()]
             )
         return [
-            NeighbourRow(item.id, document.text, carried.get(document.annotation_id or 0, []), item.cosine)
+            NeighbourRow(document.id, item.id, document.text, carried.get(document.annotation_id or 0, []), item.cosine)
             for item in nearest
             if (document := found.get(item.id)) is not None
         ]

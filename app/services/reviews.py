@@ -21,6 +21,10 @@ from storage.models import Action, Annotation, DescriptionVersion, Document, Lab
 __all__ = ["LabelChoice", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
 
 DIGITS = "1234567890"
+UNSEEN = (
+    "A test document: the model's answer is not shown. Labels that follow it would make the figures of every version "
+    "look better than they are."
+)
 
 
 class LabelChoice(NamedTuple):
@@ -112,7 +116,10 @@ class ReviewService:
         return self.item(document.id) if document else None
 
     def item(self, document_id: int) -> ReviewItem:
-        """Return one document as it is to be reviewed, classified if what answers now has not done so."""
+        """Return one document as it is to be reviewed, classified if what answers now has not done so.
+
+        One of the test split, which is only reviewed when somebody asks for it, comes without a prediction.
+        """
         prediction_id, problem = self._prediction(document_id)
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
@@ -184,7 +191,10 @@ class ReviewService:
     def _prediction(self, document_id: int) -> tuple[int | None, str]:
         """Return the id of a prediction by what answers now; or None, and why there is none."""
         with self._database.read() as session:
-            if found := fresh_prediction(session, documents.get(session, document_id=document_id)):
+            document = documents.get(session, document_id=document_id)
+            if document.split not in documents.QUEUE:
+                return None, UNSEEN
+            if found := fresh_prediction(session, document):
                 return found.id, ""
         try:  # no session is open while a model generates
             return self._classification.classify_document(document_id).prediction_id, ""

@@ -36,7 +36,7 @@ def test_a_label_that_was_added_after_training_is_marked():
 
 def test_training_documents_like_a_text_are_shown_as_they_are():
     """Hostile texts and names too; without any, as before training, nothing stands below the sentences."""
-    row = NeighbourRow("a<b", "<script>" + 200 * "x", ["noise", "<i>"], 0.75)
+    row = NeighbourRow(7, "a<b", "<script>" + 200 * "x", ["noise", "<i>"], 0.75)
     told = neighbours([row], {"noise": "#1d6b57"})
     assert "<script>" not in told
     assert "&lt;script&gt;xx" in told

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 from visitor import Visitor
 
-from app.components.project_bar import project_bar
+from app.components.project_bar import Asked, project_bar
 from app.screens import review
 
 
@@ -70,6 +70,44 @@ def test_a_document_that_somebody_left_is_free_again(tab):
     session.delete_callback(ben[session])
     ada.click("review-save")
     assert "text 2" in ada["review-text"]
+
+
+def test_a_document_asked_for_interrupts_the_queue_once(services, tab):
+    """Review goes on afterwards with what was on show; entering it again leaves where one is; asking again asks."""
+    fifth = services.documents.find(tab.project, "d5").id
+    ada = tab.visit("ada")
+
+    def ask():
+        ada.put(tab.bar.tab, "classify")
+        ada.put(tab.bar.asked, Asked(tab.project, fifth))
+        ada.put(tab.bar.tab, "review")
+
+    ada.click("review-skip")
+    ask()
+    assert "text 5" in ada["review-text"]
+    ask()
+    assert "text 5" in ada["review-text"]
+    ada.click("review-save")
+    assert "text 2" in ada["review-text"]
+    ada.put(tab.bar.tab, "labels")
+    ada.put(tab.bar.tab, "review")
+    assert "text 2" in ada["review-text"]
+    ada.click("review-undo")
+    assert "text 5" in ada["review-text"]
+    ada.click("review-skip")
+    assert "text 6" in ada["review-text"]
+    ask()
+    assert "text 5" in ada["review-text"]
+
+
+def test_a_document_of_another_project_is_not_shown(services, tab):
+    """What was asked for there is forgotten here."""
+    other = services.projects.create("other")
+    visitor = Visitor(tab.page)
+    visitor.put(tab.bar.asked, Asked(other, services.documents.find(tab.project, "d5").id))
+    visitor.put(tab.bar.tab, "review")
+    visitor.put(tab.bar.project, tab.project)
+    assert "text 1" in visitor["review-text"]
 
 
 def test_nothing_is_hidden_before_the_project_is_known(tab):

@@ -101,7 +101,14 @@ def trained_answer(page: Page) -> None:
     page.locator("#classify-run").click()
     expect(page.locator("#classify-origin")).to_contain_text("Answered by v1")
     expect(page.locator("#classify-neighbours")).to_contain_text("Training documents most like it")
-    expect(page.locator("#classify-neighbours tbody tr")).to_have_count(5)
+    near = page.locator("#classify-neighbours tbody tr")
+    expect(near).to_have_count(5)
+    name = near.nth(1).locator(".lg-muted").inner_text()
+    near.nth(1).click()
+    expect(page.get_by_role("tab", name="Review", exact=True)).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#review-text")).to_contain_text(f"{name} · train")
+    expect(page.locator("#review-evidence tbody tr").first).to_be_visible()
+    open_tab(page, "Classify")
 
 
 def classify_a_file(page: Page, folder: Path) -> None:

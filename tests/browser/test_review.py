@@ -81,6 +81,37 @@ def test_two_pages_save_one_document(page: Page) -> None:
     expect(other.locator("#review-text .lg-passage")).not_to_have_text(text)
 
 
+def test_a_document_that_classify_shows_is_corrected_in_review(page: Page) -> None:
+    """Found by its id, twice over; Review then goes on where it was. A test document comes without an answer."""
+    page.locator("#load-demo").click()
+    expect(page.locator("#label-counts tbody tr")).to_have_count(10)
+    open_review(page, "Ada")
+    text = page.locator("#review-text")
+    queued = text.locator(".lg-passage").inner_text()
+    for split, answered in (("test", False), ("dev", True)):
+        page.get_by_role("tab", name="Classify", exact=True).click()
+        page.get_by_role("tab", name="Document of the project").click()
+        row = page.locator("#documents-table tr[data-key]", has=page.get_by_role("cell", name=split, exact=True)).first
+        name = row.locator("td").first.inner_text()
+        page.locator("#document-query textarea, #document-query input").fill(name)
+        page.locator("#document-query textarea, #document-query input").press("Enter")
+        expect(page.locator("#documents-table tr[data-key]")).to_have_count(1)
+        row.click()
+        expect(page.locator("#classify-table tbody tr").first).to_be_visible()
+        page.locator("#classify-correct").click()
+        expect(text).to_contain_text(f"{name} · {split}")
+        expect(page.locator("#review-origin")).to_contain_text("Untrained" if answered else "A test document")
+        expect(page.locator("#review-evidence table")).to_have_count(1 if answered else 0)
+        page.get_by_role("tab", name="Classify", exact=True).click()
+        page.locator("#document-query textarea, #document-query input").fill("")
+        page.locator("#document-query textarea, #document-query input").press("Enter")
+        page.get_by_role("tab", name="Review", exact=True).click()
+        expect(text).to_contain_text(f"{name} · {split}")
+    page.locator("#review-save").click()
+    expect(page.locator("#review-last")).to_contain_text(re.compile(f"{name} (accepted|corrected) by Ada"))
+    expect(text.locator(".lg-passage")).to_have_text(queued)
+
+
 def test_enter_belongs_to_the_button_that_tab_has_reached(page: Page) -> None:
     """After a mouse click on it, Enter saves all the same."""
     page.locator("#load-demo").click()

@@ -181,6 +181,14 @@ def test_the_queue_ends_without_test_documents(service, project_id, documents):
     assert service.next(project_id, after_id=documents["first"]).document_id == documents["second"]
 
 
+def test_a_test_document_is_reviewed_without_the_answer_of_the_model(service, classification, documents):
+    """Or its labels would come to agree with the model; what is saved is compared with the labels that it had."""
+    item = service.item(documents["test"])
+    assert (item.prediction, classification.calls) == (None, 0)
+    assert item.problem.startswith("A test document: the model's answer is not shown.")
+    assert service.save(documents["test"], item.labels, "ann", item.annotation_id).action == "accepted"
+
+
 def test_two_tabs_saving_one_document_lose_nothing(service, documents):
     """One save arrives; the other learns who was first and what the labels are, and can save after a reload."""
     item = service.item(documents["first"])
