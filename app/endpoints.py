@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
 
 from app.components.events import INFERENCE, guarded
+from app.components.project_bar import author_name
 from app.errors import AppError
 from lagamc.readers import ColumnMapping, require_columns
 
@@ -50,7 +51,7 @@ def register(services: Services) -> None:
         columns = _mapping(mapping) if mapping else preview.mapping
         require_columns(path, columns, preview.columns)  # JSON lines may lack any; a client that names one means it
         project_id = services.projects.find(project)
-        return asdict(services.imports.run(project_id, path, columns, author, create_labels=create_labels))
+        return asdict(services.imports.run(project_id, path, columns, author_name(author), create_labels=create_labels))
 
     def start_training(
         project: str,
@@ -58,7 +59,7 @@ def register(services: Services) -> None:
         config: dict | None = None,  # type: ignore[type-arg]
     ) -> int:
         """Queue a training run, with defaults for the settings left out, and return its id."""
-        return services.training.start(services.projects.find(project), config or {}, author)
+        return services.training.start(services.projects.find(project), config or {}, author_name(author))
 
     def run_status(run_id: int) -> dict[str, Any]:
         """Return the state of a run: status, progress in [0, 1], seconds elapsed and remaining, error."""
@@ -69,7 +70,7 @@ def register(services: Services) -> None:
         found = services.documents.find(services.projects.find(project), document)
         item = services.reviews.item(found.id)
         prediction_id = item.prediction.id if item.prediction else None
-        saved = services.reviews.save(found.id, labels, author, item.annotation_id, prediction_id)
+        saved = services.reviews.save(found.id, labels, author_name(author), item.annotation_id, prediction_id)
         return {**asdict(saved), "saved_at": saved.saved_at.isoformat()}
 
     gr.api(guarded(classify, escape=False), api_name="classify", **INFERENCE)

@@ -5,6 +5,7 @@ python benchmarks/tables.py            # rewrites the blocks between <!-- result
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Mapping
@@ -70,7 +71,7 @@ def protocol_table(name: str, protocol: str, number: int, content: Mapping[str, 
     for row in content["systems"]:
         last = f" {row['unseen_macro_f1']:.3f} |" if unseen else ""
         figures = f"{figure(row, 'micro_f1')} | {figure(row, 'macro_f1')}"
-        lines.append(f"| {row['system']} | {figures} |{last} {revisions(content, row['system'])} |")
+        lines.append(f"| {titled(content, row['system'])} | {figures} |{last} {revisions(content, row['system'])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -101,7 +102,7 @@ def honesty_table(name: str, content: Mapping[str, Any]) -> str:
     head = (
         f"**{title}**, `{content['configuration']['backbone']}` trained on {counts['train']:,} documents"
         f"{f' for {epochs} epochs' if epochs else ''}, {counts['test']:,} test documents, seed {content['seed']}; "
-        f"`{content['command']}`.{' No test text lies in train, word for word or nearly.' if none else ''}\n"
+        f"{origin(content)}.{' No test text lies in train, word for word or nearly.' if none else ''}\n"
     )
     lines = [
         head,
@@ -146,11 +147,18 @@ def table(name: str, content: Mapping[str, Any]) -> str:
     )
     lines = [head, "| system | test micro-F1 | test macro-F1 | revision |", "|---|---|---|---|"]
     lines += [
-        f"| {row['system']} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} | "
+        f"| {titled(content, row['system'])} | {figure(row, 'micro_f1')} | {figure(row, 'macro_f1')} | "
         f"{revisions(content, row['system'])} |"
         for row in content["systems"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def titled(content: Mapping[str, Any], system: str) -> str:
+    """A system's name; ours says where its models were trained before neighbours had a say."""
+    configuration = next(run["configuration"] for run in content["runs"] if run["system"] == system)
+    before = "backbone" in configuration and "neighbour_share" not in configuration
+    return f"{system}, before neighbours" if before else system
 
 
 def revisions(content: Mapping[str, Any], system: str) -> str:
@@ -296,5 +304,6 @@ BLOCKS = {"accuracy": accuracy, "speed": speed, "protocols": protocols, "honesty
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     for target in PAGES:
         target.write_text(rendered(target.read_text(encoding="utf-8")), encoding="utf-8")
