@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import gradio as gr
@@ -31,6 +31,14 @@ NO_DOCUMENTS = "There is no document to review yet. Import some on the Projects 
 ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
 
 
+class Saved(NamedTuple):
+    """What can be undone, and where the queue was to go on after it."""
+
+    annotation_id: int
+    document_id: int
+    behind: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One person's way through a project: what is on show, what was skipped, what can be undone."""
@@ -38,9 +46,10 @@ class Session:
     project_id: int
     item: ReviewItem | None = None
     skipped: frozenset[int] = frozenset()
-    saved: tuple[tuple[int, int], ...] = ()  # (annotation id, document id), oldest first
-    asked: Asked | None = None  # what another screen asked for last, here as in `bar.asked`
-    behind: int | None = None  # where the queue goes on after a document that was asked for
+    saved: tuple[Saved, ...] = ()  # oldest first
+    asked: Asked | None = None  # what another screen asked for and was answered, the last one
+    behind: int | None = None  # where the queue goes on after a document out of turn
+    ticks: tuple[int, tuple[str, ...]] | None = None  # of the document that made way for it, where a person chose some
     key: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -74,8 +83,10 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     shown = [session, seen, counts, passage, last, decision, labels, answered, table, guide]
 
-    def show(now: Session, remark: str = "", ticks: list[str] | None = None) -> tuple[Any, ...]:
+    def show(now: Session, remark: str = "", ticks: Sequence[str] | None = None) -> tuple[Any, ...]:
         item = now.item
+        if item is not None and now.ticks is not None and now.ticks[0] == item.document_id:
+            ticks, now = now.ticks[1], replace(now, ticks=None)
         shown_to[now.key] = item.document_id if item else 0
         if item is not None and ticks is not None:
             in_use = {label.name for label in item.labels_all}
@@ -129,31 +140,36 @@ def build(services: Services, bar: ProjectBar) -> None:
             return gr.skip()
         if now is None or now.project_id != project_id:
             leave(now)
-            now = Session(project_id)
-            if asked is None or asked.project_id != project_id:
-                return show(following(now))
+            now, ticked = Session(project_id, asked=now.asked if now else None), []
+        own = tuple(ticked) if now.item and set(ticked) != set(_proposed(now.item)[0]) else None
         if asked is not None and asked.project_id == project_id and asked is not now.asked:
-            return show(out_of_turn(now, asked))
+            now = replace(now, asked=asked)
+            if now.item is None or now.item.document_id != asked.document_id:
+                ticks = (now.item.document_id, own) if now.item and own is not None else now.ticks
+                return show(out_of_turn(replace(now, ticks=ticks), asked.document_id))
         if now.item is None:
             return show(following(now))
         item = services.reviews.item(now.item.document_id)
-        if item.annotation_id != now.item.annotation_id:
-            return show(following(now))
         if item == now.item:  # leave what is ticked
-            return gr.skip(), gr.skip(), _counts(services.reviews.counts(project_id)), *(gr.skip() for _ in shown[3:])
-        touched = set(ticked) != set(_proposed(now.item)[0])
-        return show(replace(now, item=item), ticks=ticked if touched else None)
+            return now, gr.skip(), _counts(services.reviews.counts(project_id)), *(gr.skip() for _ in shown[3:])
+        remark = ""
+        if item.current and item.current.action != "imported" and item.annotation_id != now.item.annotation_id:
+            if own is None and now.behind is None:  # somebody else did it
+                return show(following(now))
+            remark = markup.note(f"{item.external_id} was {_by(item.current)}, meanwhile.", "warning")
+        return show(replace(now, item=item), remark, own)
 
-    def out_of_turn(now: Session, asked: Asked) -> Session:
-        """Show what was asked for; the queue goes on afterwards with the document that is on show."""
-        behind = now.behind if now.behind is not None or now.item is None else now.item.document_id - 1
-        return replace(now, item=services.reviews.item(asked.document_id), asked=asked, behind=behind)
+    def out_of_turn(now: Session, document_id: int) -> Session:
+        """Show a document; the queue goes on afterwards with the one on show, unless that is out of turn too."""
+        behind = now.behind
+        if behind is None:
+            behind = now.item.document_id - 1 if now.item else 0
+        return replace(now, item=services.reviews.item(document_id), behind=behind)
 
     def following(now: Session) -> Session:
         """Go on behind the document on show; what others have on show comes last, or they would do the same work."""
         after_id, taken = (now.item.document_id, set(shown_to.values())) if now.item else (None, set())
-        if now.behind is not None:
-            after_id = now.behind
+        after_id = after_id if now.behind is None else now.behind
         item = services.reviews.next(now.project_id, after_id, now.skipped | taken)
         item = item or services.reviews.next(now.project_id, after_id, now.skipped)
         return replace(now, item=item, behind=None)
@@ -171,7 +187,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         except StaleWrite as error:  # show the document as it is now, and keep what this person has ticked
             now = replace(now, item=services.reviews.item(item.document_id))
             return show(now, markup.note(error, "warning"), chosen)
-        now = replace(now, saved=(*now.saved, (done.annotation_id, item.document_id)))
+        now = replace(now, saved=(*now.saved, Saved(done.annotation_id, item.document_id, now.behind)))
         remark = f"{item.external_id} {_by(done)}: {', '.join(chosen) or 'no label'}."
         return show(following(now), markup.note(remark, "done"))
 
@@ -186,14 +202,14 @@ def build(services: Services, bar: ProjectBar) -> None:
     def undo_last(now: Session | None, author: str) -> tuple[Any, ...]:
         if now is None or not now.saved:
             raise AppError("There is nothing to undo: nothing was saved since you opened this project.")
-        annotation_id, document_id = now.saved[-1]
+        last = now.saved[-1]
         remark = markup.note("Undone; the document is as it was before.", "plain")
         try:
-            services.reviews.undo(annotation_id, author_name(author))
+            services.reviews.undo(last.annotation_id, author_name(author))
         except StaleWrite as error:  # it cannot be undone any more, but what was saved before it can
             remark = markup.note(f"{error} Undo again takes back what you saved before it.", "warning")
-        now = replace(now, saved=now.saved[:-1], item=services.reviews.item(document_id))
-        return show(now, remark)
+        item = services.reviews.item(last.document_id)
+        return show(replace(now, saved=now.saved[:-1], item=item, behind=last.behind), remark)
 
     entering = [bar.project, bar.tab, bar.asked, session, labels]
     for event in (bar.project.change, bar.tab.change):
