@@ -219,6 +219,7 @@ def reviewed_since(
 ) -> int:
     """Return how many documents a person reviewed with one of these ends after `since`, or at all if None.
 
+    Those of the test split, which no model is trained on, are left out.
     An annotation that an operation on labels wrote anew is as old as the one that a person wrote.
     """
     columns = (col(Annotation.id), col(Annotation.replaces_id), col(Annotation.created_at))
@@ -226,6 +227,7 @@ def reviewed_since(
         select(*columns)
         .join(Document, col(Annotation.id) == Document.annotation_id)
         .where(Document.project_id == project_id, col(Document.annotation_action).in_(actions))
+        .where(col(Document.split).in_(documents.QUEUE))
         .cte(recursive=True)
     )
     chain = current.union_all(select(*columns).join(current, col(Annotation.id) == current.c.replaces_id))

@@ -88,20 +88,27 @@ def unwritten(session: Session, *, project_id: int, model_version_id: int) -> Se
     return [(document_id, label_id) for document_id, label_id in session.exec(query) if label_id is not None]
 
 
-def carried(session: Session, *, project_id: int, splits: Collection[Split]) -> dict[int, set[int]]:
-    """Return {document id: label ids} of annotated documents, by id; one without a label has an empty set."""
+def carried(
+    session: Session, *, project_id: int, splits: Collection[Split], label_id: int | None = None
+) -> dict[int, set[int]]:
+    """Return {document id: label ids} of annotated documents, by id; one without a label has an empty set.
+
+    With a `label_id`, of those that carry it.
+    """
     query = (
         select(Document.id, AnnotationLabel.label_id)
         .outerjoin(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
         .where(Document.project_id == project_id, col(Document.annotation_id).is_not(None))
         .where(col(Document.split).in_(splits))
-        .order_by(col(Document.id))
     )
+    if label_id is not None:
+        holding = select(AnnotationLabel.annotation_id).where(AnnotationLabel.label_id == label_id)
+        query = query.where(col(Document.annotation_id).in_(holding))
     found: dict[int, set[int]] = {}
-    for document_id, label_id in session.exec(query):
+    for document_id, held_id in session.exec(query.order_by(col(Document.id))):
         held = found.setdefault(document_id, set())
-        if label_id is not None:
-            held.add(label_id)
+        if held_id is not None:
+            held.add(held_id)
     return found
 
 

@@ -105,8 +105,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         document_id = int(event.key)
         view = services.classification.classify_document(document_id, threshold=own)
         document, colours = services.documents.get(document_id), services.labels.colours(project_id)
-        text = _stored(document, colours) + markup.passage(document.text)
-        return view, document_id, gr.Button(visible=True), text, *_answer(view, colours)
+        return view, document_id, gr.Button(visible=True), _document(document, colours), *_answer(view, colours)
 
     def decide(
         project_id: int, view: ClassificationView | None, value: float | None, _slider: float
@@ -157,6 +156,14 @@ def build(services: Services, bar: ProjectBar) -> None:
         if project_id and tab == "classify":
             services.classification.prepare(project_id)
 
+    def entered(project_id: int, tab: str, view: ClassificationView | None, document_id: int | None) -> Any:
+        """Labels may have been corrected in the meantime."""
+        if tab != "classify" or not project_id or view is None:
+            return gr.skip()
+        colours = services.labels.colours(project_id)
+        document = "" if document_id is None else _document(services.documents.get(document_id), colours)
+        return document, neighbours(services.classification.neighbours(project_id, view.result), colours)
+
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
         nothing = None, None, gr.Button(visible=False), "", ""
@@ -194,6 +201,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
+    on(bar.tab.change, entered, [bar.project, bar.tab, result, source], [passage, alike], show_progress="hidden")
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:
@@ -207,10 +215,10 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
     )
 
 
-def _stored(document: DocumentRow, colours: Mapping[str, str]) -> str:
+def _document(document: DocumentRow, colours: Mapping[str, str]) -> str:
     carried = markup.chips(document.labels, colours)
     line = Markup('<p><span class="lg-muted">{} · {} · labels stored</span> {}</p>')
-    return str(line.format(document.external_id, document.split, carried))
+    return str(line.format(document.external_id, document.split, carried)) + markup.passage(document.text)
 
 
 def _decided(view: ClassificationView, colours: Mapping[str, str]) -> str:

@@ -62,7 +62,10 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         )
         return job_id, *show(job_id)
 
-    def show(job_id: str) -> tuple[Any, ...]:
+    def show(job_id: str | None) -> tuple[Any, ...]:
+        if job_id is None:
+            hidden = gr.Button(visible=False)
+            return "", hidden, hidden, gr.Row(visible=False), gr.skip(), gr.skip(), gr.Timer(active=False), ""
         found = services.classification.file_job(job_id)
         return (
             _status(found),
@@ -77,10 +80,14 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
 
     def enter(project_id: int) -> tuple[Any, ...]:
         found = services.classification.file_jobs(project_id) if project_id else []
-        if not found:
-            hidden = gr.Button(visible=False)
-            return None, "", hidden, hidden, gr.Row(visible=False), gr.skip(), gr.skip(), gr.Timer(active=False), ""
-        return found[0].id, *show(found[0].id)
+        job_id = found[0].id if found else None
+        return job_id, *show(job_id)
+
+    def poll(project_id: int, job_id: str | None) -> tuple[Any, ...]:
+        """What goes on, unless another project was opened meanwhile, which shows its own."""
+        if job_id is not None and services.classification.file_job(job_id).project_id != project_id:
+            return tuple(gr.skip() for _ in live)
+        return show(job_id)
 
     def select(event: gr.EventData) -> tuple[Any, ...]:
         return event.key, *show(event.key)
@@ -104,7 +111,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
     )
     on(bar.project.change, enter, bar.project, [job, *live], show_progress="hidden")
     on(jobs.select, select, None, [job, *live], show_progress="hidden")
-    on(timer.tick, show, job, live, queue=False, show_progress="hidden")
+    on(timer.tick, poll, [bar.project, job], live, queue=False, show_progress="hidden")
     on(cancel.click, stop, job, live)
     on(resume.click, go_on, job, live)
 

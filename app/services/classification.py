@@ -227,7 +227,7 @@ class ClassificationService:
         result = answer.results[0]
         view = ClassificationView(
             rows=[],
-            neighbours=self._neighbours(project_id, result),
+            neighbours=self.neighbours(project_id, result),
             labels=[],
             threshold=result.threshold,
             model_name=source.model_name,
@@ -241,8 +241,8 @@ class ClassificationService:
         )
         return _decided(view, result), answer
 
-    def _neighbours(self, project_id: int, result: DocumentResult) -> list[NeighbourRow]:
-        """The nearest training documents of a result, those that the project still has."""
+    def neighbours(self, project_id: int, result: DocumentResult) -> list[NeighbourRow]:
+        """The nearest training documents of a result, those that the project still has, with their labels of now."""
         nearest = result.neighbours[:SHOWN]
         with self._database.read() as session:
             found = documents.named(session, project_id=project_id, external_ids=[item.id for item in nearest])

@@ -83,6 +83,9 @@ class Outside:
             return projects.get(session, project_id=project_id).outside_allowed
 
     def _require(self, project_id: int) -> None:
+        with self._database.read() as session:
+            if projects.get(session, project_id=project_id).retired_at is not None:
+                raise AppError("This project is retired, so nothing of it was sent outside. Restore it first.")
         if not self._allowed(project_id):
             raise AppError(
                 "This project forbids that anything of it is sent outside, so nothing was. Allow it under 'What leaves "

@@ -15,10 +15,10 @@ from app.services.labels import LabelService
 from app.services.naming import checked_line
 from lagamc.labels import LabelSet
 from lagamc.readers import ColumnMapping
-from storage import documents, labels, model_versions, projects
+from storage import documents, labels, model_versions, projects, runs
 from storage.engine import Database
 from storage.errors import StaleWrite
-from storage.models import Project, Split, name_key
+from storage.models import Project, RunStatus, Split, name_key
 
 __all__ = ["LabelCount", "ProjectService", "ProjectView"]
 
@@ -111,8 +111,19 @@ class ProjectService:
                 projects.set_task(session, project_id=project_id, task=typed[1])
 
     def retire(self, project_id: int) -> None:
-        """Put a project away; nothing in it is lost."""
+        """Put a project away; nothing in it is lost.
+
+        Raises:
+            AppError: a run of it waits or goes on, which nobody could see or cancel any more.
+        """
         with self._database.write() as session:
+            for status in (RunStatus.RUNNING, RunStatus.QUEUED):
+                for run in runs.by_status(session, status=status):
+                    if run.project_id == project_id:
+                        raise AppError(
+                            f"Run {run.id} of this project is {status.value}. Wait for its end, or cancel it on the "
+                            "Train tab; then retire the project."
+                        )
             projects.set_retired(session, project_id=project_id, retired=True)
 
     def restore(self, project_id: int) -> None:

@@ -34,8 +34,8 @@ class LabelDocuments:
 def label_documents(database: Database, project_id: int, *, carrying: int | None = None) -> LabelDocuments:
     """Read annotated documents that are not of the test split, at most 5,000, of one label or of all."""
     with database.read() as session:
-        carried = evidence.carried(session, project_id=project_id, splits=LOOKED_AT)
-        ids = [key for key, held in carried.items() if carrying is None or carrying in held][:COUNTED_DOCUMENTS]
+        carried = evidence.carried(session, project_id=project_id, splits=LOOKED_AT, label_id=carrying)
+        ids = list(carried)[:COUNTED_DOCUMENTS]
         texts = evidence.texts(session, ids=ids)
     return LabelDocuments(ids, [texts[key][1] for key in ids], [carried[key] for key in ids])
 

@@ -87,6 +87,35 @@ def test_words_typed_without_enter_are_looked_for_from_the_first_page(opened):
     assert "Page 2 " in visitor["documents-table"]
 
 
+def test_labels_corrected_since_are_those_that_classify_shows(services, opened):
+    """With the answer as it was."""
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    services.labels.add(page.project, "noise", "Loud things.", "ann")
+    document = services.documents.page(page.project, 1).rows[0]
+    visitor.select("documents-table", document.id)
+    assert "no label" in visitor["classify-passage"]
+    answer = visitor["classify-table"]
+    visitor.put(page.bar.tab, "review")
+    services.reviews.save(document.id, ["noise"], "ann", None)
+    visitor.put(page.bar.tab, "classify")
+    assert "noise" in visitor["classify-passage"]
+    assert document.text in visitor["classify-passage"]
+    assert visitor["classify-table"] == answer
+
+
+def test_a_late_look_at_a_file_of_another_project_shows_nothing(services, opened, tmp_path):
+    """Nor does one at no file fail."""
+    page = opened(classify, "classify")
+    services.labels.add(page.project, "noise", "Loud things.", "ann")
+    path = write(tmp_path / "file.csv", 1)
+    job = services.classification.classify_file(page.project, path, services.imports.preview(path).mapping)
+    [poll] = [fn for fn in page.visitor.page.fns.values() if "tick" in {event for _, event in fn.targets}]
+    assert poll.fn(page.project, job)[0] != ""
+    assert all(told == gr.skip() for told in poll.fn(page.project + 1, job))
+    assert poll.fn(page.project, None)[0] == ""
+
+
 def test_review_counts_documents_that_were_imported_since(opened):
     """The document on show, and what is ticked, stays."""
     page = opened(review, "review")

@@ -149,9 +149,10 @@ def test_every_change_of_labels_is_counted(database, project_id, add_labels, add
 
 
 def test_reviews_are_counted_since_a_moment(database, project_id, add_labels, add_documents):
-    """Imports do not count as reviews; reviews count by the moment of the current annotation."""
+    """Imports and test documents do not count; reviews count by the moment of the current annotation."""
     (noise,) = add_labels("noise")
-    one, two, three = add_documents(Split.TRAIN, Split.TRAIN, Split.TRAIN)
+    one, two, three, last = add_documents(Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.TEST)
+    record(database, last, {noise}, None)
     with database.write() as session:
         annotations.add_imported(session, labels={three: [noise]}, author="ann")
     first = record(database, one, {noise}, None)

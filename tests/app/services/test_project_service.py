@@ -11,7 +11,9 @@ from app.services.imports import ImportService
 from app.services.labels import LabelService
 from app.services.projects import DEMO_FOLDER, LabelCount, ProjectService
 from lagamc.readers import ColumnMapping
+from storage import runs
 from storage.errors import NameTaken, NotFound, StaleWrite
+from storage.models import RunStatus
 
 MAPPING = ColumnMapping(text="text", labels="labels", split="split")
 
@@ -27,6 +29,22 @@ def test_a_new_project_is_empty(service):
     assert (view.name, view.task, view.labels, view.annotated) == ("Council letters", "Sort them.", 0, 0)
     assert view.documents == {"train": 0, "dev": 0, "test": 0, "unassigned": 0}
     assert view.active_model is None
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])
+def test_a_project_with_a_run_that_is_not_over_is_not_retired(service, database, status):
+    """Nobody could see or cancel it any more; one of another project, or one that is over, is no hindrance."""
+    project_id, other = service.create("Letters"), service.create("Mails")
+    with database.write() as session:
+        run_id = runs.add(session, project_id=project_id, config={}, author="ann").id
+        runs.get(session, run_id=run_id).status = status
+    with pytest.raises(AppError, match=rf"Run {run_id} of this project is {status.value}\. Wait for its end"):
+        service.retire(project_id)
+    service.retire(other)
+    with database.write() as session:
+        runs.get(session, run_id=run_id).status = RunStatus.CANCELLED
+    service.retire(project_id)
+    assert service.list() == []
 
 
 def test_retired_projects_are_out_of_sight_until_restored(service):

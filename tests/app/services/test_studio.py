@@ -185,13 +185,17 @@ def test_what_is_refined_from_an_article_names_it(untrained, httpserver, chat):
 
 
 def test_a_project_can_forbid_that_anything_leaves(untrained, httpserver, chat):
-    """Nothing is sent, and the message says how to allow it."""
+    """Nothing is sent, and the message says how to allow it; nor is anything of a retired one."""
     services, noise = untrained.services, untrained.label_ids["noise"]
     services.projects.set_outside_allowed(untrained.project_id, allowed=False)
     assert not services.outside.notice(untrained.project_id).allowed
     with pytest.raises(AppError, match="forbids"):
         services.drafts.search(untrained.project_id, "noise", contact="a@b.org", language="en")
     with pytest.raises(AppError, match="forbids"):
+        services.drafts.refine(noise, "prompt", "ann", settings=chat, drafts_wanted=1, budget=Budget())
+    services.projects.set_outside_allowed(untrained.project_id, allowed=True)
+    services.projects.retire(untrained.project_id)
+    with pytest.raises(AppError, match=r"retired, so nothing of it was sent outside\. Restore it"):
         services.drafts.refine(noise, "prompt", "ann", settings=chat, drafts_wanted=1, budget=Budget())
     assert httpserver.log == []
 
