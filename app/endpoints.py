@@ -46,11 +46,10 @@ def register(services: Services) -> None:
         create_labels: bool = False,  # noqa: FBT002 (clients pass it by name)
     ) -> dict[str, Any]:
         """Import an uploaded file; the mapping of roles to columns is guessed if it is left out."""
-        path = _uploaded(file)
-        preview = services.imports.preview(path)
+        path, project_id = _uploaded(file), services.projects.find(project)
+        preview = services.imports.preview(path, project_id)
         columns = _mapping(mapping) if mapping else preview.mapping
         require_columns(path, columns, preview.columns)  # JSON lines may lack any; a client that names one means it
-        project_id = services.projects.find(project)
         return asdict(services.imports.run(project_id, path, columns, author_name(author), create_labels=create_labels))
 
     def start_training(

@@ -83,6 +83,9 @@ class AdapterBackbone(Backbone):
         return text_bridge(self.tokenizer, len(self.output_ids), self.encoder)
 
     def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
+        return self.embed(states, mask, texts)
+
+    def embed(self, input_ids: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:  # the generator reads nothing
         limit = min(self.config.max_document_tokens, self.encoder.max_tokens)  # the generator may read more
         features = self.encoder.tokenize(texts, max_tokens=limit)
         embeddings: Tensor = self.encoder({name: values.to(self.device) for name, values in features.items()})

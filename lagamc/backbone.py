@@ -117,6 +117,10 @@ class Backbone(nn.Module):
     def embed_documents(self, states: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
         """Sentence-encoder embeddings (B, D) of documents whose generator states are (B, T, H)."""
 
+    def embed(self, input_ids: Tensor, mask: Tensor, texts: Sequence[str]) -> Tensor:
+        """As `embed_documents`, of prompts (B, T) whose states are not at hand."""
+        return self.embed_documents(self.read(input_ids, mask), mask, texts)
+
     @abstractmethod
     def new_parameters(self) -> Iterable[nn.Parameter]:
         """The trained parameters that started from scratch, and so learn faster."""

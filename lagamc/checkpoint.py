@@ -99,9 +99,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} in {path.parent.name} is missing or damaged: {error}") from error
+        raise CheckpointError(f"{path.name} in {path.absolute().parent.name} is missing or damaged: {error}") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path.name} in {path.parent.name} is damaged: it holds no JSON object.")
+        raise CheckpointError(f"{path.name} in {path.absolute().parent.name} is damaged: it holds no JSON object.")
     return content
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import overload
 
 from lagamc.errors import DatasetError
-from lagamc.readers import ColumnMapping, Refusal, preview_file, read_rows
+from lagamc.readers import ColumnMapping, Refusal, Row, preview_file, read_rows
 
 __all__ = ["UNASSIGNED", "Corpus", "Example", "read_corpus", "read_split", "read_splits"]
 
@@ -68,30 +68,29 @@ class Corpus(Sequence[Example]):
                 file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
 
 
-def read_corpus(path: Path, mapping: ColumnMapping | None = None) -> Corpus:
-    """Read a whole file strictly, however large. Without a mapping, the guessed one is used.
+def read_corpus(path: Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()) -> Corpus:
+    """Read a whole file strictly, however large. Without a mapping one is guessed, by the `known` labels if any.
 
     Raises:
         DatasetError: the file, or any line in it, cannot be taken; two lines share an id.
     """
-    return Corpus(example for example, _ in _examples(path, mapping or replace(_guessed(path), split=None)))
+    return Corpus(example for example, _ in _examples(path, mapping or replace(_guessed(path, known), split=None)))
 
 
 def read_splits(path: Path) -> dict[str, Corpus]:
     """The documents of a file by the split that it tells: train, dev, test or unassigned, those that have documents.
 
-    All are unassigned where no column tells splits, or the one that is called so tells something else, like folds.
+    All are unassigned where no column tells splits, or the one that is called so tells something else, like folds:
+    train, dev or test in no line.
 
     Raises:
-        DatasetError: as `read_corpus`.
+        DatasetError: as `read_corpus`; a line tells another split where others tell these.
     """
     mapping = _guessed(path)
-    try:
-        rows = _examples(path, mapping)
-    except DatasetError:
-        rows = _examples(path, replace(mapping, split=None))
+    if not any(isinstance(row, Row) and row.split for row in read_rows(path, mapping, max_bytes=math.inf)):
+        mapping = replace(mapping, split=None)
     parts: dict[str, list[Example]] = {}
-    for example, split in rows:
+    for example, split in _examples(path, mapping):
         parts.setdefault(split or UNASSIGNED, []).append(example)
     return {name: Corpus(examples) for name, examples in parts.items()}
 
@@ -108,8 +107,8 @@ def read_split(path: Path, split: str) -> Corpus:
     return parts[split if split in parts else UNASSIGNED]
 
 
-def _guessed(path: Path) -> ColumnMapping:
-    return preview_file(path, head=None, max_bytes=math.inf).mapping
+def _guessed(path: Path, known: Iterable[str] = ()) -> ColumnMapping:
+    return preview_file(path, head=None, max_bytes=math.inf, known=known).mapping
 
 
 def _examples(path: Path, mapping: ColumnMapping) -> list[tuple[Example, str | None]]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lagamc.corpus import Corpus, read_corpus
-from lagamc.errors import DatasetError
-from lagamc.labels import LabelSet, each_once
+from lagamc.errors import DatasetError, LabelError
+from lagamc.labels import Label, LabelSet, each_once
 
 __all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_descriptions", "read_labels"]
 
@@ -51,7 +51,7 @@ def read_descriptions(path: Path) -> dict[str, str]:
 
     Raises:
         DatasetError: the file is missing, holds something else, or no label.
-        LabelError: a name comes twice.
+        LabelError: a name comes twice, or a label cannot be used.
     """
     where = f"{path.name} in {path.absolute().parent.name}"
     try:
@@ -60,7 +60,11 @@ def read_descriptions(path: Path) -> dict[str, str]:
         raise DatasetError(f"{where} cannot be read ({error}). Expected {{name: description}}.") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()) or not content:
         raise DatasetError(f"{where} must hold one JSON object of {{name: description}}.")
-    return {name: text.strip() for name, text in content.items()}
+    labels = {name: Label(name, text if text.strip() else name) for name, text in content.items()}
+    found = {label.name: label.description if content[name].strip() else "" for name, label in labels.items()}
+    if len(found) < len(labels):
+        raise LabelError(f"{where} holds two labels whose names differ in white space alone. Keep one of them.")
+    return found
 
 
 def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
@@ -89,7 +93,7 @@ def read_data_set(folder: Path) -> DataSet:
             f"{folder.name} has no {' and no '.join(missing)} file. Expected {', '.join(SPLITS)} as .jsonl or .csv, "
             "plain or .gz; docs/data.md says where each set comes from."
         )
-    corpora = {name: read_corpus(path) for name, path in parts.items() if path is not None}
+    corpora = {name: read_corpus(path, known=label_set.names) for name, path in parts.items() if path is not None}
     for corpus in corpora.values():
         for label in corpus.label_counts():
             label_set.index(label)

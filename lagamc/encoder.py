@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
+import torch.nn.functional as F
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
@@ -70,10 +71,14 @@ class SentenceEmbedder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:
-        """Embed N texts without gradient, in order: (N, D), float32 on the CPU."""
+        """Embed N texts without gradient, in order: (N, D), unit length, float32 on the CPU."""
         was_training = self.training
         embeddings: Tensor = self.model.encode(
-            list(texts), batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False
+            list(texts),
+            batch_size=batch_size,
+            convert_to_tensor=True,
+            show_progress_bar=False,
+            normalize_embeddings=True,
         )
         if was_training:
             self.train()
@@ -131,11 +136,13 @@ class SentenceEncoder(SentenceEmbedder):
         return packed.encode(self.transformer, mask, ids=ids, embeds=embeds)
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:  # (N, T, D), (N, T) -> (N, D)
-        """Pool token states that this encoder's transformer has produced already."""
+        """Pool token states that this encoder's transformer has produced already; unit length, also where the
+        sentence transformer itself does not normalise.
+        """
         features = {"token_embeddings": states, "attention_mask": mask}
         for module in list(self.model)[1:]:
             features = module(features)
-        return features["sentence_embedding"]
+        return F.normalize(features["sentence_embedding"], dim=-1)
 
     def embed_soft(self, slots: Tensor, mask: Tensor) -> Tensor:
         """Embed sentences of soft tokens, put between [CLS] and [SEP] as real ones are.

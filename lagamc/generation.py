@@ -89,11 +89,9 @@ def label_log_odds(
 
     The backbone is to be in evaluation mode.
     """
-    found = np.zeros((len(texts), len(descriptions)), dtype=np.float32)
-    for rows, prompts in _alike(backbone, texts, batch_size):
-        recalled = _recalled(backbone, [texts[row] for row in rows], prompts, descriptions)
-        found[rows] = recalled.log_odds.float().cpu().numpy()
-    return found
+    documents = document_embeddings(backbone, texts, batch_size=batch_size)
+    log_odds: Tensor = backbone.scorer(documents.to(backbone.device), descriptions.to(backbone.device))
+    return log_odds.float().cpu().numpy()
 
 
 @torch.inference_mode()
@@ -110,9 +108,8 @@ def document_embeddings(
     found: dict[int, Tensor] = {}
     for rows, prompts in _alike(backbone, texts, batch_size):
         if cancelled():
-            raise Cancelled(f"Cancelled after {len(found)} of {len(texts)} documents.")
-        ids, mask = _padded(backbone, prompts)
-        documents = backbone.embed_documents(backbone.read(ids, mask), mask, [texts[row] for row in rows])
+            raise Cancelled(f"Cancelled after {len(found)} of {len(texts)} documents were embedded.")
+        documents = backbone.embed(*_padded(backbone, prompts), [texts[row] for row in rows])
         found.update(zip(rows, documents.float().cpu(), strict=True))
     return torch.stack([found[row] for row in range(len(texts))])
 

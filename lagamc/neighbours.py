@@ -102,6 +102,7 @@ class Neighbours:
         """Average a model's probabilities (B, L) with those of the nearest to documents (B, D).
 
         A training document is none of its own neighbours: its labels, which may be wrong, would confirm themselves.
+        Copies of it are, where a collection holds some; an import into the app makes one document of them.
 
         Returns:
             Probabilities (B, L), and the neighbours of each document, the nearest first.
@@ -111,7 +112,7 @@ class Neighbours:
         for row, itself in enumerate((cosines[:, 0] > self.ITSELF).tolist()):
             kept = slice(1, None) if itself and len(self._ids) > 1 else slice(self.NEAREST)
             near, own = cosines[row, kept], places[row, kept].tolist()
-            for place, weight in zip(own, (near / self.TEMPERATURE).softmax(dim=0).tolist(), strict=True):
+            for place, weight in zip(own, (near.double() / self.TEMPERATURE).softmax(dim=0).tolist(), strict=True):
                 found[row, self._carried[place]] += weight
             alike.append(tuple(map(Neighbour, (self._ids[place] for place in own), near.tolist())))
-        return (1 - self._share) * probabilities + self._share * found, alike
+        return (1 - self._share) * probabilities + self._share * found.clip(max=1.0), alike

@@ -102,8 +102,12 @@ class Preview:
     labels_as_text: bool
 
 
-def preview_file(path: Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES) -> Preview:
+def preview_file(
+    path: Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = ()
+) -> Preview:
     """Show the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
+
+    A cell that is one of the `known` labels says nothing of what parts labels: "Health, safety" may be one.
 
     Columns are those of the first `head` readable records, or of all of them where it is None: objects of JSON lines
     need not all have the same ones.
@@ -123,7 +127,9 @@ def preview_file(path: Path, *, rows: int = 5, head: int | None = HEAD, max_byte
     text = guess["text"] or _longest(path, columns, records[:HEAD], taken=set(guess.values()))
     labels = guess["labels"]
     cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
-    separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in cells)), ";")
+    names = {" ".join(name.split()).casefold() for name in known}
+    parted = [cell for cell in cells if " ".join(cell.split()).casefold() not in names]
+    separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in parted)), ";")
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
     shown = tuple({column: _shown(record.get(column)) for column in columns} for record in records[:rows])
     return Preview(columns, shown, mapping, bool(cells) or file_format(path) == "csv")

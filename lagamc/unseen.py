@@ -49,6 +49,11 @@ def hold_out_labels(split: Split, *, count: int = 4, seed: int = 13) -> tuple[Sp
             f"{1 - MOST_LOST:.0%} of the training documents must remain. Hold out fewer, or use more documents."
         )
     held = dataclasses.replace(split, train=_without(split.train, chosen), dev=_without(split.dev, chosen))
+    if not len(held.dev):
+        raise DatasetError(
+            f"Every dev document carries one of the labels held out, {', '.join(chosen)}. Hold out fewer, or use more "
+            "documents."
+        )
     return held, tuple(chosen)
 
 

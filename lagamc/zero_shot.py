@@ -19,6 +19,7 @@ __all__ = ["ZeroShotScore", "calibrated", "fitted", "sigmoid"]
 Matrix = NDArray[np.floating[Any]]
 PAIRS = 500_000  # of a document and a label that a score is fitted to, at most
 THRESHOLDS = tuple(step / 50 for step in range(1, 36))
+LEAST = 10  # documents that a score is fitted to; fewer gave added labels to most documents of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,12 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
     """Fit the score as if each of L learnt labels in turn had been added; all arrays are (N, L), L at least 2.
 
     Returns:
-        The score, and the probability above which labels are given with the best macro-F1.
+        The score, and the probability above which labels are given with the best macro-F1, the middle one of equally
+        good ones. The defaults for fewer than 10 documents.
     """
     from sklearn.linear_model import LogisticRegression
 
-    if carried.all() or not carried.any():
+    if len(carried) < LEAST or carried.all() or not carried.any():
         return ZeroShotScore(), 0.5
     every = np.arange(len(probabilities))
     order = probabilities.argsort(axis=1)
@@ -65,8 +67,9 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
         return ZeroShotScore(), 0.5
     score = ZeroShotScore(cosine, doubt, offset)
     found, names = sigmoid(score.log_odds(cosines, others)), [str(label) for label in range(carried.shape[1])]
-    best = max(THRESHOLDS, key=lambda least: multilabel_metrics(carried, found > least, names).macro_f1)
-    return score, best
+    figures = [multilabel_metrics(carried, found > least, names).macro_f1 for least in THRESHOLDS]
+    best = [least for least, figure in zip(THRESHOLDS, figures, strict=True) if figure == max(figures)]
+    return score, best[len(best) // 2]
 
 
 def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> tuple[ZeroShotScore, float]:

@@ -42,8 +42,8 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
     def preview(project_id: int, path: str | None) -> list[Any]:
         if path is None:
             return [*form.hide(), gr.Button(visible=False), ""]
-        require_project(project_id)
-        return [*form.show(services.imports.preview(Path(path))), gr.Button(visible=True), ""]
+        found = services.imports.preview(Path(path), require_project(project_id))
+        return [*form.show(found), gr.Button(visible=True), ""]
 
     def name_unknown(project_id: int, path: str | None, *columns: str) -> tuple[Any, Any]:
         if path is None or not project_id or not columns[0]:

@@ -46,9 +46,14 @@ class ImportService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def preview(self, path: Path) -> Preview:
+    def preview(self, path: Path, project_id: int | None = None) -> Preview:
         """Return the first rows and a guessed mapping. Raises DatasetError for an unreadable file."""
-        return preview_file(path)
+        known: list[str] = []
+        if project_id is not None:
+            with self._database.read() as session:
+                in_use = labels.by_name(session, project_id=project_id, include_retired=True)
+                known = [label.name for label in in_use.values()]
+        return preview_file(path, known=known)
 
     def unknown_labels(self, project_id: int, path: Path, mapping: ColumnMapping) -> list[str]:
         """Return the label names in a file that the project does not have, in order of appearance."""

@@ -206,6 +206,7 @@ def test_a_reader_that_has_had_enough_ends_a_classification_quietly(model, tmp_p
         ),
         (["honesty", "RUN", "--resamples", "0"], "--resamples: must be a whole number of at least 1, got '0'"),
         (["honesty", "RUN", "--limit", "5"], "--limit: must lie above 0 and at most at 1, got 5"),
+        (["honesty", "RUN", "--limit", "abc"], "--limit: must lie above 0 and at most at 1, got abc"),
         (["honesty", "RUN", "--seed", "-1"], "--seed: must be a whole number from 0 to 4294967295, got '-1'"),
         (
             ["baseline", "tfidf-svm", "--data", "DIR", "--seed", "99999999999"],

@@ -145,9 +145,25 @@ def test_documents_are_read_by_the_split_that_a_file_tells(tmp_path):
         read_split(path, "dev")
     folds = write(tmp_path / "folds.csv", "text,fold\na,1\nb,2\n")
     assert [example.text for example in read_split(folds, "train")] == ["a", "b"]
-    path = write(tmp_path / "faulty.csv", "text,split\na,train\n,test\n")
-    with pytest.raises(DatasetError, match="line 3: the text is empty"):
-        read_splits(path)
+    for name, line, found in (
+        ("faulty", ",test", "the text is empty"),
+        ("typo", "b,tset", "the split 'tset' is none of"),
+    ):
+        path = write(tmp_path / f"{name}.csv", f"text,split\na,train\n{line}\n")
+        with pytest.raises(DatasetError, match=f"line 3: {found}"):
+            read_splits(path)
+
+
+def test_a_label_that_holds_a_comma_does_not_part_labels(tmp_path):
+    """Where the labels are known; other cells tell what parts them."""
+    cells = ["Health,  safety", "road", "health, safety"]
+    path = write(tmp_path / "f.csv", "text,labels\n" + "".join(f'a,"{cell}"\n' for cell in cells))
+    assert preview_file(path).mapping.label_separator == ","
+    assert read_corpus(path, known=["Health, safety", "road"]).label_counts().keys() == {
+        "Health, safety", "road", "health, safety"
+    }  # fmt: skip
+    path = write(tmp_path / "g.csv", 'text,labels\na,"Health, safety"\nb,"road,noise"\n')
+    assert preview_file(path, known=["Health, safety"]).mapping.label_separator == ","
 
 
 def test_a_missing_column_names_those_there_are(tmp_path):

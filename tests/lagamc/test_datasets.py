@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lagamc.datasets import few_documents, find_data_sets, read_data_set
+from lagamc.datasets import few_documents, find_data_sets, read_data_set, read_descriptions
 from lagamc.errors import DatasetError, LabelError
 
 
@@ -44,6 +44,20 @@ def test_what_is_missing_is_named(folder, tmp_path):
     (folder / "council" / "labels.json").write_text("[]")
     with pytest.raises(DatasetError, match="one JSON object"):
         read_data_set(folder / "council")
+
+
+def test_labels_that_cannot_be_used_are_refused(folder):
+    """Names are compared as documents carry them, their white space made single."""
+    path = folder / "council" / "labels.json"
+    path.write_text('{"road  works": "Holes.", "noise": "", "bins": ""}')
+    assert list(read_descriptions(path)) == ["road works", "noise", "bins"]
+    for content, found in (
+        (r'{"a b": "", "a  b": ""}', "white space alone"),
+        (r'{"a": "\ud800"}', "half of a character"),
+    ):
+        path.write_text(content)
+        with pytest.raises(LabelError, match=found):
+            read_descriptions(path)
 
 
 def test_an_unknown_label_is_refused(folder):

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
+from lagamc.backbones import build_backbone
 from lagamc.classifier import Classifier
+from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import DecisionRule
 from lagamc.errors import Cancelled
@@ -42,6 +45,16 @@ def test_a_training_document_has_no_say_about_itself():
     assert alone[0].tolist() == [[1.0, 0.0]]
 
 
+def test_no_probability_is_above_one():
+    """Weights that are rounded up would give labels that a rule means never to give."""
+    angles = np.linspace(0.1, 0.4, 9)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1).tolist()
+    for turn in np.linspace(-0.3, 0.0, 50):
+        document = torch.tensor([[np.cos(turn), np.sin(turn)]], dtype=torch.float32)
+        found, _ = neighbours(circle, [[0]] * 9, 1, share=1.0).joined(np.ones((1, 1)), document)
+        assert found.max() <= 1.0
+
+
 def test_only_the_nearest_have_a_say():
     angles = np.linspace(0.1, 1.0, Neighbours.NEAREST + 5)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1).tolist()
@@ -51,6 +64,28 @@ def test_only_the_nearest_have_a_say():
     assert (found > 0).tolist() == [True] * Neighbours.NEAREST + [False] * 5
     assert found.sum() == pytest.approx(1.0)
     assert (np.diff(found[: Neighbours.NEAREST]) < 0).all()
+
+
+@pytest.mark.parametrize("family", ["seq2seq", "llama"])
+def test_a_generator_that_embeds_no_document_reads_none(tiny, label_set, family, monkeypatch):
+    """Of FLAN-T5 and causal models the sentence encoder alone embeds."""
+    backbone = build_backbone(TrainingConfig(backbone=str(tiny[family])), label_set).eval()
+    monkeypatch.setattr(backbone, "read", lambda *_: pytest.fail("the generator has read a document"))
+    texts = ["a hole in the road", "loud drum please"]
+    torch.testing.assert_close(document_embeddings(backbone, texts), backbone.encoder.encode(texts))
+
+
+def test_a_sentence_transformer_that_does_not_normalise_gives_unit_vectors(tiny, tmp_path, label_set):
+    """Its cosines would be none, and the longest vectors be nearest."""
+    whole = SentenceTransformer(str(tiny["embedded"]), device="cpu")
+    SentenceTransformer(modules=list(whole)[:2], device="cpu").save(str(tmp_path / "bare"), create_model_card=False)
+    texts = ["a hole in the road", "loud drum please"]
+    found = []
+    for folder in (tiny["embedded"], tmp_path / "bare"):
+        backbone = build_backbone(TrainingConfig(backbone=str(folder)), label_set).eval()
+        found.append(torch.cat([document_embeddings(backbone, texts), backbone.encoder.encode(texts)]))
+    torch.testing.assert_close(*found)
+    torch.testing.assert_close(found[0].norm(dim=1), torch.ones(4))
 
 
 def test_documents_without_labels_and_labels_without_documents_are_counted(tmp_path):

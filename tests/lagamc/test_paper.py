@@ -1,5 +1,6 @@
 """Every table runs on tiny sets, prints both sides, keeps its runs, and says what it left out."""
 
+import dataclasses
 import json
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -290,6 +291,9 @@ def test_unseen_labels_lie_on_no_document_that_is_learnt_from(corpora, label_set
     assert hold_out_labels(split, count=1, seed=3)[1] == (name,)
     with pytest.raises(DatasetError, match="of 3 labels can be held out"):
         hold_out_labels(split, count=3)
+    short = dataclasses.replace(split, dev=Corpus([Example("one", "A text.", (name,))]))
+    with pytest.raises(DatasetError, match=rf"Every dev document carries one of the labels held out, {name}\."):
+        hold_out_labels(short, count=1, seed=3)
 
 
 def test_a_common_label_that_is_drawn_first_is_drawn_again():

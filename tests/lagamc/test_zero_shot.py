@@ -54,6 +54,16 @@ def test_an_added_label_is_given_where_it_is_more_probable_than_not(trained, off
     assert result.untrained == ("shop",) * given
 
 
+def test_few_documents_leave_the_defaults():
+    """Where many probabilities do equally well, the middle one is taken: the lowest would give the label to most."""
+    carried = np.tile(np.eye(3, dtype=bool), (4, 1))
+    cosines, sure = 0.1 + 0.8 * carried, np.where(carried, 0.99, 0.01)
+    assert fitted(cosines[:9], sure[:9], carried[:9]) == (ZeroShotScore(), 0.5)
+    score, enough = fitted(cosines, sure, carried)
+    assert score != ZeroShotScore()
+    assert 0.3 < enough < 0.4
+
+
 def test_the_score_is_fitted_as_if_each_label_had_been_added():
     """Near descriptions and a model in doubt speak for a label; without evidence defaults stand."""
     chooser = np.random.default_rng(5)

@@ -236,6 +236,16 @@ def test_the_preview_guesses_the_mapping(importer, tmp_path):
     assert preview.mapping == ColumnMapping("message", "tags", "doc_id", "fold", "|")
 
 
+def test_a_label_of_the_project_is_not_parted(importer, database, project_id, tmp_path):
+    """Though it holds what parts labels in other files, and is written otherwise."""
+    path = tmp_path / "a.csv"
+    path.write_text('text,labels\nhello,"Health, Safety"\n')
+    assert importer.preview(path, project_id).mapping.label_separator == ","
+    LabelService(database).add(project_id, "Health, safety", "Accidents at work.", "ann")
+    mapping = importer.preview(path, project_id).mapping
+    assert importer.unknown_labels(project_id, path, mapping) == []
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
