@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
+from pydantic import ValidationError, validate_call
 
 from app.components.events import INFERENCE, guarded
 from app.components.project_bar import author_name
@@ -72,11 +75,29 @@ def register(services: Services) -> None:
         saved = services.reviews.save(found.id, labels, author_name(author), item.annotation_id, prediction_id)
         return {**asdict(saved), "saved_at": saved.saved_at.isoformat()}
 
-    gr.api(guarded(classify, escape=False), api_name="classify", **INFERENCE)
-    gr.api(guarded(import_file, escape=False), api_name="import")
-    gr.api(guarded(start_training, escape=False), api_name="start_training")
-    gr.api(guarded(run_status, escape=False), api_name="run_status")
-    gr.api(guarded(save_correction, escape=False), api_name="save_correction", **INFERENCE)
+    gr.api(_endpoint(classify), api_name="classify", **INFERENCE)
+    gr.api(_endpoint(import_file), api_name="import")
+    gr.api(_endpoint(start_training), api_name="start_training")
+    gr.api(_endpoint(run_status), api_name="run_status")
+    gr.api(_endpoint(save_correction), api_name="save_correction", **INFERENCE)
+
+
+def _endpoint(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Guard a handler, and refuse values of another type than its own, by name; a client may send any JSON."""
+    checked = validate_call(handler, config={"strict": True})
+
+    @functools.wraps(handler)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return checked(*args, **kwargs)
+        except ValidationError as error:
+            found = error.errors()[0]
+            place, *_ = found["loc"]
+            names = list(handler.__annotations__)
+            name = names[place] if isinstance(place, int) else place
+            raise AppError(f"{name}: {found['msg']}, got {found['input']!r}.") from error
+
+    return guarded(call, escape=False)
 
 
 def _uploaded(file: Any) -> Path:

@@ -84,6 +84,10 @@ def test_a_run_is_started_and_followed(client: Client, tiny_backbone: Path) -> N
         ([4711], "/run_status", "no run 4711"),
         ([DEMO, "hc-001", ["trees"], "Ada"], "/save_correction", "no label 'trees' in use. Add or restore it"),
         ([DEMO, "no such id", [], "Ada"], "/save_correction", "no such id"),
+        ([DEMO, "hc-001", "noise", "Ada"], "/save_correction", "labels: Input should be a valid list, got 'noise'"),
+        ([DEMO, "hc-001", ["noise", 1], "Ada"], "/save_correction", "labels: Input should be a valid string, got 1"),
+        ([DEMO, None], "/classify", "text: Input should be a valid string, got None"),
+        ([DEMO, "text", "0.5"], "/classify", "threshold: Input should be a valid number, got '0.5'"),
     ],
 )
 def test_a_mistake_is_answered_with_what_was_found(
