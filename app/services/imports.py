@@ -22,7 +22,11 @@ from storage.models import Document, Label, Split, name_key
 __all__ = ["ImportReport", "ImportService"]
 
 CHUNK = 500
-OTHER_LABELS = "the project has this text, as {!r}, with other labels, and keeps them; change them in review"
+OTHER_LABELS = (
+    "the project has this text, as {!r}, with other labels, and keeps them; look for it on the Classify tab and correct "
+    "them in Review"
+)
+OTHER_SPLIT = "the project has this text, as {!r}, in the split {}, and keeps it there"
 DIGEST_ID = 16  # characters of the text's hash that name a document without an id
 
 
@@ -240,10 +244,13 @@ class _Sieve:
                 self.duplicates += 1
             elif stored.annotation_id is None:
                 return _NewRow(identifier, digest, row.text, labels, split, stored.id)
-            elif annotation_log.label_ids(session, annotation_id=stored.annotation_id) == labels:
-                self.duplicates += 1
-            else:
+            elif annotation_log.label_ids(session, annotation_id=stored.annotation_id) != labels:
                 self.refused.append(Refusal(row.line, OTHER_LABELS.format(stored.external_id)))
+            elif row.split not in (None, stored.split.value):
+                found = OTHER_SPLIT.format(stored.external_id, stored.split.value)
+                self.refused.append(Refusal(row.line, found))
+            else:
+                self.duplicates += 1
             return None
         if identifier in self._hash_of:
             self.refused.append(Refusal(row.line, f"the id {identifier!r} belongs to a document with another text"))

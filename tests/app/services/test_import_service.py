@@ -94,6 +94,11 @@ def test_labels_of_known_texts_are_taken_or_named(importer, project_id, label_id
     [refusal] = report.refused
     assert refusal.line == 2
     assert "as '2', with other labels, and keeps them" in refusal.reason
+    same = {"id": "x", "text": "one", "labels": ["noise"]}
+    for split, refused in ((None, []), ("dev", []), ("test", ["as '1', in the split dev, and keeps it there"])):
+        report = importer.run(project_id, write_jsonl({**same, "split": split}), MAPPING, "ben")
+        assert [refusal.reason.removeprefix("the project has this text, ") for refusal in report.refused] == refused
+        assert report.duplicates == 1 - len(refused)
     assert [(row.labels, row.split) for row in documents()] == [(["noise"], "dev"), (["bins"], "unassigned")]
 
 
