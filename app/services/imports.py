@@ -23,8 +23,8 @@ __all__ = ["ImportReport", "ImportService"]
 
 CHUNK = 500
 OTHER_LABELS = (
-    "the project has this text, as {!r}, with other labels, and keeps them; look for it on the Classify tab and correct "
-    "them in Review"
+    "the project has this text, as {!r}, with other labels, and keeps them; look for it on the Classify tab, and "
+    "correct them from there"
 )
 OTHER_SPLIT = "the project has this text, as {!r}, in the split {}, and keeps it there"
 DIGEST_ID = 16  # characters of the text's hash that name a document without an id
