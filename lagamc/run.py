@@ -16,6 +16,7 @@ from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
+from lagamc.decision import WRITTEN_ONLY
 from lagamc.errors import DatasetError, LabelError, RunTaken, few
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
@@ -86,11 +87,12 @@ def _trained(
     state = trainer.fit()
 
     def finished() -> Manifest:
-        neighbours = None
-        if config.decision == "probability" and config.neighbour_share:
-            share = config.neighbour_share
-            neighbours = Neighbours.of(backbone.eval(), label_set, train, share=share, cancelled=cancelled)
-        figures_on_dev, rule = trainer.measured(neighbours)
+        neighbours: Neighbours | None = None
+        figures_on_dev, rule = state.best, WRITTEN_ONLY
+        if config.decision == "probability":
+            if share := config.neighbour_share:
+                neighbours = Neighbours.of(backbone.eval(), label_set, train, share=share, cancelled=cancelled)
+            figures_on_dev, rule = trainer.measured(neighbours)
         test = None
         if asked is not None:
             test = evaluate(

@@ -14,7 +14,7 @@ from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
 from lagamc.decision import WRITTEN_ONLY
 from lagamc.errors import Cancelled, CheckpointError, ConfigError, DatasetError, LabelError
-from lagamc.evaluation import evaluate_classifier
+from lagamc.evaluation import evaluate, evaluate_classifier
 from lagamc.labels import LabelSet
 from lagamc.precision import chosen_device
 from lagamc.run import train_run
@@ -186,6 +186,22 @@ def test_a_run_that_stopped_early_is_not_trained_on_when_resumed(make_run):
     again = trainer_of(folder)
     again.fit()
     assert (again.state.step, again.state.best_epoch) == (first.state.step, first.state.best_epoch)
+
+
+def test_where_sentences_alone_decide_dev_is_read_once_an_epoch(make_run, events, monkeypatch):
+    """No rule is to be chosen at the end; the model's figures are those of its best epoch."""
+    folder, measured = make_run(epochs=2, decision="written"), []
+
+    def counted(*args, **options):
+        measured.append(options["rule"])
+        return evaluate(*args, **options)
+
+    monkeypatch.setattr("lagamc.trainer.evaluate", counted)
+    manifest = train_run(folder, callbacks=[_log(folder)])
+    assert measured == [WRITTEN_ONLY] * 2
+    *_, best = (row for row in events(folder, "evaluation") if row["best"])
+    assert manifest.dev["micro_f1"] == best["micro_f1"]
+    assert (manifest.rule["written"], manifest.rule["unwritten"]) == (0.0, 1.0)
 
 
 def test_dev_is_read_no_more_often_than_train(make_run, events):
