@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from app.container import Services
 
 __all__ = ["register"]
+
+MAX_SHOWN = 80  # characters of a value that is refused
 
 
 def register(services: Services) -> None:
@@ -43,7 +45,7 @@ def register(services: Services) -> None:
 
     def import_file(
         project: str,
-        file: dict,  # type: ignore[type-arg]  # Gradio derives the schema from the bare type
+        file: dict | str,  # type: ignore[type-arg]  # Gradio derives the schema from the bare type
         author: str,
         mapping: dict | None = None,  # type: ignore[type-arg]
         create_labels: bool = False,  # noqa: FBT002 (clients pass it by name)
@@ -95,9 +97,14 @@ def _endpoint(handler: Callable[..., Any]) -> Callable[..., Any]:
             place, *_ = found["loc"]
             names = list(handler.__annotations__)
             name = names[place] if isinstance(place, int) else place
-            raise AppError(f"{name}: {found['msg']}, got {found['input']!r}.") from error
+            raise AppError(f"{name}: {found['msg']}, got {_short(found['input'])}.") from error
 
     return guarded(call, escape=False)
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
 
 
 def _uploaded(file: Any) -> Path:
@@ -109,10 +116,11 @@ def _uploaded(file: Any) -> Path:
 
 
 def _mapping(columns: dict[str, str]) -> ColumnMapping:
-    try:
-        return ColumnMapping(**columns)
-    except TypeError as error:
+    roles = {field.name for field in fields(ColumnMapping)}
+    named = all(isinstance(value, str) for value in columns.values() if value is not None)
+    if not columns.get("text") or columns.keys() - roles or not named:
         raise AppError(
-            f"The mapping has {', '.join(columns)}. It takes text, which is needed, labels, id, split and "
-            "label_separator."
-        ) from error
+            f"The mapping is {_short(columns)}. It takes names of columns for text, which is needed, labels, id and "
+            "split, and a label_separator."
+        )
+    return ColumnMapping(**columns)

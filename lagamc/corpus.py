@@ -77,8 +77,10 @@ def read_corpus(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
     return Corpus(example for example, _ in _examples(path, mapping or replace(_guessed(path, known), split=None)))
 
 
-def read_splits(path: Path) -> dict[str, Corpus]:
+def read_splits(path: Path, *, known: Iterable[str] = ()) -> dict[str, Corpus]:
     """The documents of a file by the split that it tells: train, dev, test or unassigned, those that have documents.
+
+    The mapping is guessed by the `known` labels, as in `read_corpus`.
 
     All are unassigned where no column tells splits, or the one that is called so tells something else, like folds:
     train, dev or test in no line.
@@ -86,7 +88,7 @@ def read_splits(path: Path) -> dict[str, Corpus]:
     Raises:
         DatasetError: as `read_corpus`; a line tells another split where others tell these.
     """
-    mapping = _guessed(path)
+    mapping = _guessed(path, known)
     if not any(isinstance(row, Row) and row.split for row in read_rows(path, mapping, max_bytes=math.inf)):
         mapping = replace(mapping, split=None)
     parts: dict[str, list[Example]] = {}
@@ -95,13 +97,13 @@ def read_splits(path: Path) -> dict[str, Corpus]:
     return {name: Corpus(examples) for name, examples in parts.items()}
 
 
-def read_split(path: Path, split: str) -> Corpus:
-    """The documents of one split, or all where the file tells no splits.
+def read_split(path: Path, split: str, *, known: Iterable[str] = ()) -> Corpus:
+    """The documents of one split, or all where the file tells no splits; `known` is as `read_splits` has it.
 
     Raises:
         DatasetError: the file tells splits, and not this one; or as `read_corpus`.
     """
-    parts = read_splits(path)
+    parts = read_splits(path, known=known)
     if split not in parts and set(parts) != {UNASSIGNED}:
         raise DatasetError(f"{path.name} holds no document of the split {split!r}, but {', '.join(parts)}.")
     return parts[split if split in parts else UNASSIGNED]

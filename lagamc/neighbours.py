@@ -112,7 +112,7 @@ class Neighbours:
         for row, itself in enumerate((cosines[:, 0] > self.ITSELF).tolist()):
             kept = slice(1, None) if itself and len(self._ids) > 1 else slice(self.NEAREST)
             near, own = cosines[row, kept], places[row, kept].tolist()
-            for place, weight in zip(own, (near.double() / self.TEMPERATURE).softmax(dim=0).tolist(), strict=True):
+            for place, weight in zip(own, (near / self.TEMPERATURE).softmax(dim=0).tolist(), strict=True):
                 found[row, self._carried[place]] += weight
             alike.append(tuple(map(Neighbour, (self._ids[place] for place in own), near.tolist())))
         return (1 - self._share) * probabilities + self._share * found.clip(max=1.0), alike

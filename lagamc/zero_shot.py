@@ -74,7 +74,7 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
 
 def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> tuple[ZeroShotScore, float]:
     """`fitted` on documents that the model was not trained on; the backbone is to be in evaluation mode."""
-    examples = list(corpus)[: max(1, PAIRS // len(label_set))]
+    examples = list(corpus)[: max(LEAST, PAIRS // len(label_set))]
     texts = [example.text for example in examples]
     encoder, descriptions = backbone.starting_encoder, label_set.descriptions
     cosines = (encoder.encode(texts) @ encoder.encode(descriptions).T).numpy()

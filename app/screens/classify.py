@@ -217,7 +217,7 @@ def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, 
 
 def _document(document: DocumentRow, colours: Mapping[str, str]) -> str:
     carried = markup.chips(document.labels, colours)
-    line = Markup('<p><span class="lg-muted">{} · {} · labels stored</span> {}</p>')
+    line = Markup('<p><span class="lg-muted">{} · {} · stored labels:</span> {}</p>')
     return str(line.format(document.external_id, document.split, carried)) + markup.passage(document.text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -39,6 +39,13 @@ class Saved(NamedTuple):
     behind: int | None
 
 
+class Ticks(NamedTuple):
+    """What a person chose for a document and did not save, and the annotation that it had then."""
+
+    annotation_id: int | None
+    labels: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One person's way through a project: what is on show, what was skipped, what can be undone."""
@@ -49,7 +56,7 @@ class Session:
     saved: tuple[Saved, ...] = ()  # oldest first
     asked: Asked | None = None  # what another screen asked for and was answered, the last one
     behind: int | None = None  # where the queue goes on after a document out of turn
-    ticks: tuple[int, tuple[str, ...]] | None = None  # of the document that made way for it, where a person chose some
+    ticks: Mapping[int, Ticks] = field(default_factory=dict)  # by document, of those that made way for another
     key: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -85,8 +92,10 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def show(now: Session, remark: str = "", ticks: Sequence[str] | None = None) -> tuple[Any, ...]:
         item = now.item
-        if item is not None and now.ticks is not None and now.ticks[0] == item.document_id:
-            ticks, now = now.ticks[1], replace(now, ticks=None)
+        if item is not None and item.document_id in now.ticks:
+            kept = now.ticks[item.document_id]
+            ticks, remark = kept.labels, remark or meanwhile(item, kept.annotation_id)
+            now = replace(now, ticks={key: of for key, of in now.ticks.items() if key != item.document_id})
         shown_to[now.key] = item.document_id if item else 0
         if item is not None and ticks is not None:
             in_use = {label.name for label in item.labels_all}
@@ -129,34 +138,49 @@ def build(services: Services, bar: ProjectBar) -> None:
             label_guide(item.labels_all),
         )
 
-    def enter(project_id: int | None, tab: str, asked: Asked | None, now: Session | None, ticked: list[str]) -> Any:
+    def enter(
+        project_id: int | None, tab: str, asked: Asked | None, now: Session | None, document_id: int | None,
+        ticked: list[str],
+    ) -> Any:  # fmt: skip
         # Told to hide what the next answer shows, the page may do both in either order.
         if project_id is None:  # which one is open is still being found out
             return gr.skip()
         if not project_id:
             leave(now)
-            return None, None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
+            return (
+                Session(0, asked=asked),
+                None,
+                markup.note(NO_PROJECT),
+                "",
+                "",
+                gr.Column(visible=False),
+                [],
+                "",
+                "",
+                "",
+            )
         if tab != "review":  # a prediction takes time; make it when somebody looks
             return gr.skip()
         if now is None or now.project_id != project_id:
             leave(now)
-            now, ticked = Session(project_id, asked=now.asked if now else None), []
-        own = tuple(ticked) if now.item and set(ticked) != set(_proposed(now.item)[0]) else None
+            now = Session(project_id, asked=now.asked if now else None)
+        seen = now.item is not None and now.item.document_id == document_id  # or the ticks are another document's
+        own = tuple(ticked) if now.item and seen and set(ticked) != set(_proposed(now.item)[0]) else None
         if asked is not None and asked.project_id == project_id and asked is not now.asked:
             now = replace(now, asked=asked)
             if now.item is None or now.item.document_id != asked.document_id:
-                ticks = (now.item.document_id, own) if now.item and own is not None else now.ticks
-                return show(out_of_turn(replace(now, ticks=ticks), asked.document_id))
+                if now.item and own is not None:
+                    kept = {now.item.document_id: Ticks(now.item.annotation_id, own)}
+                    now = replace(now, ticks={**now.ticks, **kept})
+                return show(out_of_turn(now, asked.document_id))
         if now.item is None:
             return show(following(now))
         item = services.reviews.item(now.item.document_id)
         if item == now.item:  # leave what is ticked
             return now, gr.skip(), _counts(services.reviews.counts(project_id)), *(gr.skip() for _ in shown[3:])
-        remark = ""
-        if item.current and item.current.action != "imported" and item.annotation_id != now.item.annotation_id:
-            if own is None and now.behind is None:  # somebody else did it
-                return show(following(now))
-            remark = markup.note(f"{item.external_id} was {_by(item.current)}, meanwhile.", "warning")
+        remark = meanwhile(item, now.item.annotation_id)
+        if remark and own is None and now.behind is None:  # somebody else did it
+            return show(following(now))
         return show(replace(now, item=item), remark, own)
 
     def out_of_turn(now: Session, document_id: int) -> Session:
@@ -211,8 +235,8 @@ def build(services: Services, bar: ProjectBar) -> None:
         item = services.reviews.item(last.document_id)
         return show(replace(now, saved=now.saved[:-1], item=item, behind=last.behind), remark)
 
-    entering = [bar.project, bar.tab, bar.asked, session, labels]
-    for event in (bar.project.change, bar.tab.change):
+    entering = [bar.project, bar.tab, bar.asked, session, seen, labels]
+    for event in (bar.project.change, bar.tab.change, bar.asked.change):
         on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
     on(save.click, save_item, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
     on(skip.click, skip_item, [session, seen], shown, show_progress_on=passage, **INFERENCE)
@@ -226,6 +250,13 @@ def on_show(now: Session | None, document_id: int | None) -> tuple[Session, Revi
     if now.item.document_id != document_id:
         raise AppError(f"Nothing was done: {now.item.external_id} was not on screen yet. Look at it, then press again.")
     return now, now.item
+
+
+def meanwhile(item: ReviewItem, annotation_id: int | None) -> str:
+    """Say that somebody reviewed a document since it had this annotation; nothing where nobody did."""
+    if item.current is None or item.current.action == "imported" or item.annotation_id == annotation_id:
+        return ""
+    return markup.note(f"{item.external_id} was {_by(item.current)}, meanwhile.", "warning")
 
 
 def _by(saved: SavedReview) -> str:

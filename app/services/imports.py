@@ -26,7 +26,7 @@ OTHER_LABELS = (
     "the project has this text, as {!r}, with other labels, and keeps them; look for it on the Classify tab, and "
     "correct them from there"
 )
-OTHER_SPLIT = "the project has this text, as {!r}, in the split {}, and keeps it there"
+OTHER_SPLIT = "the project has this text, as {!r}, in {}, and keeps it there"
 DIGEST_ID = 16  # characters of the text's hash that name a document without an id
 
 
@@ -205,7 +205,7 @@ class _Sieve:
         self._known = known
         self._stands: dict[int, Label] = {}  # by the ids of those, as of the chunk in hand
         self._given = given
-        self._seen: set[str] = set()  # hashes of the texts of this file so far
+        self._seen: dict[str, tuple[str, str | None]] = {}  # texts of this file so far: {hash: (id, split)}
         self._hash_of: dict[str, str] = {}  # of every external id met, in the project or in the file
         self._hashes: set[str] = set()
 
@@ -227,8 +227,8 @@ class _Sieve:
         )
         self._hash_of.update(present)
         self._hashes.update(present.values())
-        labelled = {digest for _, digest in good if digest in self._given and digest not in self._seen}
-        stored = documents.by_hash(session, project_id=self._project_id, hashes=labelled & self._hashes)
+        telling = {digest for row, digest in good if digest in self._given or row.split} - self._seen.keys()
+        stored = documents.by_hash(session, project_id=self._project_id, hashes=telling & self._hashes)
         return [new for row, digest in good if (new := self._if_new(session, row, digest, stored.get(digest)))]
 
     def _if_new(self, session: Session, row: Row, digest: str, stored: Document | None) -> _NewRow | None:
@@ -237,18 +237,23 @@ class _Sieve:
         given |= {self._known[name_key(name)].id for name in row.labels}  # one restored by now was not given before
         labels = frozenset(label.id for key in given if not (label := self._stands[key]).retired_at)
         split = row.split or split
-        repeated = digest in self._seen
-        self._seen.add(digest)
+        first = digest not in self._seen
+        labelled = first and digest in self._given
         if digest in self._hashes:
-            if stored is None or repeated:
+            if first and stored is None:  # the row tells nothing that could differ
                 self.duplicates += 1
-            elif stored.annotation_id is None:
+                return None
+            if labelled and stored and stored.annotation_id is None:
+                self._seen[digest] = stored.external_id, split or _told(stored.split)
                 return _NewRow(identifier, digest, row.text, labels, split, stored.id)
-            elif annotation_log.label_ids(session, annotation_id=stored.annotation_id) != labels:
-                self.refused.append(Refusal(row.line, OTHER_LABELS.format(stored.external_id)))
-            elif row.split not in (None, stored.split.value):
-                found = OTHER_SPLIT.format(stored.external_id, stored.split.value)
-                self.refused.append(Refusal(row.line, found))
+            if first and stored:
+                self._seen[digest] = stored.external_id, _told(stored.split)
+            name, kept = self._seen[digest]
+            if labelled and stored and annotation_log.label_ids(session, annotation_id=stored.annotation_id) != labels:
+                self.refused.append(Refusal(row.line, OTHER_LABELS.format(name)))
+            elif row.split not in (None, kept):
+                where = f"the split {kept}" if kept else "no split"
+                self.refused.append(Refusal(row.line, OTHER_SPLIT.format(name, where)))
             else:
                 self.duplicates += 1
             return None
@@ -257,7 +262,13 @@ class _Sieve:
             return None
         self._hash_of[identifier] = digest
         self._hashes.add(digest)
+        self._seen[digest] = identifier, split
         return _NewRow(identifier, digest, row.text, labels, split)
+
+
+def _told(split: Split) -> str | None:
+    """A split as a file tells it."""
+    return None if split is Split.UNASSIGNED else split.value
 
 
 def _fault(row: Row, known: Mapping[str, Label]) -> Refusal | None:

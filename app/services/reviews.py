@@ -22,8 +22,8 @@ __all__ = ["LabelChoice", "ReviewCounts", "ReviewItem", "ReviewService", "SavedR
 
 DIGITS = "1234567890"
 UNSEEN = (
-    "A test document: the model's answer is not shown here. Decide by the text alone: labels that follow the model "
-    "make the figures of every version look better than they are."
+    "A test document: decide by the text alone. Labels that follow the model, whose answer is left out here, make the "
+    "figures of every version look better than they are."
 )
 
 

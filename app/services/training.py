@@ -120,11 +120,12 @@ class TrainingService:
         """Queue a run and return its id.
 
         Raises:
-            AppError: there is too little to train on, or the run folder cannot be written.
+            AppError: there is too little to train on, the project is retired, or the run folder cannot be written.
             ConfigError: a setting is unknown or out of range.
         """
         settings = TrainingConfig.from_dict({"device": self._settings.device, **config})
         with self._database.write() as session:
+            _require_in_use(session, project_id)
             if problems := material.problems(session, project_id, material.sizes(session, project_id)):
                 raise AppError(" ".join(problems))
             material.split(session, project_id)
@@ -184,11 +185,12 @@ class TrainingService:
         """Queue a run that ended early; it goes on from its last checkpoint, or starts over without one.
 
         Raises:
-            AppError: its folder is gone.
+            AppError: its folder is gone, or its project retired.
             StaleWrite: it is waiting, running or completed.
         """
         with self._database.write() as session:
             run = runs.move(session, run_id=run_id, to=RunStatus.QUEUED, expected=RESUMABLE)
+            _require_in_use(session, run.project_id)
             folder = self._folder(run)
             if not folder.is_dir():
                 raise AppError(f"The folder of run {run_id}, {folder}, is gone. Start a new run instead.")
@@ -233,6 +235,11 @@ class TrainingService:
         if target.exists():  # left by another database in the same data folder: not ours to overwrite
             target = target.with_name(f"{run_id}-{uuid4().hex[:8]}")
         return staged.rename(target)
+
+
+def _require_in_use(session: Session, project_id: int) -> None:
+    if projects.get(session, project_id=project_id).retired_at is not None:
+        raise AppError("This project is retired: nobody could see or cancel a run of it. Restore it, then train.")
 
 
 def _reviews(session: Session, project_id: int, actions: Collection[Action] = documents.REVIEWED) -> int:

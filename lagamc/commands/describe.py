@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ def run_check(options: argparse.Namespace) -> None:
     described = [position for position, text in enumerate(texts) if text]
     pairs = collisions(rows[described]).rivals if described else ()
     rivals = {described[pair.label]: (names[described[pair.rival]], pair.cosine) for pair in pairs}
-    table = _terms(names, _documents(options.documents)) if options.documents else None
+    table = _terms(names, _documents(options.documents, names)) if options.documents else None
     for position, (name, text) in enumerate(labels.items()):
         rest = [other for other in described if other != position]
         found = lint(
@@ -105,7 +105,8 @@ def run_check(options: argparse.Namespace) -> None:
 def run_scaffold(options: argparse.Namespace) -> None:
     from lagamc.descriptions.scaffold import assemble, candidate_sentences, typical_sentences
 
-    names, corpus = list(read_descriptions(options.labels)), _documents(options.documents)
+    names = list(read_descriptions(options.labels))
+    corpus = _documents(options.documents, names)
     table, encoder = _terms(names, corpus), _encoder(options)
     for position, name in enumerate(names):
         texts = [example.text for example in corpus if name in example.labels]
@@ -140,7 +141,8 @@ def run_refine(options: argparse.Namespace) -> None:
     from lagamc.descriptions.chat import ChatModel, ChatSettings, key_from_environment
     from lagamc.descriptions.refine import Budget, refine_all
 
-    labels, corpus = read_descriptions(options.labels), _documents(options.documents)
+    labels = read_descriptions(options.labels)
+    corpus = _documents(options.documents, labels)
     settings = ChatSettings(
         model=options.model,
         base_url=options.base_url,
@@ -188,9 +190,9 @@ def _requests(options: argparse.Namespace, labels: Mapping[str, str], corpus: Co
     return requests
 
 
-def _documents(path: Path) -> Corpus:
+def _documents(path: Path, known: Iterable[str]) -> Corpus:
     """Those of a file that are not in test, which is kept to measure on: a description must not be made from it."""
-    parts = read_splits(path)
+    parts = read_splits(path, known=known)
     parts.pop("test", None)
     if not parts:
         raise DatasetError(f"All documents of {path.name} are test documents. Give those that are trained on.")

@@ -44,13 +44,14 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.evaluation import details, evaluate_classifier, sweep
     from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
-    corpus = _asked(options.file, options.split)
+    classifier = loaded_model(options)
+    known = classifier.label_set.names
+    corpus = _asked(options.file, options.split, known)
     if not corpus.label_counts():
         raise DatasetError(
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
         )
-    counts = read_split(options.train, "train").label_counts() if options.train else None
-    classifier = loaded_model(options)
+    counts = read_split(options.train, "train", known=known).label_counts() if options.train else None
     if options.teacher_forced:
         check_targets(classifier)
     unseen = classifier.zero_shot or None
@@ -77,9 +78,9 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(_as_text(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)))
 
 
-def _asked(path: Path, split: str | None) -> Corpus:
+def _asked(path: Path, split: str | None, known: Sequence[str]) -> Corpus:
     """The documents of a file, or those of a split: a model is not asked about what it was trained on by accident."""
-    parts = read_splits(path)
+    parts = read_splits(path, known=known)
     if split is None and len(parts) > 1:
         found = ", ".join(f"{len(corpus):,} {name}" for name, corpus in parts.items())
         raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: --split test.")

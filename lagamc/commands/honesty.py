@@ -66,8 +66,8 @@ def run(options: argparse.Namespace) -> None:
     if not test_file.is_file():
         raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")
     train, dev = (Corpus.read_jsonl(folder / f"{name}.jsonl") for name in ("train", "dev"))
-    test = read_split(test_file, "test")
     classifier = Classifier.load(options.model or folder / "model", device=options.device)
+    test = read_split(test_file, "test", known=classifier.label_set.names)
     split = Split(train, dev, test, classifier.label_set)
     settings = dataclasses.replace(PeerSettings.like(classifier.backbone.config), seed=options.seed)
 

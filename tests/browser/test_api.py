@@ -79,6 +79,7 @@ def test_a_run_is_started_and_followed(client: Client, tiny_backbone: Path) -> N
         ([DEMO, "x" * 100_000], "/classify", "100,000 characters; at most 50,000"),
         ([DEMO, "text", 2], "/classify", "must lie between -1 and 1, got 2"),
         ([DEMO, {"path": "/etc/passwd"}, "Ada"], "/import", "not uploaded"),
+        ([DEMO, "/etc/passwd", "Ada"], "/import", r"not uploaded\. Pass it as gradio_client\.handle_file"),
         ([DEMO, "Ada", {"epoch": 3}], "/start_training", "Unknown settings: epoch"),
         ([DEMO, "Ada", {"epochs": 0}], "/start_training", "epochs must lie between 1 and 1000, got 0"),
         ([4711], "/run_status", "no run 4711"),

@@ -156,14 +156,14 @@ def test_documents_are_read_by_the_split_that_a_file_tells(tmp_path):
 
 def test_a_label_that_holds_a_comma_does_not_part_labels(tmp_path):
     """Where the labels are known; other cells tell what parts them."""
+    known = ["Health, safety", "road"]
     cells = ["Health,  safety", "road", "health, safety"]
     path = write(tmp_path / "f.csv", "text,labels\n" + "".join(f'a,"{cell}"\n' for cell in cells))
     assert preview_file(path).mapping.label_separator == ","
-    assert read_corpus(path, known=["Health, safety", "road"]).label_counts().keys() == {
-        "Health, safety", "road", "health, safety"
-    }  # fmt: skip
+    for corpus in (read_corpus(path, known=known), read_split(path, "test", known=known)):
+        assert corpus.label_counts().keys() == {"Health, safety", "road", "health, safety"}
     path = write(tmp_path / "g.csv", 'text,labels\na,"Health, safety"\nb,"road,noise"\n')
-    assert preview_file(path, known=["Health, safety"]).mapping.label_separator == ","
+    assert preview_file(path, known=known).mapping.label_separator == ","
 
 
 def test_a_missing_column_names_those_there_are(tmp_path):

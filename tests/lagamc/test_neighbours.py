@@ -159,7 +159,7 @@ def test_of_a_large_collection_a_sample_is_kept(trained, corpora, monkeypatch):
     near = Neighbours.of(backbone, label_set, corpora["train"], share=1.0)
     texts = [example.text for example in corpora["train"]]
     [weights], [alike] = near.joined(np.zeros((1, 3)), document_embeddings(backbone, texts[:1]))
-    assert weights.sum() >= 1.0
+    assert weights.sum() > 0.999  # every document carries a label
     assert len(alike) in (6, 7)  # the document itself may be among the seven
     assert {name for name, _ in alike} < {example.id for example in corpora["train"]}
 

@@ -97,6 +97,9 @@ def test_labels_carried_are_the_current_ones(database, project_id, add_documents
             second: {noise, bins},
         }
         assert evidence.carried(session, project_id=project_id, splits=[Split.DEV]) == {second: {noise, bins}}
+        asked = {"project_id": project_id, "splits": LOOKED_AT}
+        assert evidence.carried(session, **asked, label_id=bins) == {second: {noise, bins}}
+        assert evidence.carried(session, **asked, label_id=noise) == {second: {noise, bins}}
 
 
 @pytest.fixture

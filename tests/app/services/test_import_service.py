@@ -102,6 +102,23 @@ def test_labels_of_known_texts_are_taken_or_named(importer, project_id, label_id
     assert [(row.labels, row.split) for row in documents()] == [(["noise"], "dev"), (["bins"], "unassigned")]
 
 
+def test_a_text_in_two_splits_is_no_copy(importer, project_id, label_ids, write_jsonl):
+    """A model would be tested on what it has learnt; a row that gives no split is a copy."""
+    rows = [
+        {"id": "a", "text": "one", "labels": ["noise"], "split": "train"},
+        {"id": "b", "text": "one", "labels": ["noise"], "split": "test"},
+        {"id": "c", "text": "one"},
+        {"id": "d", "text": "two"},
+        {"id": "e", "text": "two", "split": "test"},
+    ]
+    kept = "the project has this text, as {}, in {}, and keeps it there"
+    told = [(2, kept.format("'a'", "the split train")), (5, kept.format("'d'", "no split"))]
+    report = importer.run(project_id, write_jsonl(*rows), MAPPING, "ann")
+    assert (report.taken, report.duplicates, [(row.line, row.reason) for row in report.refused]) == (2, 1, told)
+    report = importer.run(project_id, write_jsonl(*rows), MAPPING, "ann")
+    assert (report.taken, report.duplicates, [(row.line, row.reason) for row in report.refused]) == (0, 3, told)
+
+
 def test_a_few_labelled_rows_wait_for_more_before_they_are_split(
     importer, database, project_id, label_ids, write_jsonl
 ):

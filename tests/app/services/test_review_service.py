@@ -185,7 +185,7 @@ def test_a_test_document_is_reviewed_without_the_answer_of_the_model(service, cl
     """Or its labels would come to agree with the model; what is saved is compared with the labels that it had."""
     item = service.item(documents["test"])
     assert (item.prediction, classification.calls) == (None, 0)
-    assert item.problem.startswith("A test document: the model's answer is not shown here.")
+    assert item.problem.startswith("A test document: decide by the text alone.")
     assert service.save(documents["test"], item.labels, "ann", item.annotation_id).action == "accepted"
 
 

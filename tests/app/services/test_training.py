@@ -16,7 +16,7 @@ from app.services import training
 from lagamc.checkpoint import write_run_folder
 from lagamc.corpus import Corpus
 from lagamc.errors import ConfigError
-from storage import annotations, documents, runs
+from storage import annotations, documents, projects, runs
 from storage.errors import StaleWrite, StorageError
 from storage.models import Action, RunStatus
 
@@ -209,6 +209,20 @@ def test_a_waiting_run_is_cancelled_at_once_and_can_be_queued_again(collection):
     collection.end_as(run_id, RunStatus.COMPLETED)
     with pytest.raises(StaleWrite):
         collection.training.resume(run_id)
+
+
+def test_a_retired_project_is_not_trained(collection):
+    """Another page may have it open still; nobody could see or cancel the run."""
+    collection.add_documents()
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    collection.training.cancel(run_id)
+    with collection.database.write() as session:
+        projects.set_retired(session, project_id=collection.project_id, retired=True)
+    with pytest.raises(AppError, match="This project is retired"):
+        collection.training.start(collection.project_id, {}, "ann")
+    with pytest.raises(AppError, match="This project is retired"):
+        collection.training.resume(run_id)
+    assert collection.status(run_id) == "cancelled"
 
 
 def test_resuming_withdraws_the_cancel_file_and_needs_the_folder(collection):
