@@ -27,6 +27,10 @@ POLL_SECONDS = 2.0
 LIVE = ("queued", "running")
 RESUMABLE = ("failed", "cancelled", "interrupted")
 NO_VERSION = "No version yet. A run that completes makes one, and it becomes the active one."
+ENDING = (
+    "All epochs are made. What stays is to embed the training documents, to choose on dev how labels are decided, and to "
+    "measure test; then the version is there."
+)
 CUT_TARGETS = (
     "{:,} training documents carry more descriptions than the generator can write in one text. The last ones of each "
     "are not written; such labels are found by their probability alone. Shorter descriptions make room."
@@ -162,7 +166,8 @@ def _drawn(metrics: Mapping[str, Sequence[tuple[int, float]]], run: RunView | No
 def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], start: RunStart | None) -> str:
     title = Markup("<p><b>Run {}</b> · {} · {}</p>").format(run.id, run.status, run.backbone)
     times = [f"{_minutes(run.elapsed)} elapsed"] if run.elapsed is not None else []
-    if run.status == "running" and run.remaining is not None:
+    ending = run.status == "running" and run.progress == 1.0
+    if run.status == "running" and run.remaining is not None and not ending:
         times.append(f"about {_minutes(run.remaining)} left")
     if run.model_number is not None:
         times.append(f"made version v{run.model_number}")
@@ -173,6 +178,8 @@ def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], st
         parts.append(markup.progress_bar(1.0, " · ".join(times)))
     elif run.progress is not None:
         parts.append(markup.progress_bar(run.progress, " · ".join([f"{run.progress:.0%}", *times])))
+        if ending:
+            parts.append(markup.note(ENDING))
     elif run.status == "queued":
         parts.append(markup.note("Waiting for its turn; one run trains at a time."))
     elif run.status == "running":

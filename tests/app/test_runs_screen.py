@@ -12,6 +12,18 @@ from app.errors import AppError
 from app.screens import runs
 
 
+@pytest.mark.parametrize(("progress", "said"), [(0.5, "about 0:07 min left"), (1.0, "All epochs are made.")])
+def test_a_run_says_what_it_does_behind_its_last_epoch(progress, said):
+    """The last look at dev and the training documents take minutes where there are thousands."""
+    run = SimpleNamespace(
+        id=3, status="running", backbone="minilm", elapsed=60.0, remaining=7.0, progress=progress, error=None,
+        model_number=None,
+    )  # fmt: skip
+    shown = runs._status(run, {}, None)
+    assert [text in shown for text in ("about 0:07 min left", "All epochs are made.")].count(True) == 1
+    assert said in shown
+
+
 def test_cancel_and_resume_act_on_the_run_that_the_page_shows():
     """Another may have started since it was drawn, and would be the one that a look at the database names."""
     asked = []
