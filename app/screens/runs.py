@@ -28,8 +28,8 @@ LIVE = ("queued", "running")
 RESUMABLE = ("failed", "cancelled", "interrupted")
 NO_VERSION = "No version yet. A run that completes makes one, and it becomes the active one."
 ENDING = (
-    "All epochs are made. What stays is to embed the training documents, to choose on dev how labels are decided, and to "
-    "measure test; then the version is there."
+    "All epochs are made. The training documents are being embedded, and the model measured on dev and test; then the "
+    "version is there."
 )
 CUT_TARGETS = (
     "{:,} training documents carry more descriptions than the generator can write in one text. The last ones of each "
