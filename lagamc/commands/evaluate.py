@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_model, at_least, loaded_model, progress, seed
+from lagamc.commands.terminal import add_model, at_least, label_names, loaded_model, progress, seed
 from lagamc.corpus import Corpus, read_split, read_splits
 from lagamc.errors import DatasetError
 
@@ -44,14 +44,14 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.evaluation import details, evaluate_classifier, sweep
     from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
-    classifier = loaded_model(options)
-    known = classifier.label_set.names
+    known = label_names(options)
     corpus = _asked(options.file, options.split, known)
     if not corpus.label_counts():
         raise DatasetError(
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
         )
     counts = read_split(options.train, "train", known=known).label_counts() if options.train else None
+    classifier = loaded_model(options)
     if options.teacher_forced:
         check_targets(classifier)
     unseen = classifier.zero_shot or None

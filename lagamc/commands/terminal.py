@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lagamc.classifier import Classifier
     from lagamc.matcher import Matching
 
-__all__ = ["add_json", "add_model", "at_least", "loaded_model", "progress", "seed"]
+__all__ = ["add_json", "add_model", "at_least", "label_names", "loaded_model", "progress", "seed"]
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -34,6 +34,14 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
         help="JSON {name: description}: labels that the model was not trained on are given too")  # fmt: skip
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
+
+
+def label_names(options: argparse.Namespace) -> list[str]:
+    """Names of the labels that the options of `add_model` tell, to read files by; what is no model loading it says."""
+    from lagamc.labels import LabelSet
+
+    files = [file for file in (options.model / "labels.json", options.labels) if file and file.is_file()]
+    return [name for file in files for name in LabelSet.read(file).names]
 
 
 def loaded_model(options: argparse.Namespace, *, matching: Matching = "exact") -> Classifier:

@@ -1,5 +1,6 @@
 """The command line says what it did, as text or JSON, and what was wrong in one line."""
 
+import argparse
 import contextlib
 import json
 import math
@@ -21,6 +22,7 @@ from lagamc.checkpoint import write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.commands import classify
+from lagamc.commands.terminal import label_names
 from lagamc.config import TrainingConfig
 
 ROOT = Path(__file__).parents[2]
@@ -264,3 +266,11 @@ def test_the_command_line_reads_files_of_any_size(model, tmp_path, monkeypatch):
         monkeypatch.setattr(classify, name, watched)
     assert main(["classify", str(model), str(file)]) == 0
     assert limits == [math.inf, math.inf]
+
+
+def test_a_file_is_read_by_the_labels_of_the_model(trained, tmp_path):
+    """And by those that are added, before anything is loaded; a folder that is no model tells none."""
+    (tmp_path / "more.json").write_text('{"Health, safety": "Accidents at work."}')
+    options = argparse.Namespace(model=trained / "model", labels=tmp_path / "more.json")
+    assert sorted(label_names(options)) == ["Health, safety", "bins", "noise", "road"]
+    assert label_names(argparse.Namespace(model=tmp_path, labels=None)) == []
