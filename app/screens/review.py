@@ -147,18 +147,8 @@ def build(services: Services, bar: ProjectBar) -> None:
             return gr.skip()
         if not project_id:
             leave(now)
-            return (
-                Session(0, asked=asked),
-                None,
-                markup.note(NO_PROJECT),
-                "",
-                "",
-                gr.Column(visible=False),
-                [],
-                "",
-                "",
-                "",
-            )
+            nothing, hidden = Session(0, asked=asked), gr.Column(visible=False)
+            return nothing, None, markup.note(NO_PROJECT), "", "", hidden, [], "", "", ""
         if tab != "review":  # a prediction takes time; make it when somebody looks
             return gr.skip()
         if now is None or now.project_id != project_id:

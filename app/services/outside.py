@@ -84,9 +84,11 @@ class Outside:
 
     def _require(self, project_id: int) -> None:
         with self._database.read() as session:
-            if projects.get(session, project_id=project_id).retired_at is not None:
-                raise AppError("This project is retired, so nothing of it was sent outside. Restore it first.")
-        if not self._allowed(project_id):
+            project = projects.get(session, project_id=project_id)
+            retired, allowed = project.retired_at is not None, project.outside_allowed
+        if retired:
+            raise AppError("This project is retired, so nothing of it was sent outside. Restore it first.")
+        if not allowed:
             raise AppError(
                 "This project forbids that anything of it is sent outside, so nothing was. Allow it under 'What leaves "
                 "this machine', or write the description by hand or from the data."
