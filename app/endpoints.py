@@ -13,8 +13,9 @@ from gradio.utils import get_upload_folder, is_in_or_equal
 from pydantic import ValidationError, validate_call
 
 from app.components.events import INFERENCE, guarded
-from app.components.project_bar import author_name
+from app.components.project_bar import MAX_AUTHOR_CHARACTERS, author_name
 from app.errors import AppError
+from app.services.naming import checked_text
 from lagamc.readers import ColumnMapping, require_columns
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def register(services: Services) -> None:
         preview = services.imports.preview(path, project_id)
         columns = _mapping(mapping) if mapping else preview.mapping
         require_columns(path, columns, preview.columns)  # JSON lines may lack any; a client that names one means it
-        return asdict(services.imports.run(project_id, path, columns, author_name(author), create_labels=create_labels))
+        return asdict(services.imports.run(project_id, path, columns, _author(author), create_labels=create_labels))
 
     def start_training(
         project: str,
@@ -63,7 +64,7 @@ def register(services: Services) -> None:
         config: dict | None = None,  # type: ignore[type-arg]
     ) -> int:
         """Queue a training run, with defaults for the settings left out, and return its id."""
-        return services.training.start(services.projects.find(project), config or {}, author_name(author))
+        return services.training.start(services.projects.find(project), config or {}, _author(author))
 
     def run_status(run_id: int) -> dict[str, Any]:
         """Return the state of a run: status, progress in [0, 1], seconds elapsed and remaining, error."""
@@ -74,7 +75,7 @@ def register(services: Services) -> None:
         found = services.documents.find(services.projects.find(project), document)
         item = services.reviews.item(found.id)
         prediction_id = item.prediction.id if item.prediction else None
-        saved = services.reviews.save(found.id, labels, author_name(author), item.annotation_id, prediction_id)
+        saved = services.reviews.save(found.id, labels, _author(author), item.annotation_id, prediction_id)
         return {**asdict(saved), "saved_at": saved.saved_at.isoformat()}
 
     gr.api(_endpoint(classify), api_name="classify", **INFERENCE)
@@ -100,6 +101,10 @@ def _endpoint(handler: Callable[..., Any]) -> Callable[..., Any]:
             raise AppError(f"{name}: {found['msg']}, got {_short(found['input'])}.") from error
 
     return guarded(call, escape=False)
+
+
+def _author(name: str) -> str:
+    return checked_text(author_name(name), what="The author", limit=MAX_AUTHOR_CHARACTERS)
 
 
 def _short(value: object) -> str:

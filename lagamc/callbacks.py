@@ -25,8 +25,11 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        if path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size:
-            with path.open("ab") as file:  # a killed run left a torn line: close it
+        with path.open("ab+") as file:
+            if not file.tell():
+                return
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":  # a killed run left a torn line: close it
                 file.write(b"\n")
 
     def on_event(self, kind: str, figures: dict[str, Any]) -> None:

@@ -79,14 +79,18 @@ def backbone_family(name: str) -> Family:
     is an encoder. A hub name is asked nothing: T5 has its name in it, and other models are causal.
 
     Raises:
-        ConfigError: a folder's config.json is damaged.
+        ConfigError: a folder's config.json is damaged, or the name can be none of these.
     """
     if name in BACKBONES:
         return BACKBONES[name].family
-    if (Path(name) / "modules.json").exists() or name.startswith("sentence-transformers/"):
-        return "embedded"
     config = Path(name) / "config.json"
-    if config.exists():
+    try:
+        described, sentence_transformer = config.exists(), config.with_name("modules.json").exists()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"backbone cannot be {name[:60]!r}: {error}. Choose a folder or a hub name.") from error
+    if sentence_transformer or name.startswith("sentence-transformers/"):
+        return "embedded"
+    if described:
         try:
             return "seq2seq" if json.loads(config.read_bytes()).get("is_encoder_decoder") else "causal"
         except (OSError, ValueError, AttributeError) as error:

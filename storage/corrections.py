@@ -17,7 +17,7 @@ __all__ = ["Corrected", "answered"]
 class Corrected(NamedTuple):
     """A corrected document: labels that were predicted and taken away, and labels that had to be added."""
 
-    document: Document
+    document_id: int
     rejected: frozenset[int]
     missed: frozenset[int]
 
@@ -35,7 +35,7 @@ def answered(session: Session, *, project_id: int) -> Sequence[Corrected]:
     )
     here = col(Annotation.id) == Document.annotation_id
     rows = session.exec(
-        select(Document, Annotation.prediction_id)
+        select(Document.id, Document.annotation_id, Annotation.prediction_id)
         .join(Annotation, here)
         .where(*conditions)
         .order_by(col(Annotation.id))
@@ -54,11 +54,11 @@ def answered(session: Session, *, project_id: int) -> Sequence[Corrected]:
     held_now = select(AnnotationLabel.annotation_id, AnnotationLabel.label_id).where(
         col(AnnotationLabel.annotation_id).in_(select(current.c.id))
     )
-    for annotation_id, label_id in session.exec(held_now):
-        chosen[annotation_id].add(label_id)
+    for owner_id, label_id in session.exec(held_now):
+        chosen[owner_id].add(label_id)
     found = []
-    for document, prediction_id in rows:
+    for document_id, annotation_id, prediction_id in rows:
         said = {stands[key].id for key in predicted[prediction_id or 0]}
-        right = chosen[document.annotation_id or 0]
-        found.append(Corrected(document, frozenset(said - right), frozenset(right - said)))
+        right = chosen[annotation_id or 0]
+        found.append(Corrected(document_id, frozenset(said - right), frozenset(right - said)))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_
@@ -183,26 +183,38 @@ class Change(NamedTuple):
     what: str
 
 
-def changed_since(session: Session, *, project_id: int, pinned: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """Return the labels that differ from a model version's `labels`, those in use by position, then the others.
+def changed_since(
+    session: Session, *, project_id: int, pinned: Sequence[Sequence[Mapping[str, Any]]]
+) -> list[list[Change]]:
+    """For the `labels` of each model version, return those that differ, in use by position, then the others.
 
     A label differs when its description reads otherwise, or when it was added, retired or merged since. A name
     is no part of what a model learns, so a rename alone is no change.
     """
-    then = pinned_texts(session, pinned)
-    changes = []
-    for label, current in described(session, project_id=project_id):
-        if label.id not in then:
-            changes.append(Change(label.name, "added"))
-        elif (current.text if current else None) != then[label.id]:
-            changes.append(Change(label.name, "described anew"))
-    learnt = [entry["label_id"] for entry in pinned]
-    in_use = standing(session, label_ids=learnt)
-    gone = select(Label).where(col(Label.id).in_(learnt), col(Label.retired_at).is_not(None))
-    for label in session.exec(gone.order_by(col(Label.position), col(Label.id))):
-        into = in_use[label.id]
-        changes.append(Change(label.name, f"merged into {into.name}" if into.id != label.id else "retired"))
-    return changes
+    now = described(session, project_id=project_id, include_retired=True)
+    learnt = [{entry["label_id"]: entry["description_version_id"] for entry in entries} for entries in pinned]
+    query = select(DescriptionVersion.id, DescriptionVersion.text).join(Label)
+    wordings = dict(session.exec(query.where(Label.project_id == project_id)).all())
+    stands = standing(session, label_ids={label_id for held in learnt for label_id in held})
+    return [[*_reworded(now, held, wordings), *_gone(now, held, stands)] for held in learnt]
+
+
+Described = Sequence[tuple[Label, DescriptionVersion | None]]
+
+
+def _reworded(now: Described, learnt: Mapping[int, int], wordings: Mapping[int, str]) -> Iterator[Change]:
+    for label, current in now:
+        if label.retired_at is None and label.id not in learnt:
+            yield Change(label.name, "added")
+        elif label.retired_at is None and (current.text if current else None) != wordings[learnt[label.id]]:
+            yield Change(label.name, "described anew")
+
+
+def _gone(now: Described, learnt: Mapping[int, int], stands: Mapping[int, Label]) -> Iterator[Change]:
+    for label, _ in now:
+        if label.retired_at is not None and label.id in learnt:
+            into = stands[label.id]
+            yield Change(label.name, f"merged into {into.name}" if into.id != label.id else "retired")
 
 
 def added_since(

@@ -18,6 +18,7 @@ __all__ = [
     "add",
     "add_metrics",
     "append_events",
+    "by_id",
     "by_status",
     "discard_metrics",
     "events",
@@ -68,6 +69,11 @@ def listed(session: Session, *, project_id: int, offset: int = 0, limit: int = 1
     """Return a project's runs, newest first."""
     query = select(Run).where(Run.project_id == project_id).order_by(col(Run.id).desc())
     return session.exec(query.offset(offset).limit(limit)).all()
+
+
+def by_id(session: Session, *, run_ids: Collection[int]) -> dict[int, Run]:
+    """Return {id: run}."""
+    return {run.id: run for run in session.exec(select(Run).where(col(Run.id).in_(run_ids)))}
 
 
 def by_status(session: Session, *, status: RunStatus, limit: int = 100) -> Sequence[Run]:

@@ -13,6 +13,7 @@ from app.components.events import on
 from app.errors import AppError
 
 __all__ = [
+    "MAX_AUTHOR_CHARACTERS",
     "NO_PROJECT",
     "Asked",
     "ProjectBar",
@@ -24,6 +25,7 @@ __all__ = [
     "require_project",
 ]
 
+MAX_AUTHOR_CHARACTERS = 100
 NO_PROJECT = "No project is open. Load the demo project or create one of your own on the Projects tab."
 
 
@@ -56,7 +58,7 @@ def project_bar() -> ProjectBar:
         author = gr.Textbox(
             label="Your name",
             placeholder="who saves",
-            max_length=100,
+            max_length=MAX_AUTHOR_CHARACTERS,
             elem_id="author",
             scale=1,
             min_width=140,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["TERMINAL_TYPES", "Event", "EventError", "parse_event", "read_lines", "seal"]
+__all__ = ["TERMINAL_TYPES", "Event", "EventError", "parse_event", "read_lines"]
 
 READ_BYTES = 1 << 18
 MAX_STEP = 2**31 - 1
@@ -95,16 +95,6 @@ def parse_event(line: bytes) -> Event:
     if payload.get("remaining") is not None:
         _number(payload["remaining"], f"{kind}.remaining")
     return Event(type=kind, time=time, payload=payload)
-
-
-def seal(path: Path) -> None:
-    """End a line torn by a killed child, so that the events of its successor begin on a line of their own."""
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    with path.open("rb+") as file:
-        file.seek(-1, 2)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
 
 
 def _number(value: object, name: str) -> float:

@@ -94,7 +94,8 @@ def _end(folder: Path, exit_code: int | None) -> str:
     if exit_code is None:
         return "The training process ended without a result."
     if exit_code < 0:
-        name = signal.Signals(-exit_code).name
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-exit_code, f"signal {-exit_code}")
         cause = " (often because memory ran out: try a smaller batch size)" if name == "SIGKILL" else ""
         return f"The training process was ended from outside by {name}{cause}."
     words = readable(tail(folder / "log.txt", 1)).strip()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from pathlib import Path
 
 from sqlmodel import Session
 
-from app.jobs.events import TERMINAL_TYPES, Event, EventError, parse_event, read_lines, seal
+from app.jobs.events import TERMINAL_TYPES, Event, EventError, parse_event, read_lines
 from app.jobs.launcher import Child, Launcher
 from app.jobs.outcome import Outcome, judge, model_version
 from app.settings import Settings
@@ -148,7 +149,11 @@ class Supervisor:
                 logger.warning("Skipped a line of %s before byte %d: %s", path, end, error)
         try:
             with self._database.write() as session:
-                records = [{**event.payload, "type": event.type, "time": event.time} for event in events]
+                records = [
+                    {**event.payload, "type": event.type, "time": event.time}
+                    for event in events
+                    if event.type != "step"  # its figures are kept as metrics
+                ]
                 run = runs.append_events(session, run_id=run_id, lines=records, start=start, end=end)
                 for event in events:
                     _apply(session, run, event)
@@ -166,7 +171,6 @@ class Supervisor:
             return
         folder = self._folder(run)
         try:
-            seal(folder / "events.jsonl")
             child = self._launcher.start(folder)
         except OSError as error:
             self._finish(run, Outcome(RunStatus.FAILED, f"Training could not be started: {error}. {folder}"))
@@ -220,6 +224,8 @@ class Supervisor:
         except StaleWrite:
             logger.info("Another supervisor settled run %d first.", run.id)
             return
+        if version is not None:  # nothing goes on from it any more, and it takes more space than the model
+            shutil.rmtree(self._folder(run) / "checkpoint", ignore_errors=True)
         logger.info("Run %d is %s. %s", run.id, outcome.status, outcome.error or "")
 
 

@@ -78,8 +78,8 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
         return markup.note(at_most(len(calls), sum(call.tokens for call in calls), cost), "plain")
 
     def description(project_id: int, key: int) -> str:
-        label = next((one for one in services.labels.list(require_project(project_id)) if one.id == key), None)
-        if label is None:
+        label = services.labels.get(key)
+        if label.retired or label.project_id != require_project(project_id):
             raise AppError("That label is not in use any more. Reload the page.")
         return label.description
 

@@ -10,7 +10,6 @@ import gradio as gr
 from app.components.past import Past
 from app.components.project_bar import author_name
 from app.errors import AppError
-from storage.errors import NotFound
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -55,11 +54,8 @@ def leave(services: Services, writing: Writing, author: str) -> str:
         gr.Warning(html.escape(NOT_RENAMED.format(writing.loaded, name)))
     if not text:
         return writing.left
-    try:
-        known = {version.text for version in services.labels.versions(writing.label_id, limit=1)}
-        known |= {draft.text for draft in services.drafts.list(writing.label_id)}
-    except NotFound:  # deleted with its project
-        return writing.left
+    known = {version.text for version in services.labels.versions(writing.label_id, limit=1)}
+    known |= {draft.text for draft in services.drafts.list(writing.label_id)}
     if text not in known:
         try:
             services.drafts.add(writing.label_id, text, source="person", author=author_name(author))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -75,16 +76,17 @@ def build(services: Services, bar: ProjectBar) -> None:
         if not project_id:
             return markup.note(NO_PROJECT)
         return _table(
-            services.labels.list(project_id, include_retired=retired), services.drafts.open_counts(project_id)
+            services.labels.list(project_id, include_retired=retired),
+            services.labels.documents(project_id),
+            services.drafts.open_counts(project_id),
         )
 
     def entered(tab: str, project_id: int, retired: bool) -> Any:
         return table(project_id, retired) if tab == "labels" else gr.skip()
 
     def find(project_id: int, key: int) -> LabelView:
-        found = services.labels.list(project_id, include_retired=True)
-        label = next((label for label in found if label.id == key), None)
-        if label is None:
+        label = services.labels.get(key)
+        if label.project_id != project_id:
             raise AppError("That label is not in the open project any more. Reload the page.")
         return label
 
@@ -172,7 +174,7 @@ def _name(label: LabelView) -> Markup:
     return Markup("{}{}{}{}").format(markup.dot(label.colour), label.name, retired, markup.under(label.parent))
 
 
-def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:
+def _table(labels: list[LabelView], documents: Mapping[int, int], drafts: Mapping[int, int]) -> str:
     return markup.table(
         ("Label", "Description", "By", "When (UTC)", "Documents", "Drafts"),
         (
@@ -182,7 +184,7 @@ def _table(labels: list[LabelView], drafts: dict[int, int]) -> str:
                     label.description or "— not described yet",
                     label.author,
                     markup.moment(label.updated_at),
-                    f"{label.documents:,}",
+                    f"{documents.get(label.id, 0):,}",
                     drafts.get(label.id, ""),
                 ],
                 kind="lg-abstained" if label.retired or not label.description else "",

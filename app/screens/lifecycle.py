@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.screens.label_editor import LabelEditor
     from app.services.label_history import Step
     from app.services.label_impact import Impact
+    from app.services.labels import LabelView
 
 __all__ = ["build", "impact_html"]
 
@@ -62,16 +63,21 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
         chosen, into = picked
         labels = services.labels.list(project_id) if project_id else []
-        known = {label.id for label in labels}
-        still = [key for key in chosen if key in known]
+        found = {label.id: label for label in labels}
+        still = [key for key in chosen if key in found]
         return (
             gr.Dropdown(choices=[(label.name, label.id) for label in labels], value=still, multiselect=True),
-            *choose(project_id, still, into, typed if still else before, before),
+            *narrowed(found, still, into, typed if still else before, before),
             *log(services.lifecycle.history(project_id) if project_id else []),
         )
 
     def choose(project_id: int, chosen: Sequence[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
-        found = {label.id: label for label in services.labels.list(project_id)} if project_id else {}
+        labels = services.labels.list(project_id) if project_id else []
+        return narrowed({label.id: label for label in labels}, chosen, into, typed, before)
+
+    def narrowed(
+        found: Mapping[int, LabelView], chosen: Sequence[int], into: int | None, typed: str, before: str
+    ) -> tuple[Any, ...]:
         into = into if into in chosen else next(iter(chosen), None)
         text = found[into].description if into in found else ""
         return (

@@ -17,7 +17,7 @@ from lagamc.descriptions.chat import ChatSettings
 from lagamc.descriptions.corrections import Kind, clustered, reworded
 from lagamc.descriptions.prompt import rewording_prompt
 from lagamc.descriptions.refine import Budget, Request, refine
-from storage import corrections, documents, drafts, labels, projects
+from storage import corrections, documents, drafts, evidence, labels, projects
 from storage.engine import Database
 
 __all__ = ["ClusterView", "CorrectionService", "LabelCorrections"]
@@ -91,20 +91,22 @@ class CorrectionService:
             task = projects.get(session, project_id=label.project_id).task
             answered = corrections.answered(session, project_id=label.project_id)
             rows = {
-                "missed": [row.document for row in answered if label_id in row.missed][-MOST_CLUSTERED:],
-                "rejected": [row.document for row in answered if label_id in row.rejected][-MOST_CLUSTERED:],
+                "missed": [row.document_id for row in answered if label_id in row.missed][-MOST_CLUSTERED:],
+                "rejected": [row.document_id for row in answered if label_id in row.rejected][-MOST_CLUSTERED:],
             }
-            missed = {document.id for document in rows["missed"]}
+            read = evidence.texts(session, ids=[key for ids in rows.values() for key in ids])
+            missed = set(rows["missed"])
             carried = documents.with_label(
                 session, label_id=label_id, splits=documents.QUEUE, limit=COMPARED + len(missed)
             )
             right = [document.text for document in carried if document.id not in missed][:COMPARED]
         views = []
         for kind in ("missed", "rejected"):
-            texts = [document.text for document in rows[kind]]
+            documents_of = [read[key] for key in rows[kind]]
+            texts = [text for _, text in documents_of]
             for cluster in clustered(texts, self._embed(label.project_id, texts), right):
                 proposal = reworded(current.text, cluster.terms, kind)
-                examples = tuple((rows[kind][row].external_id, texts[row]) for row in cluster.rows[:SHOWN])
+                examples = tuple(documents_of[row] for row in cluster.rows[:SHOWN])
                 views.append(
                     ClusterView(
                         kind=kind,

@@ -110,9 +110,8 @@ class DraftService:
         with self._database.read() as session:
             draft = drafts.get(session, draft_id=draft_id)
             drafts.refuse_decided(draft)
-            label = labels.get(session, label_id=draft.label_id)
         return self._labels.save(
-            label.id, label.name, draft.text if text is None else text, author, expected_version, draft_id=draft_id
+            draft.label_id, None, draft.text if text is None else text, author, expected_version, draft_id=draft_id
         )
 
     def discard(self, draft_id: int) -> None:
@@ -147,14 +146,12 @@ class DraftService:
         name, documents = self._carrying(project_id, label_id)
         if not documents:
             raise AppError(f"No document outside the test split carries {name!r}, so there is nothing to assemble.")
-        with self._database.read() as session:
-            ids = [label.id for label, version in labels.described(session, project_id=project_id)]
-        table = self._terms.table(project_id, ids, wait=True)
+        counted = self._terms.counted(project_id, wait=True)
         measure = self._measuring.of(project_id)
         sentences = candidate_sentences([text for _, text, _ in documents])
         centroid = self._measuring.embed(measure, [text for _, text, _ in documents]).mean(axis=0)
         typical = typical_sentences(sentences, self._measuring.embed(measure, sentences), centroid)
-        terms = table.distinctive(ids.index(label_id)) if table and label_id in ids else ()
+        terms = counted.distinctive(label_id) if counted else ()
         draft = assemble(name, terms, typical)
         text = draft.text[:MAX_DESCRIPTION_CHARACTERS]
         provenance = {"terms": list(draft.terms), "sentences": list(draft.sentences), "documents": len(documents)}

@@ -14,7 +14,7 @@ from app.services.label_changes import recorded, reword, take_back
 from app.services.label_history import Step, steps
 from app.services.label_impact import Impact, impact
 from app.services.labels import MAX_DESCRIPTION_CHARACTERS
-from app.services.naming import checked_line, unstorable
+from app.services.naming import checked_line, checked_text
 from storage import annotations, documents, labels
 from storage.engine import Database
 from storage.errors import StaleWrite
@@ -189,7 +189,7 @@ def checked_attributes(attributes: LabelAttributes) -> LabelAttributes:
         group=" ".join(attributes.group.split()) and checked_line(attributes.group, what="The name of a group"),
         colour=colour,
         digit=attributes.digit,
-        guideline=_checked_text(attributes.guideline),
+        guideline=checked_text(attributes.guideline, what="The guideline", limit=MAX_GUIDELINE_CHARACTERS),
         examples_positive=_checked_examples(attributes.examples_positive),
         examples_tricky=_checked_examples(attributes.examples_tricky),
         parent_id=attributes.parent_id,
@@ -235,17 +235,6 @@ def _parent_id(session: Session, label: LabelRow, wanted: LabelAttributes) -> in
         if parent.project_id != label.project_id or parent.retired_at is not None:
             raise AppError(f"{parent.name!r} is no label in use of this project. Choose another parent, or none.")
     return wanted.parent_id
-
-
-def _checked_text(text: str) -> str:
-    text = text.strip()
-    if len(text) > MAX_GUIDELINE_CHARACTERS:
-        raise AppError(
-            f"The guideline has {len(text):,} characters; at most {MAX_GUIDELINE_CHARACTERS:,} are taken. Shorten it."
-        )
-    if reason := unstorable(text):
-        raise AppError(f"The guideline cannot be stored: {reason}. Type it again.")
-    return text
 
 
 def _checked_examples(examples: Sequence[str]) -> tuple[str, ...]:

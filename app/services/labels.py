@@ -34,11 +34,11 @@ class LabelView:
     """
 
     id: int
+    project_id: int
     name: str
     description: str
     author: str
     updated_at: datetime
-    documents: int
     version: int
     retired: bool
     position: int
@@ -88,7 +88,7 @@ class LabelService:
     def save(
         self,
         label_id: int,
-        name: str,
+        name: str | None,
         description: str,
         author: str,
         expected_version: int | None = None,
@@ -99,10 +99,10 @@ class LabelService:
     ) -> int:
         """Rename a label, reword it, or both, and return the number of its current version.
 
-        A rename makes a version too, so that the history shows it; saving what is there already makes
-        none. The version carries `note` and what changed by itself. A wording that began as a draft keeps
-        the draft's source and what it was made from, and the draft is accepted with it if nobody has decided
-        it since. A label that was never described may stay so; its number is 0.
+        No name keeps the label's. A rename makes a version too, so that the history shows it; saving what is
+        there already makes none. The version carries `note` and what changed by itself. A wording that began as
+        a draft keeps the draft's source and what it was made from, and the draft is accepted with it if nobody
+        has decided it since. A label that was never described may stay so; its number is 0.
 
         Raises:
             AppError: the name or description is blank or too long, or the description is another label's.
@@ -113,6 +113,7 @@ class LabelService:
         with self._database.write() as session:
             label = _locked(session, label_id)
             current = labels.current_version(session, label_id=label_id)
+            name = label.name if name is None else name
             name, description, note = _checked(name, description, note, described=current is not None)
             _refuse_stale(label, current, expected_version)
             if expected_name not in (None, label.name):
@@ -195,10 +196,23 @@ class LabelService:
         with self._database.read() as session:
             found = labels.described(session, project_id=project_id, include_retired=include_retired)
             parents = labels.parents(session, project_id=project_id)
-            carried: Counter[int] = Counter()
+        return [_view(label, version, parents.get(label.id)) for label, version in found]
+
+    def get(self, label_id: int) -> LabelView:
+        """Return a label, retired or not. Raises NotFound."""
+        with self._database.read() as session:
+            label = labels.get(session, label_id=label_id)
+            version = labels.current_version(session, label_id=label_id)
+            parents = labels.parents(session, project_id=label.project_id)
+        return _view(label, version, parents.get(label_id))
+
+    def documents(self, project_id: int) -> Mapping[int, int]:
+        """Return {label id: documents that carry it}; reads all annotations of the project."""
+        with self._database.read() as session:
+            counted: Counter[int] = Counter()
             for label_id, _, number in documents.label_counts(session, project_id=project_id):
-                carried[label_id] += number
-        return [_view(label, version, carried[label.id], parents.get(label.id)) for label, version in found]
+                counted[label_id] += number
+        return counted
 
 
 def _locked(session: Session, label_id: int) -> LabelRow:
@@ -246,14 +260,14 @@ def _refuse_stale(label: LabelRow, current: DescriptionVersion | None, expected:
     )
 
 
-def _view(label: LabelRow, version: DescriptionVersion | None, carried: int, parent: LabelRow | None) -> LabelView:
+def _view(label: LabelRow, version: DescriptionVersion | None, parent: LabelRow | None) -> LabelView:
     return LabelView(
         id=label.id,
+        project_id=label.project_id,
         name=label.name,
         description=version.text if version else "",
         author=version.author if version else "",
         updated_at=version.created_at if version else label.created_at,
-        documents=carried,
         version=version.number if version else 0,
         retired=label.retired_at is not None,
         position=label.position,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from sqlmodel import Session
 
 from storage import labels, model_versions, projects, runs
 from storage.engine import Database
-from storage.models import ModelVersion
+from storage.labels import Change
+from storage.models import ModelVersion, Run
 
 __all__ = ["ModelService", "ModelView"]
 
@@ -43,15 +45,13 @@ class ModelService:
     def list(self, project_id: int) -> list[ModelView]:
         """The last versions, newest first."""
         with self._database.read() as session:
-            active = projects.get(session, project_id=project_id).active_model_id
-            versions = model_versions.listed(session, project_id=project_id)
-            return [_view(session, version, active=version.id == active) for version in versions]
+            return _views(session, project_id, model_versions.listed(session, project_id=project_id))
 
     def active(self, project_id: int) -> ModelView | None:
         """The version that answers, or None before anything is trained."""
         with self._database.read() as session:
             version = model_versions.active(session, project_id=project_id)
-            return version and _view(session, version, active=True)
+            return _views(session, project_id, [version])[0] if version else None
 
     def activate(self, model_id: int) -> None:
         """Let this version answer from now on."""
@@ -59,8 +59,18 @@ class ModelService:
             model_versions.activate(session, model_id=model_id)
 
 
-def _view(session: Session, version: ModelVersion, *, active: bool) -> ModelView:
-    run = runs.get(session, run_id=version.run_id)
+def _views(session: Session, project_id: int, versions: Sequence[ModelVersion]) -> list[ModelView]:
+    """What there is to say of a project's versions; queries do not grow with their number."""
+    active = projects.get(session, project_id=project_id).active_model_id
+    trained = runs.by_id(session, run_ids=[version.run_id for version in versions])
+    changed = labels.changed_since(session, project_id=project_id, pinned=[version.labels for version in versions])
+    return [
+        _view(version, trained[version.run_id], stale, active=version.id == active)
+        for version, stale in zip(versions, changed, strict=True)
+    ]
+
+
+def _view(version: ModelVersion, run: Run, stale: Sequence[Change], *, active: bool) -> ModelView:
     return ModelView(
         id=version.id,
         number=version.number,
@@ -75,8 +85,5 @@ def _view(session: Session, version: ModelVersion, *, active: bool) -> ModelView
         active=active,
         documents=run.documents,
         corrections=run.corrections,
-        stale=[
-            f"{change.name} ({change.what})"
-            for change in labels.changed_since(session, project_id=version.project_id, pinned=version.labels)
-        ],
+        stale=[f"{change.name} ({change.what})" for change in stale],
     )

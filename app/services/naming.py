@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.errors import AppError
 
-__all__ = ["MAX_NAME_CHARACTERS", "checked_line", "unstorable"]
+__all__ = ["MAX_NAME_CHARACTERS", "checked_line", "checked_text", "unstorable"]
 
 MAX_NAME_CHARACTERS = 200
 
@@ -20,6 +20,20 @@ def unstorable(text: str) -> str | None:
     return None
 
 
+def checked_text(text: str, *, what: str, limit: int) -> str:
+    """Return a text without the white space around it; it may be empty.
+
+    Raises:
+        AppError: it is longer than `limit`, or cannot be stored; `what` names it, capitalised.
+    """
+    text = text.strip()
+    if len(text) > limit:
+        raise AppError(f"{what} has {len(text):,} characters; at most {limit:,} are taken. Shorten it.")
+    if reason := unstorable(text):
+        raise AppError(f"{what} cannot be stored: {reason}. Type it again.")
+    return text
+
+
 def checked_line(text: str, *, what: str, limit: int = MAX_NAME_CHARACTERS) -> str:
     """Return a text with its white space collapsed.
 
@@ -29,8 +43,4 @@ def checked_line(text: str, *, what: str, limit: int = MAX_NAME_CHARACTERS) -> s
     text = " ".join(text.split())
     if not text:
         raise AppError(f"{what} is blank. Write it.")
-    if len(text) > limit:
-        raise AppError(f"{what} has {len(text):,} characters; at most {limit:,} are taken. Shorten it.")
-    if reason := unstorable(text):
-        raise AppError(f"{what} cannot be stored: {reason}. Type it again.")
-    return text
+    return checked_text(text, what=what, limit=limit)

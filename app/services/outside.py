@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import AppError
 from app.settings import Settings
-from lagamc.descriptions.chat import ChatModel, ChatSettings, key_from_environment
+from lagamc.descriptions.chat import ChatModel, ChatSettings
 from lagamc.descriptions.wikipedia import WikipediaProvider
 from storage import projects
 from storage.engine import Database
@@ -32,7 +32,6 @@ class OutsideNotice:
     allowed: bool
     wikipedia: str
     chat: str
-    key_known: bool
 
 
 class Outside:
@@ -51,7 +50,6 @@ class Outside:
             allowed=self._allowed(project_id),
             wikipedia=f"The words you search for and your contact go to {self._settings.wikipedia_url}.",
             chat=CHAT_NOTICE,
-            key_known=bool(key_from_environment()),
         )
 
     def wikipedia(self, project_id: int, *, contact: str, language: str) -> WikipediaProvider:

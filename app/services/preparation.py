@@ -30,6 +30,7 @@ __all__ = ["LOOKED_AT", "Preparation", "PreparationView", "Stored"]
 
 LOOKED_AT = (Split.TRAIN, Split.DEV, Split.UNASSIGNED)  # no wording is fitted to the test documents
 CHUNK = 32
+KEPT_PROJECTS = 3  # in memory; 50,000 documents take 77 MB
 BREATHER_SECONDS = 0.01  # between chunks, so that a person who waits for the model gets it next
 
 logger = logging.getLogger(__name__)
@@ -159,7 +160,10 @@ class Preparation:
         pairs = np.array(kept, dtype=np.intp).reshape(-1, 2)
         found = Evidence(sentence_rows, pairs[:, 0], pairs[:, 1], len(ids))
         given = tuple((places[key], label_id) for key, label_id in unwritten if key in places)
+        self._stored.pop(project_id, None)
         self._stored[project_id] = measure.key, Stored(tuple(ids), rows, sentences, found, given)
+        while len(self._stored) > KEPT_PROJECTS:  # the others are read from disk again
+            self._stored.pop(next(iter(self._stored)), None)
         self._update(project_id, status="ready")
 
     def _predict(self, project_id: int, measure: Measure, total: int) -> bool:

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from app.errors import AppError
 from app.services.imports import ImportService
 from app.services.labels import LabelService
-from app.services.naming import checked_line
+from app.services.naming import checked_line, checked_text
 from lagamc.labels import LabelSet
 from lagamc.readers import ColumnMapping
 from storage import documents, labels, model_versions, projects, runs
@@ -22,6 +22,8 @@ from storage.models import Project, RunStatus, Split, name_key
 
 __all__ = ["LabelCount", "ProjectService", "ProjectView"]
 
+NAME = "The name of a project"
+MAX_TASK_CHARACTERS = 2_000
 DEMO_NAME = "City council (demo)"
 DEMO_TASK = "Messages from the public to a city council, each to be passed to the teams it concerns."
 DEMO_FOLDER = Path(__file__).parents[2] / "examples" / "city-council"
@@ -81,9 +83,9 @@ class ProjectService:
         raise AppError(f"There is no project {name!r}. There are: {', '.join(names) or 'none'}.")
 
     def create(self, name: str, task: str = "") -> int:
-        """Add a project and return its id. Raises AppError for a blank name, NameTaken for a used one."""
+        """Add a project and return its id. Raises AppError for what is blank or too long, NameTaken."""
         with self._database.write() as session:
-            return projects.add(session, name=checked_line(name, what="The name of a project"), task=task.strip()).id
+            return projects.add(session, name=checked_line(name, what=NAME), task=_checked_task(task)).id
 
     def change(self, project_id: int, name: str, task: str, *, opened: tuple[str, str]) -> None:
         """Give a project another name, and say anew what is classified.
@@ -91,11 +93,11 @@ class ProjectService:
         Of `opened`, name and task as they were when somebody began to type, only what they changed is written.
 
         Raises:
-            AppError: the name is blank or too long.
+            AppError: the name is blank, or one of them is too long.
             NameTaken: another project has the name.
             StaleWrite: somebody else has changed the same one since.
         """
-        typed = checked_line(name, what="The name of a project"), task.strip()
+        typed = checked_line(name, what=NAME), _checked_task(task)
         with self._database.write() as session:
             project = projects.get(session, project_id=project_id, lock=True)
             stored = project.name, project.task
@@ -191,6 +193,10 @@ class ProjectService:
 class _Tally:
     splits: Counter[str]
     annotated: int = 0
+
+
+def _checked_task(task: str) -> str:
+    return checked_text(task, what="What is classified", limit=MAX_TASK_CHARACTERS)
 
 
 def _tally(session: Session, *, project_id: int | None = None) -> Mapping[int, _Tally]:

@@ -45,7 +45,6 @@ class CollisionRow:
 
     label_id: int
     label: str
-    rival_id: int
     rival: str
     cosine: float
     confused: Confused | None
@@ -134,7 +133,6 @@ class StudioService:
             CollisionRow(
                 described.ids[rival.label],
                 described.names[rival.label],
-                described.ids[rival.rival],
                 described.names[rival.rival],
                 rival.cosine,
                 None if confused is None else confused[position],
@@ -195,6 +193,5 @@ class StudioService:
     ) -> Callable[[int], Sequence[str]]:
         if label_id not in described.ids:
             return lambda _rival: ()
-        table = self._terms.table(project_id, described.ids)
-        own = described.ids.index(label_id)
-        return lambda rival: table.against(own, rest[rival]) if table else ()
+        counted = self._terms.counted(project_id)
+        return lambda rival: counted.against(label_id, described.ids[rest[rival]]) if counted else ()

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.services.preparation import LOOKED_AT
-from storage import evidence, projects
+from storage import evidence, labels, projects
 from storage.engine import Database
 
 if TYPE_CHECKING:
     from lagamc.descriptions.scaffold import TermTable
 
-__all__ = ["LabelDocuments", "Terms", "label_documents"]
+__all__ = ["LabelDocuments", "LabelTerms", "Terms", "label_documents"]
 
 COUNTED_DOCUMENTS = 5_000
+Stamp = tuple[int, tuple[int, ...]]  # changes of annotations so far, ids of the labels in use
 
 logger = logging.getLogger(__name__)
 
@@ -40,41 +41,64 @@ def label_documents(database: Database, project_id: int, *, carrying: int | None
     return LabelDocuments(ids, [texts[key][1] for key in ids], [carried[key] for key in ids])
 
 
+@dataclass(frozen=True, slots=True)
+class LabelTerms:
+    """The term table of the labels that were in use when it was counted; others have no terms."""
+
+    ids: tuple[int, ...]
+    table: TermTable
+
+    def distinctive(self, label_id: int) -> Sequence[str]:
+        """Terms by which the documents of a label differ from the others."""
+        return self.table.distinctive(self.ids.index(label_id)) if label_id in self.ids else ()
+
+    def against(self, label_id: int, rival_id: int) -> Sequence[str]:
+        """Terms by which the documents of a label differ from those of a rival."""
+        if not {label_id, rival_id} <= set(self.ids):
+            return ()
+        return self.table.against(self.ids.index(label_id), self.ids.index(rival_id))
+
+
 class Terms:
-    """Term tables of the projects last looked at; while one is counted anew, the old one answers."""
+    """Terms of the projects last looked at; while they are counted anew, the old ones answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._tables: dict[int, tuple[tuple[int, tuple[int, ...]], TermTable]] = {}
+        self._known: dict[int, tuple[Stamp, LabelTerms]] = {}
         self._counting: dict[int, threading.Thread] = {}
 
-    def table(self, project_id: int, label_ids: Sequence[int], *, wait: bool = False) -> TermTable | None:
-        """The table of some labels, in their order; None until it is counted, unless `wait`."""
+    def counted(self, project_id: int, *, wait: bool = False) -> LabelTerms | None:
+        """The terms of a project's labels; None until they are counted once. With `wait` they are of now."""
         with self._database.read() as session:
-            stamp = projects.get(session, project_id=project_id).annotation_changes, tuple(label_ids)
-        with self._lock:
-            known = self._tables.get(project_id)
-            if known is not None and known[0] == stamp:
-                return known[1]
-            thread = self._counting.get(project_id)
-            if thread is None or not thread.is_alive():
-                thread = threading.Thread(
-                    target=self._count, args=(project_id, stamp), name=f"terms-{project_id}", daemon=True
-                )
-                self._counting[project_id] = thread
-                thread.start()
-        if wait:
-            thread.join()
-            known = self._tables.get(project_id)
-        return known[1] if known is not None and known[0][1] == stamp[1] else None
+            in_use = labels.described(session, project_id=project_id)
+            changes = projects.get(session, project_id=project_id).annotation_changes
+        stamp: Stamp = changes, tuple(sorted(label.id for label, _ in in_use))
+        thread = None
+        while True:
+            with self._lock:
+                known = self._known.get(project_id)
+                if known is not None and known[0] == stamp:
+                    return known[1]
+                running = self._counting.get(project_id)
+                if running is None or not running.is_alive():
+                    if thread is not None:  # what was counted for this call failed
+                        return known[1] if known else None
+                    running = thread = threading.Thread(
+                        target=self._count, args=(project_id, stamp), name=f"terms-{project_id}", daemon=True
+                    )
+                    self._counting[project_id] = thread
+                    thread.start()
+                if not wait:
+                    return known[1] if known else None
+            running.join()  # of another call's count too, after which this one's begins
 
     def close(self) -> None:
         """Wait for what is being counted."""
         for thread in list(self._counting.values()):
             thread.join()
 
-    def _count(self, project_id: int, stamp: tuple[int, tuple[int, ...]]) -> None:
+    def _count(self, project_id: int, stamp: Stamp) -> None:
         from lagamc.descriptions.scaffold import TermTable
 
         try:
@@ -86,4 +110,4 @@ class Terms:
             logger.exception("The terms of project %s were not counted.", project_id)
             return
         with self._lock:
-            self._tables[project_id] = stamp, table
+            self._known[project_id] = stamp, LabelTerms(stamp[1], table)

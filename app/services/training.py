@@ -36,7 +36,6 @@ class TrainingPreview:
     """What a run started now would be trained on; it can start when `problems` is empty."""
 
     documents_by_split: dict[str, int]
-    labelled_documents: int
     reviews_since_last: int
     corrections_since_last: int  # reviews that changed what the model had said
     changed_descriptions: list[str]
@@ -86,10 +85,9 @@ class TrainingService:
             sizes = material.sizes(session, project_id)
             latest = model_versions.latest(session, project_id=project_id)
             pinned = latest.labels if latest else []
-            changed = labels.changed_since(session, project_id=project_id, pinned=pinned) if pinned else []
+            changed = labels.changed_since(session, project_id=project_id, pinned=[pinned])[0] if pinned else []
             return TrainingPreview(
                 documents_by_split=sizes,
-                labelled_documents=sum(sizes.values()),
                 reviews_since_last=_reviews(session, project_id),
                 corrections_since_last=_reviews(session, project_id, [Action.CORRECTED]),
                 changed_descriptions=[change.name for change in changed],
@@ -109,10 +107,10 @@ class TrainingService:
     def started(self, run_id: int) -> RunStart | None:
         """What a run said when it started; None before that."""
         with self._database.read() as session:
-            early = runs.events(session, run_id=run_id, limit=10)  # it stands behind the mark of the launch
-        said = next((event.payload for event in early if event.type == "started"), None)
-        if said is None:
+            event = runs.last_event(session, run_id=run_id, types={"started"})
+        if event is None:
             return None
+        said = event.payload
         count = ParameterCount(said["trainable_parameters"], said["parameters"])
         return RunStart(count, cut_targets=said["cut_targets"])
 

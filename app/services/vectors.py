@@ -1,4 +1,4 @@
-"""Embeddings kept on disk, one file an encoder, so that a restart embeds nothing again."""
+"""Embeddings kept on disk, one file an encoder of the last few, so that a restart embeds nothing again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 __all__ = ["Vectors"]
 
 DIGEST = 16  # bytes of sha256 that name a text
+KEPT_FILES = 8  # each may hold 50,000 documents, 77 MB
 
 
 class Vectors:
@@ -41,6 +42,9 @@ class Vectors:
             with unfinished.open("wb") as file:
                 np.savez(file, digests=digests, rows=np.stack(list(known.values())).astype(np.float32))
             unfinished.replace(path)
+            by_age = sorted(self._folder.glob("*.npz"), key=lambda file: file.stat().st_mtime_ns)
+            for old in by_age[:-KEPT_FILES]:
+                old.unlink(missing_ok=True)
 
     @staticmethod
     def digest(text: str) -> bytes:

@@ -7,12 +7,16 @@ import contextlib
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_json
 from lagamc.errors import Cancelled, DatasetError, LagamcError, RunTaken
 from lagamc.parameters import ParameterCount
+
+if TYPE_CHECKING:
+    from lagamc.callbacks import Callback
 
 __all__ = ["register"]
 
@@ -42,8 +46,7 @@ def run(options: argparse.Namespace) -> None:
         with cancel.listening():
             manifest = train_run(folder, callbacks=callbacks, cancelled=cancel)
     except Cancelled as stop:
-        for callback in callbacks:
-            callback.on_event("cancelled", {"message": str(stop)})
+        _tell(callbacks, "cancelled", {"message": str(stop)})
         raise
     except RunTaken:  # the events are those of the other process
         raise
@@ -52,13 +55,18 @@ def run(options: argparse.Namespace) -> None:
         if not known:
             traceback.print_exc()
         message = str(error) if known else f"{type(error).__name__}: {error}"
-        with contextlib.suppress(OSError):  # a full disk must not hide what happened first
-            events.on_event("failed", {"error": message})
+        _tell(callbacks or [events], "failed", {"error": message})
         if known:
             raise
         raise LagamcError(f"{message} (the traceback stands above)") from error
     if callbacks:
         _print_result(options, {"model": str(folder / "model"), "dev": manifest.dev, "test": manifest.test})
+
+
+def _tell(callbacks: Sequence[Callback], kind: str, figures: dict[str, Any]) -> None:
+    for callback in callbacks:
+        with contextlib.suppress(OSError):  # a full disk must not hide what happened first
+            callback.on_event(kind, figures)
 
 
 class _Opening:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -133,17 +133,14 @@ def refine(model: ChatModel, request: Request, *, drafts: int = 1, budget: Budge
 
 
 def refine_all(
-    model: ChatModel, requests: Sequence[Request], *, drafts: int = 1, budget: Budget,
-    cancelled: Callable[[], bool] = lambda: False,
+    model: ChatModel, requests: Sequence[Request], *, budget: Budget
 ) -> Iterator[Outcome]:  # fmt: skip
-    """Refine labels in order, yielding each as it is done.
+    """Refine labels in order, one draft each, yielding each as it is done.
 
-    A label that the budget does not allow ends the work with an outcome that says so; a cancel just ends it.
+    A label that the budget does not allow ends the work with an outcome that says so.
     """
     for request in requests:
-        if cancelled():
-            return
-        yield refine(model, request, drafts=drafts, budget=budget)
+        yield refine(model, request, budget=budget)
         if budget.exhausted:
             return
 

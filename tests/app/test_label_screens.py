@@ -207,7 +207,9 @@ def test_the_prompts_of_corrections_are_sent_as_they_were_changed(monkeypatch):
 
     services = SimpleNamespace(
         corrections=SimpleNamespace(clusters=lambda key: groups, ask=ask),
-        labels=SimpleNamespace(list=lambda project_id: [SimpleNamespace(id=1, description="About noise.")]),
+        labels=SimpleNamespace(
+            get=lambda key: SimpleNamespace(project_id=1, retired=False, description="About noise.")
+        ),
     )
     monkeypatch.setattr(ChatConnection, "read", lambda self, *fields: (ChatSettings(model="m"), 1))
     with gr.Blocks() as page:
@@ -312,7 +314,7 @@ def test_a_deleted_row_of_a_split_is_named():
 def test_the_map_and_the_table_of_many_labels_have_pages():
     """Each label stands in one of them, next to its nearest rival, and has its row there."""
     names = [f"label {number}" for number in range(100)]
-    rows = tuple(CollisionRow(n, names[n], n ^ 1, names[n ^ 1], 1 - n / 100, None) for n in range(100))
+    rows = tuple(CollisionRow(n, names[n], names[n ^ 1], 1 - n / 100, None) for n in range(100))
     view = CollisionView(tuple(names), (), np.eye(100), rows, 0.4, "v1")
     pages = [label_collisions._map(view, first) for first in (0, 40, 80)]
     assert "Labels 41 to 80 of 100, nearest first." in pages[1]
@@ -327,6 +329,6 @@ def test_the_map_and_the_table_of_many_labels_have_pages():
 def test_confused_documents_are_quoted_as_text():
     """A few of them, escaped, and the number of the others."""
     found = Confused(4, (("d1", "<script>{x}</script>"), ("d2", "a lamp")))
-    row = CollisionRow(1, "noise", 2, "bins", 0.9, found)
+    row = CollisionRow(1, "noise", "bins", 0.9, found)
     told = label_collisions._table(CollisionView(("noise", "bins"), (), np.eye(2), (row,), 0.4, "v1"), 0)
     assert "<td>4<br><b>d1</b> &lt;script&gt;{x}&lt;/script&gt;<br><b>d2</b> a lamp<br>and 2 more</td>" in told

@@ -38,6 +38,11 @@ def test_settings_out_of_range_are_refused(settings, found):
         TrainingConfig(**settings)
 
 
+def test_a_name_that_no_file_system_takes_is_refused():
+    with pytest.raises(ConfigError, match="Choose a folder or a hub name"):
+        TrainingConfig(backbone="a" * 300).resolved_family  # noqa: B018
+
+
 def test_settings_travel_as_json_and_unknown_ones_are_refused():
     config = TrainingConfig(epochs=3, lambda_bounds=(0.1, 0.9))
     assert TrainingConfig.from_dict(config.to_dict()) == config

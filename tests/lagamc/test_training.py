@@ -109,6 +109,17 @@ def _log(folder):
     return EventLog(folder / "events.jsonl")
 
 
+def test_a_torn_event_is_ended_once(tmp_path):
+    """What a successor writes begins on a line of its own; a whole file is left as it is."""
+    path = tmp_path / "events.jsonl"
+    _log(tmp_path)
+    assert path.read_bytes() == b""
+    path.write_bytes(b'{"a')
+    for _ in range(2):
+        _log(tmp_path)
+    assert path.read_bytes() == b'{"a\n'
+
+
 @pytest.mark.gpu
 def test_a_gpu_leaves_out_attention_that_plans_for_every_shape():
     chosen_device("auto")

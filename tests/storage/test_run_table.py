@@ -177,13 +177,15 @@ def test_changed_labels_are_reworded_added_or_retired_ones(database, project_id,
             session, label_id=labels.add(session, project_id=project_id, name="new").id, text="New.", author="ann"
         )
     with database.read() as session:
-        changed = labels.changed_since(session, project_id=project_id, pinned=pinned)
+        now = label_sets.entries(session, project_id=project_id)
+        changed, unchanged = labels.changed_since(session, project_id=project_id, pinned=[pinned, now])
     assert changed == [
         ("noise", "described anew"),
         ("new", "added"),
         ("water", "retired"),
         ("tax", "merged into parks"),
     ]
+    assert unchanged == []
 
 
 def test_a_lock_shows_what_others_wrote_before_it_was_had(database, run_id):

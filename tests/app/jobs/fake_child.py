@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd()))
+from lagamc.callbacks import EventLog
 from lagamc.checkpoint import FORMAT
 from lagamc.labels import Label, LabelSet
 
@@ -121,6 +122,7 @@ ENDS = {
 def main() -> None:
     """Start, take steps, and end as told."""
     behaviour = (FOLDER / "behaviour").read_text()
+    EventLog(FOLDER / "events.jsonl")  # ends a line that a killed child left torn
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, lambda *_: event("checkpoint", step=9))
     for number in range(start() + 1, 4):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.jobs.events import EventError, parse_event, read_lines, seal
+from app.jobs.events import EventError, parse_event, read_lines
 
 STEP = {
     "type": "step",
@@ -67,17 +67,6 @@ def test_a_line_longer_than_a_block_does_not_hold_up_the_next(tmp_path):
         lines, offset = read_lines(path, offset, 10)
         found += lines
     assert found[-1] == b"next"
-
-
-def test_sealing_ends_a_torn_line_once(tmp_path):
-    """What a successor writes begins on a line of its own; a whole file is left as it is."""
-    path = tmp_path / "events.jsonl"
-    seal(path)
-    assert not path.exists()
-    path.write_bytes(b'{"a')
-    seal(path)
-    seal(path)
-    assert path.read_bytes() == b'{"a\n'
 
 
 def test_a_step_carries_its_metrics():

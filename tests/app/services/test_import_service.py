@@ -143,8 +143,9 @@ def test_unknown_labels_are_named_and_created_on_demand(importer, database, proj
     assert "unknown label 'trees'" in report.refused[0].reason
     report = importer.run(project_id, path, MAPPING, "ann", create_labels=True)
     assert (report.taken, report.duplicates, report.created_labels) == (2, 2, ["trees"])
-    view = LabelService(database).list(project_id)[-1]
-    assert (view.name, view.description, view.documents) == ("trees", "", 2)
+    labels = LabelService(database)
+    view = labels.list(project_id)[-1]
+    assert (view.name, view.description, labels.documents(project_id)[view.id]) == ("trees", "", 2)
 
 
 def test_retired_labels_are_not_created_again(importer, database, project_id, label_ids, write_jsonl):

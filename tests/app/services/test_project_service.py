@@ -95,6 +95,12 @@ def test_bad_names_are_refused(service, name, message):
         service.create(name)
 
 
+@pytest.mark.parametrize(("task", "message"), [("x" * 2_001, "at most 2,000"), ("a\ud800", "half of a surrogate")])
+def test_a_sentence_that_cannot_be_kept_is_refused(service, task, message):
+    with pytest.raises(AppError, match=message):
+        service.create("messages", task)
+
+
 def test_a_missing_project_is_named(service):
     """Every use case on an unknown id raises NotFound."""
     for use in (

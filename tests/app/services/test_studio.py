@@ -12,8 +12,11 @@ from tiny_models import build_tiny_embedded
 from app.container import build
 from app.errors import AppError
 from app.screens import label_versions
+from app.services import terms
 from app.services.preparation import LOOKED_AT
+from app.services.terms import Terms, label_documents
 from lagamc.descriptions.refine import Budget
+from storage import drafts as drafts_table
 from storage import evidence, predictions
 from storage.errors import StaleWrite
 from storage.models import PredictedSentence
@@ -121,6 +124,45 @@ def test_a_scaffold_is_made_of_the_labels_documents(untrained):
     assert {"loud", "noise"} & set(draft.provenance["terms"])
     with pytest.raises(AppError, match="No document outside the test split carries 'trees'"):
         drafts.scaffold(untrained.services.labels.add(untrained.project_id, "trees", "About trees.", "ann"), "ann")
+
+
+def test_terms_are_counted_once_for_lint_and_scaffold(untrained, monkeypatch):
+    """Lint asks without waiting; a scaffold that joins its count gets terms, also of a label not described yet."""
+    services, noise = untrained.services, untrained.label_ids["noise"]
+    services.labels.add(untrained.project_id, "undescribed", "", "ann")
+    counts = []
+    monkeypatch.setattr(terms, "label_documents", lambda *held: counts.append(held) or label_documents(*held))
+    services.studio.lint(untrained.project_id, noise, DESCRIPTIONS["noise"])
+    draft_id = services.drafts.scaffold(noise, "ann")
+    services.studio.lint(untrained.project_id, noise, DESCRIPTIONS["noise"])
+    (draft,) = [draft for draft in services.drafts.list(noise) if draft.id == draft_id]
+    assert draft.provenance["terms"]
+    assert len(counts) == 1
+
+
+def test_a_count_that_fails_gives_no_terms(untrained, monkeypatch, caplog):
+    services = untrained.services
+    monkeypatch.setattr(terms, "label_documents", lambda *held: 1 / 0)
+    assert Terms(services.database).counted(untrained.project_id, wait=True) is None
+    assert "were not counted" in caplog.text
+
+
+def test_an_accepted_draft_does_not_take_a_rename_back(untrained, monkeypatch):
+    """Somebody renames the label between the look at the draft and the save."""
+    services, bins = untrained.services, untrained.label_ids["bins"]
+    draft_id = services.drafts.add(bins, "A bin was not emptied.", source="person", author="ann")
+    check = drafts_table.refuse_decided
+
+    def renaming(draft):
+        monkeypatch.undo()
+        services.labels.save(bins, "waste", DESCRIPTIONS["bins"], "ben")
+        check(draft)
+
+    monkeypatch.setattr(drafts_table, "refuse_decided", renaming)
+    services.drafts.accept(draft_id, "ann")
+    found = services.labels.get(bins)
+    assert (found.name, found.description) == ("waste", "A bin was not emptied.")
+    services.labels.save(bins, "bins", DESCRIPTIONS["bins"], "ann")
 
 
 def test_what_one_person_asked_wikipedia_is_not_asked_for_another(untrained, httpserver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,6 +37,15 @@ def test_a_damaged_file_counts_as_empty(tmp_path, content):
     assert vectors.load("model-1") == {}
     vectors.add("model-1", ["a"], np.array([[1.0]]))
     assert len(vectors.load("model-1")) == 1
+
+
+def test_the_oldest_files_make_room(tmp_path):
+    """Every version has an encoder of its own; only those of the last ones are kept."""
+    vectors = Vectors(tmp_path)
+    for number in range(10):
+        vectors.add(f"model-{number}", ["a"], np.array([[float(number)]]))
+        os.utime(tmp_path / f"model-{number}.npz", (number, number))
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [f"model-{number}" for number in range(2, 10)]
 
 
 def test_models_of_two_databases_share_no_key(tmp_path):

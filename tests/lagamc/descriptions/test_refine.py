@@ -268,14 +268,6 @@ def test_an_answer_that_the_limit_ended_loses_its_half_sentence(answers, model, 
     assert "an unfinished sentence" in draft.notes
 
 
-def test_a_cancelled_batch_keeps_what_is_done(answers, model):
-    answers(completion(), completion())
-    checks = iter([False, False, True])
-    requests = [Request(name, "p") for name in "abcd"]
-    done = list(refine_all(model(), requests, budget=Budget(), cancelled=lambda: next(checks)))
-    assert [outcome.label for outcome in done] == ["a", "b"]
-
-
 def test_money_is_capped_only_where_prices_are_known(answers, model):
     answers(completion(usage=False))
     with pytest.raises(ConfigError, match="prices of the model are not given"):
