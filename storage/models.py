@@ -1,4 +1,4 @@
-"""Every table. Times are timezone-aware UTC; nothing is deleted, history is append-only."""
+"""Every table. Times are timezone-aware UTC; what people wrote is never deleted, its history only grows."""
 
 from __future__ import annotations
 

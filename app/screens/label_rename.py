@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-RENAMES = "'Save' gives the label its new name wherever it stands. No model grows stale by that."
+RENAMES = "'Save' gives the label its new name wherever it stands. Models answer as before, under the new name."
 
 
 def build(services: Services, editor: LabelEditor) -> None:
@@ -29,7 +29,7 @@ def build(services: Services, editor: LabelEditor) -> None:
             return None, ""
         if key == about:
             return gr.skip()
-        return key, impact_html(services.lifecycle.impact([key]), stale=False) + markup.note(RENAMES, "plain")
+        return key, impact_html(services.lifecycle.impact([key]), learnt=False) + markup.note(RENAMES, "plain")
 
     shown = [editor.name.change, editor.loaded.change]
     on(shown, told, [editor.label_id, editor.loaded, editor.name, about], [about, impact], show_progress="hidden")

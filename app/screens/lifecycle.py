@@ -139,12 +139,12 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     on(undo.click, take_back, [step, bar.author, changed], changed)
 
 
-def impact_html(found: Impact, *, stale: bool = True) -> str:
-    """What hangs on labels, in figures and in a sentence; `stale` where the model that answers would be so marked."""
+def impact_html(found: Impact, *, learnt: bool = True) -> str:
+    """What hangs on labels, in figures and in a sentence; `learnt` where the change is of what a model learnt."""
     figures = {"documents now": found.documents_total, "annotations ever": found.annotations}
     figures |= {"predictions": found.predictions, "models": len(found.models)}
     splits = ", ".join(f"{number:,} {split}" for split, number in found.documents.items()) or "none"
-    active = f" {found.active} answers now, and will be marked stale." if found.active and stale else ""
+    active = f" {found.active} answers now; 'Model versions' will list the change." if found.active and learnt else ""
     return markup.facts({name: f"{number:,}" for name, number in figures.items()}) + markup.note(
         f"Documents with {', '.join(found.names)}: {splits}.{active} Nothing is deleted, and undo takes it back.",
         "plain",

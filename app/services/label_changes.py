@@ -16,6 +16,9 @@ from storage.models import LabelEvent, Operation, name_key, utc_now
 
 __all__ = ["ATTRIBUTES", "check_labels", "recorded", "reword", "take_back"]
 
+TITLES = {"digit": "key in review", "examples_positive": "examples", "examples_tricky": "tricky examples",
+          "parent_id": "parent"}  # fmt: skip
+"""Attributes that the screens call otherwise."""
 ATTRIBUTES = ("group", "colour", "digit", "guideline", "examples_positive", "examples_tricky", "parent_id")
 PLAIN = ("merged_into_id", "position", *ATTRIBUTES)
 DONE = {
@@ -214,7 +217,11 @@ def _differences(before: Mapping[int, Snapshot], after: Mapping[int, Snapshot]) 
 
 
 def _refuse_later_changes(now: Snapshot, fields: Mapping[str, list[Any]]) -> None:
-    if later := [DONE.get(field, f"given another {field}") for field, (_, new) in fields.items() if now[field] != new]:
+    if later := [
+        DONE.get(field, f"given other {TITLES.get(field, field)}")
+        for field, (_, new) in fields.items()
+        if now[field] != new
+    ]:
         raise StaleWrite(
             f"{now['name']!r} was {' and '.join(later)} since, and this step cannot be taken back under that. "
             "Undo the later step first."

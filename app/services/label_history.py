@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from app.services.label_changes import TITLES
 from storage import label_events, labels
 from storage.models import LabelEvent, Operation
 
@@ -62,7 +63,7 @@ def _summary(session: Session, event: LabelEvent, names: Mapping[int, str]) -> s
             undone = label_events.get(session, event_id=event.undoes_id or 0)
             return f"taken back: {_summary(session, undone, names | _names(session, undone))}"
         case Operation.EDITED:
-            fields = ", ".join(field.removesuffix("_id").replace("_", " ") for field in next(iter(changed.values())))
+            fields = ", ".join(TITLES.get(field, field) for field in next(iter(changed.values())))
             return f"{listed}: {fields} changed"
         case Operation.ORDERED:
             return f"{len(changed)} labels moved"

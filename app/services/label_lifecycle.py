@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from sqlmodel import Session
 
 from app.errors import AppError
-from app.services.label_changes import recorded, reword, take_back
+from app.services.label_changes import TITLES, recorded, reword, take_back
 from app.services.label_history import Step, steps
 from app.services.label_impact import Impact, impact
 from app.services.labels import MAX_DESCRIPTION_CHARACTERS
@@ -215,7 +215,7 @@ def _united(name: str, opened: LabelAttributes, typed: LabelAttributes, stored: 
     changed = {field: value for field, value in mine.items() if value != before[field]}
     if both := [field for field, value in changed.items() if theirs[field] not in (before[field], value)]:
         now = "; ".join(
-            "another parent" if field == "parent_id" else f"{field.replace('_', ' ')}: {theirs[field]!r}"
+            "another parent" if field == "parent_id" else f"{TITLES.get(field, field)}: {_shown(theirs[field])}"
             for field in both
         )
         raise StaleWrite(
@@ -223,6 +223,13 @@ def _united(name: str, opened: LabelAttributes, typed: LabelAttributes, stored: 
             "Copy what you typed, open the label again, and save."
         )
     return replace(stored, **changed)
+
+
+def _shown(value: str | Sequence[str] | None) -> str:
+    """A stored attribute as a person reads it; examples stand one after another."""
+    if not value:
+        return "nothing"
+    return repr(value) if isinstance(value, str) else ", ".join(map(repr, value))
 
 
 def _parent_id(session: Session, label: LabelRow, wanted: LabelAttributes) -> int | None:

@@ -61,3 +61,6 @@ def test_two_people_edit_what_reviewers_see(lifecycle, label_ids):
     with pytest.raises(StaleWrite, match=r"it now has guideline: 'At night\.'"):
         lifecycle.edit(noise, replace(opened, guideline="By day."), "ben", opened=opened)
     lifecycle.edit(noise, replace(opened, guideline="At night."), "ben", opened=opened)  # the same is no clash
+    lifecycle.edit(noise, replace(opened, examples_positive=("Loud.", "Din.")), "ann", opened=opened)
+    with pytest.raises(StaleWrite, match=r"it now has examples: 'Loud\.', 'Din\.'\. Nothing"):
+        lifecycle.edit(noise, replace(opened, examples_positive=("Quiet.",)), "ben", opened=opened)
