@@ -33,14 +33,13 @@ from lagamc.bootstrap import bootstrap_intervals
 from lagamc.checkpoint import read_manifest, write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
-from lagamc.corpus import Corpus, Example, read_corpus
+from lagamc.corpus import Corpus, read_corpus, read_splits
 from lagamc.datasets import Split, few_documents, read_data_set
 from lagamc.errors import LagamcError
 from lagamc.evaluation import evaluate_classifier
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator
 from lagamc.provenance import provenance
-from lagamc.readers import ColumnMapping, Refusal, read_rows
 from lagamc.unseen import hold_out_labels
 
 ROOT = Path(__file__).parent.parent
@@ -127,13 +126,7 @@ def collection(data: str) -> tuple[str, Split]:
 
 
 def demo_corpora() -> dict[str, Corpus]:
-    mapping = ColumnMapping(text="text", labels="labels", id="id", split="split")
-    examples: dict[str, list[Example]] = {"train": [], "dev": [], "test": []}
-    for row in read_rows(DEMO / "messages.jsonl", mapping):
-        if isinstance(row, Refusal) or row.split is None or row.id is None:
-            raise SystemExit(f"messages.jsonl, line {row.line} is not as expected")
-        examples[row.split].append(Example(row.id, row.text, row.labels))
-    return {split: Corpus(rows) for split, rows in examples.items()}
+    return read_splits(DEMO / "messages.jsonl", known=LabelSet.read(DEMO / "labels.json").names)
 
 
 def read_split(folder: Path, split: str) -> Corpus:

@@ -25,6 +25,7 @@ from playwright.sync_api import expect, sync_playwright
 from workbench import served
 
 from app.container import Services, build
+from app.services.measuring import Measuring
 from app.services.preparation import LOOKED_AT
 from app.settings import Settings
 from lagamc.corpus import ColumnMapping
@@ -241,7 +242,8 @@ def pretend(services: Services, project_id: int) -> None:
         known = [text for _, text in evidence.texts(session, ids=ids).values()]
     vectors = np.random.default_rng(13).normal(size=(len(known), 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    services.vectors.add(f"model-{model.id}", known, vectors)
+    measure = Measuring(services.database, services.classification.answering).of(project_id)
+    services.vectors.add(measure.key, known, vectors)
 
 
 if __name__ == "__main__":
