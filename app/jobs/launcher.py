@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +82,11 @@ class LocalLauncher:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return LocalChild(psutil.Process(process.pid), process)
+        child = psutil.Process(process.pid)
+        with suppress(psutil.Error):  # it may have ended already
+            while process.poll() is None and not child.cmdline():  # for some ms nobody could find it by that
+                time.sleep(0.001)
+        return LocalChild(child, process)
 
     def find(self, folder: Path) -> Child | None:
         """Known by its command line, not by a stored process id, which another process may carry by now.

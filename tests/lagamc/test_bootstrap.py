@@ -88,3 +88,11 @@ def test_nothing_to_resample_is_refused(matrices):
         bootstrap_intervals(actual[:0], predicted[:0])
     with pytest.raises(ValueError, match="confidence"):
         bootstrap_intervals(actual, predicted, confidence=95)
+
+
+def test_less_confidence_makes_narrower_intervals(matrices):
+    """The share that is asked for lies inside; 95% is the usual one."""
+    actual, predicted, _ = matrices
+    wide, narrow = (bootstrap_intervals(actual, predicted, confidence=share)["micro_f1"] for share in (0.95, 0.5))
+    assert wide.low < narrow.low < narrow.high < wide.high
+    assert bootstrap_intervals(actual, predicted)["micro_f1"] == wide

@@ -248,3 +248,17 @@ def test_a_stray_quotation_mark_swallows_nothing_in_silence(tmp_path):
     rows = list(read_rows(path, mapping))
     assert [(row.line, row.text) for row in rows if isinstance(row, Row)] == [(4, "three"), (5, 'said "so", he')]
     assert [row.line for row in rows if isinstance(row, Refusal)] == [2]
+
+
+def test_the_longest_text_that_is_taken(tmp_path):
+    """The limit itself is none too many; white space around it does not count."""
+    path = write(tmp_path / "f.jsonl", json.dumps({"text": f" {'x' * MAX_TEXT_CHARACTERS}\t"}))
+    [row] = read_rows(path, PLAIN)
+    assert len(row.text) == MAX_TEXT_CHARACTERS
+
+
+def test_labels_are_parted_by_the_rarest_mark_that_occurs(tmp_path):
+    """A comma may stand in the name of a label, a semicolon hardly."""
+    for cells, separator in (("health, safety; road", ";"), ("health, safety|road", "|"), ("road|bins;noise", ";")):
+        path = write(tmp_path / "f.csv", f'text,labels\na,"{cells}"\n')
+        assert preview_file(path).mapping.label_separator == separator

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lagamc.corpus import Corpus, Example
 from lagamc.datasets import few_documents, find_data_sets, read_data_set, read_descriptions
 from lagamc.errors import DatasetError, LabelError
 
@@ -83,3 +84,10 @@ def test_few_documents_reach_the_number_for_every_label(corpora, per_label):
     assert few.hash == few_documents(train, per_label, seed=1).hash
     if per_label < 100:
         assert few.hash != few_documents(train, per_label, seed=2).hash
+
+
+def test_the_rarest_label_is_drawn_first(label_set):
+    """Its documents carry common labels as well: drawn last, it would need documents of its own."""
+    rows = [("road",)] * 9 + [("bins", "road")]
+    train = Corpus(Example(str(number), "text", labels) for number, labels in enumerate(rows))
+    assert [[example.id for example in few_documents(train, 1, seed=seed)] for seed in range(5)] == [["9"]] * 5

@@ -114,6 +114,7 @@ def test_a_model_gives_probable_labels_that_it_did_not_write(trained):
         assert all(item.probability > WIDEST.unwritten and -1 <= item.match.cosine <= 1 for item in own)
         assert [item.probability for item in own] == sorted((item.probability for item in own), reverse=True)
         unwritten += own
+    assert unwritten
     classifier.rule = DecisionRule(0.0, 0.0)
     everything = classifier.classify(["please"])[0]
     assert set(everything.labels) == names
@@ -132,3 +133,9 @@ def test_cosines_are_found_on_the_processor_wherever_the_weights_lie():
         scorer = DescriptionScorer()
         assert scorer.offset.device.type == "cuda"
         assert scorer.cosines(torch.zeros(3, 4, device="cpu")).device.type == "cpu"
+
+
+def test_a_cosine_at_the_threshold_is_near_enough():
+    """A sentence abstains below it, as what-if has it too."""
+    assert judged("text", [sentence("a", None, cosine=0.4)], 0.4).labels == ("a",)
+    assert judged("text", [sentence("a", 0.3, cosine=0.4)], 0.4, DecisionRule(0.2, 0.5)).labels == ("a",)

@@ -54,3 +54,9 @@ def test_nothing_to_compare_with_is_no_duplicate():
 def test_a_limit_that_is_no_similarity_is_refused():
     with pytest.raises(ConfigError, match="above 0"):
         find_duplicates(["a"], ["a"], limit=0)
+
+
+def test_a_similarity_at_the_limit_is_near():
+    """One of two runs of three words in common."""
+    found = find_duplicates(["one two three four"], ["one two three"], limit=0.5)
+    assert (found.similarity.tolist(), found.near.tolist()) == ([0.5], [True])

@@ -296,3 +296,11 @@ def test_results_come_in_input_order(tiny, family):
     together = generate(backbone, TEXTS, vectors, max_new_tokens=8, batch_size=4)
     assert [d.slots for d in together] == [generate(backbone, [t], vectors, max_new_tokens=8)[0].slots for t in TEXTS]
     assert generate(backbone, [], vectors, max_new_tokens=8) == []
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_that_generates_goes_on_as_it_was(tiny, label_set, training):
+    """In the middle of training for example: its dropout is off meanwhile, and on again afterwards."""
+    backbone = build_backbone(TrainingConfig(backbone=str(tiny["embedded"])), label_set).train(training)
+    generate(backbone, ["a hole"], backbone.encoder.encode(label_set.descriptions), max_new_tokens=3)
+    assert backbone.training == training

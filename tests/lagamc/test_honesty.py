@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lagamc import honesty
 from lagamc.baselines import PEERS
 from lagamc.classifier import Classifier
 from lagamc.cli import main
@@ -96,3 +98,34 @@ def test_the_command_reads_a_run_folder(trained, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["peers"] == []
     assert main(["honesty", str(tmp_path)]) == 1
     assert "--test FILE" in capsys.readouterr().err
+
+
+def test_more_than_chance_on_other_texts_is_told(report):
+    """Up to what answers reach that know nothing of the text it is chance, above that something leaks."""
+    ceiling = max(report.chance.permuted_range["micro_f1"].high, report.chance.constant["micro_f1"])
+    for figure, chance in ((ceiling, True), (ceiling + 1e-6, False)):
+        found = dataclasses.replace(report, shuffled={**report.shuffled, "micro_f1": figure})
+        assert found.falls_to_chance == chance
+
+
+def test_the_constant_answer_is_the_one_that_suits_train_best(label_set):
+    """Not all labels: those that few documents carry would be wrong on most."""
+    rows = [("road",)] * 9 + [("noise",), ("bins", "noise")]
+    train = Corpus(Example(str(number), "text", labels) for number, labels in enumerate(rows))
+    assert honesty._commonest(train, SimpleNamespace(label_set=label_set)) == ("road",)
+
+
+def test_duplicates_are_named_and_the_figures_without_them_are_of_the_others(report, trained, corpora):
+    """The test document comes first, then the one of train; near ones are left out as well."""
+    assert [(test, train) for test, train, _ in report.duplicates.examples] == [("3-0", "1-3"), ("3-1", "1-4")]
+    others = evaluate_classifier(Classifier.load(trained / "model"), Corpus(list(corpora["test"])[2:]))
+    assert report.duplicates.without == pytest.approx(others.metrics.summary())
+
+
+def test_every_text_is_given_to_another_document():
+    """One that kept its own would be answered as well as ever."""
+    corpus = Corpus(Example(str(number), f"text {number}", ("road",)) for number in range(7))
+    for seed in range(20):
+        shuffled = honesty._shuffled(corpus, seed)
+        assert sorted(example.text for example in shuffled) == sorted(example.text for example in corpus)
+        assert all(one.id == own.id and one.text != own.text for one, own in zip(shuffled, corpus, strict=True))

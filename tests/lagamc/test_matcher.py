@@ -98,3 +98,11 @@ def test_a_missing_index_package_is_named(monkeypatch):
 def test_a_threshold_that_is_no_cosine_is_refused(threshold):
     with pytest.raises(ConfigError, match="between -1 and 1"):
         check_threshold(threshold)
+
+
+def test_no_cosine_is_above_one():
+    """Rounding would make some of 300 texts nearer to themselves than a threshold may be."""
+    vectors = np.random.default_rng(0).normal(size=(300, 384)).astype(np.float32)
+    matches = Matcher([str(row) for row in range(300)], vectors).match(vectors)
+    assert [match.label for match in matches] == [str(row) for row in range(300)]
+    assert max(match.cosine for match in matches) == 1.0

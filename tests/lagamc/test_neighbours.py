@@ -169,3 +169,12 @@ def test_embedding_the_training_documents_can_be_cancelled(trained):
     train = Corpus([Example("1", "a hole in the road", ("road",))])
     with pytest.raises(Cancelled, match="0 of 1"):
         Neighbours.of(classifier.backbone, classifier.label_set, train, share=1.0, cancelled=lambda: True)
+
+
+def test_a_training_document_has_as_many_neighbours_as_any_other():
+    """Its own place among the nearest goes to the next one."""
+    angles = np.linspace(0.0, 1.0, Neighbours.NEAREST + 5)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1).tolist()
+    near = neighbours(circle, [[0]] * len(angles), 1, share=1.0)
+    _, [alike] = near.joined(np.zeros((1, 1)), torch.tensor([[1.0, 0.0]]))
+    assert [item.id for item in alike] == [f"d{row}" for row in range(1, Neighbours.NEAREST + 1)]

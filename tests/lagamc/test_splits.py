@@ -53,3 +53,9 @@ def test_labels_with_few_documents_leave_no_part_empty(documents, labels, each):
     share = max(1, round(documents / 10))
     assert Counter(split.values()) == {"train": documents - 2 * share, "dev": share, "test": share}
     assert split == stratified_split(examples)
+
+
+def test_a_share_is_rounded_to_the_nearest_number_of_documents():
+    """A tenth of 18 is 2."""
+    examples = [Example(str(number), "text", (f"label {number % 2}",)) for number in range(18)]
+    assert Counter(stratified_split(examples).values()) == {"train": 14, "dev": 2, "test": 2}

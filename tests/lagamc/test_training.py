@@ -19,6 +19,7 @@ from lagamc.labels import LabelSet
 from lagamc.precision import chosen_device
 from lagamc.run import train_run
 from lagamc.trainer import Trainer
+from lagamc.zero_shot import ZeroShotScore
 
 LOSSES = ("step", "loss", "cross_entropy", "cosine", "description", "lambda")
 
@@ -272,3 +273,48 @@ def test_a_model_needs_no_pretrained_folder_any_more(trained, tiny, corpora):
 def test_no_weights_are_pickled(trained):
     suffixes = {path.suffix for path in trained.rglob("*") if path.is_file()}
     assert not suffixes & {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+
+
+def test_gradients_are_clipped(make_run):
+    """A step of a large loss moves the weights no further than any other."""
+    trainer = trainer_of(make_run(max_gradient_norm=0.01))
+    trainer.training_step(next(trainer.batches.epoch(0)))
+    norms = [parameter.grad.norm() for parameter in trainer.backbone.parameters() if parameter.grad is not None]
+    assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing(trained, events):
+    rates = [row["learning_rate"] for row in events(trained, "step")]
+    peak = rates.index(max(rates))
+    assert rates[peak] == pytest.approx(3e-3)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] < 0.05 * rates[peak]
+
+
+def test_lambda_and_the_scorer_do_not_decay(make_run):
+    *_, scalars = trainer_of(make_run()).optimizer.param_groups
+    assert scalars["weight_decay"] == 0.0
+
+
+def test_descriptions_are_documents_of_their_own_labels(make_run, label_set):
+    """They are read once an epoch with the others."""
+    trainer = trainer_of(make_run())
+    read = [text for batch in trainer.batches.epoch(0) for text in batch.texts]
+    assert set(label_set.descriptions) <= set(read)
+    assert len(read) == 120 + len(label_set)
+
+
+def test_added_labels_are_calibrated_on_documents_that_were_not_trained_on(make_run, corpora, monkeypatch):
+    """The model keeps what that gives."""
+    seen = []
+
+    def recorded(_backbone, _label_set, corpus):
+        seen.append(corpus.hash)
+        return ZeroShotScore(1.0, 2.0, 3.0), 0.25
+
+    monkeypatch.setattr("lagamc.run.calibrated", recorded)
+    manifest = train_run(make_run(epochs=1))
+    assert seen == [corpora["dev"].hash]
+    assert manifest.rule["added"] == 0.25
+    assert manifest.zero_shot == {"cosine": 1.0, "doubt": 2.0, "offset": 3.0}

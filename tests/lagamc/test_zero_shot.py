@@ -8,12 +8,13 @@ import pytest
 from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.corpus import Corpus, Example
+from lagamc.decision import DecisionRule
 from lagamc.errors import LabelError
 from lagamc.honesty import honesty_report
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
 from lagamc.teacher_forcing import teacher_forced
-from lagamc.zero_shot import ZeroShotScore, fitted
+from lagamc.zero_shot import ZeroShotScore, calibrated, fitted
 
 SHOP = Label("shop", "Somebody writes about a shop near here today.")
 TEXTS = ["a hole in the tarmac near the shop", "loud party", "please again today"]
@@ -116,7 +117,7 @@ def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tm
     assert report["unseen"]["labels"] == ["shop"]
     assert main(["classify", str(trained / "model"), str(documents), "--labels", str(labels), "--json"]) == 0
     sentences = [item for line in capsys.readouterr().out.splitlines() for item in json.loads(line)["sentences"]]
-    assert {item["match"]["label"] for item in sentences if item["zero_shot"]} <= {"shop"}
+    assert {item["match"]["label"] for item in sentences if item["zero_shot"]} == {"shop"}
 
 
 def test_an_added_label_is_marked_in_what_the_command_line_prints(trained, tmp_path, capsys, monkeypatch):
@@ -139,3 +140,35 @@ def test_teacher_forcing_refuses_labels_that_cannot_be_written(classifier):
         teacher_forced(classifier.with_labels([SHOP]), corpus)
     with pytest.raises(LabelError, match="added after training"):
         honesty_report(classifier.with_labels([SHOP]), train=corpus, test=corpus)
+
+
+def test_a_score_is_fitted_to_the_encoder_that_is_asked_about_added_labels(classifier, corpora, monkeypatch):
+    """The one from before training: fine-tuning wears off what it knew of other labels."""
+    seen = []
+    monkeypatch.setattr("lagamc.zero_shot.fitted", lambda *found: seen.append(found) or (ZeroShotScore(), 0.5))
+    backbone, label_set = classifier.backbone, classifier.label_set
+    calibrated(backbone, label_set, corpora["dev"])
+    [(cosines, probabilities, carried)] = seen
+    encoder, texts = backbone.starting_encoder, [example.text for example in corpora["dev"]]
+    expected = (encoder.encode(texts) @ encoder.encode(label_set.descriptions).T).numpy()
+    np.testing.assert_allclose(cosines, expected, atol=1e-5)
+    assert cosines.shape == probabilities.shape == carried.shape == (40, 3)
+
+
+def test_the_doubt_about_a_label_is_what_the_others_leave():
+    """Of the most probable label that of the next one: by itself the label would speak for being in doubt or not."""
+    chooser = np.random.default_rng(3)
+    carried = np.eye(2, dtype=bool)[chooser.integers(0, 2, 400)]
+    cosines = 0.2 + 0.1 * carried + chooser.normal(0, 0.1, carried.shape)
+    score, _ = fitted(cosines, np.where(carried, 0.99, 0.5), carried)
+    assert score.doubt > 2
+
+
+def test_an_added_label_needs_no_more_than_its_own_threshold(trained):
+    """Also where the rule gives no label that was not written."""
+    classifier = Classifier.load(trained / "model")
+    classifier._zero_shot = ZeroShotScore(0.0, 0.0, 0.0)  # a probability of one half
+    widened = classifier.with_labels([SHOP])
+    for added, given in ((0.4, True), (0.6, False)):
+        widened.rule = DecisionRule(0.0, 1.0, added=added)
+        assert ("shop" in widened.classify(TEXTS[:1])[0].labels) == given

@@ -231,3 +231,25 @@ def counted(session):
     event.listen(connection, "before_cursor_execute", lambda *arguments: found.append(arguments[2]))
     yield found
     session.flush()
+
+
+def test_an_operation_is_taken_back_though_one_of_its_documents_was_before(
+    database, project_id, add_labels, add_documents
+):
+    """Undone there by hand, it stands as taking the operation back would leave it."""
+    noise, bins = add_labels("noise", "bins")
+    one, two = add_documents(Split.TRAIN, Split.TRAIN)
+    for document_id in (one, two):
+        record(database, document_id, {noise}, None)
+    with database.write() as session:
+        step = label_events.add(
+            session, project_id=project_id, operation=Operation.SPLIT, author="ann", payload={"added": []}
+        )
+        annotations.relabel(session, labels={one: {bins}, two: {bins}}, author="ann", event_id=step.id)
+    with database.read() as session:
+        relabelled = documents.get(session, document_id=one).annotation_id
+    with database.write() as session:
+        annotations.undo(session, annotation_id=relabelled, author="ben")
+    with database.write() as session:
+        assert annotations.take_back(session, event_id=step.id, author="ann") == 1
+    assert current(database, one) == current(database, two) == {noise}

@@ -126,3 +126,26 @@ def plan(database):
 def test_predictions_of_a_label_are_counted_by_an_index(plan):
     """Not by reading every sentence of every project."""
     assert "SCAN" not in plan(lambda session: predictions.naming(session, label_ids=[1]))
+
+
+def test_a_sentence_counts_unless_its_label_is_too_improbable(
+    database, *, project_id, model_id, add_documents, add_labels
+):
+    """One too far from every wording may be given by another wording; one near enough was refused by its label.
+
+    A label that was not written and is not given is no label of the document either.
+    """
+    noise, bins = add_labels("noise", "bins")
+    [document_id] = add_documents(Split.TRAIN)
+    said = [
+        PredictedSentence(text="given", label_id=noise, cosine=0.9, log_probability=-0.1),
+        PredictedSentence(text="improbable", label_id=noise, cosine=0.9, log_probability=-0.1, abstained=True),
+        PredictedSentence(text="far", label_id=noise, cosine=0.3, log_probability=-0.1, abstained=True),
+        PredictedSentence(text="", label_id=bins, cosine=0.3, abstained=True),
+    ]
+    with database.write() as session:
+        predictions.add(session, document_id=document_id, model_version_id=model_id, threshold=0.4, sentences=said)
+    asked = {"project_id": project_id, "model_version_id": model_id}
+    with database.read() as session:
+        assert [text for _, text in evidence.sentences(session, **asked)] == ["given", "far"]
+        assert evidence.unwritten(session, **asked) == []

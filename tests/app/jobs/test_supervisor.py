@@ -231,3 +231,30 @@ class Idle:
 
     def tick(self):
         """Do nothing."""
+
+
+def test_figures_that_a_resumed_run_gives_again_are_there_once(bench):
+    """Those of the steps between the checkpoint and the kill."""
+    run_id = bench.queue("torn")
+    bench.tick_until(lambda: "checkpoint" in bench.types(run_id))
+    os.kill(bench.run(run_id).pid, signal.SIGKILL)
+    bench.finish(run_id)
+    (bench.folder(run_id) / "checkpoint" / "step").write_text("1")
+    (bench.folder(run_id) / "behaviour").write_text("complete")
+    with bench.database.write() as session:
+        runs.move(session, run_id=run_id, to=RunStatus.QUEUED, expected=[RunStatus.FAILED])
+    assert bench.finish(run_id).status is RunStatus.COMPLETED
+    with bench.database.read() as session:
+        assert [step for step, _ in runs.metrics(session, run_id=run_id)["loss"]] == [1, 2, 3]
+
+
+def test_a_run_that_another_supervisor_is_about_to_start_is_left_to_it(bench, monkeypatch):
+    """For a while: what claimed it may have been killed before its child was there."""
+    run_id = bench.queue("complete")
+    bench.supervisor._claim()
+    other = bench.another_supervisor()
+    other.tick()
+    assert bench.run(run_id).status is RunStatus.RUNNING
+    monkeypatch.setattr("app.jobs.supervisor.CLAIM_SECONDS", 0.0)
+    other.tick()
+    assert bench.run(run_id).status is RunStatus.INTERRUPTED

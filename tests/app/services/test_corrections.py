@@ -8,7 +8,9 @@ import pytest
 from chat_server import KEY, completion
 
 from app.errors import AppError
+from app.services import corrections
 from app.services.corrections import CorrectionService
+from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
 from app.services.outside import Outside
 from app.services.projects import ProjectService
@@ -203,3 +205,59 @@ def test_a_wording_that_names_the_terms_already_stays():
     """Nothing is said twice; a text without a full stop gets one first."""
     assert reworded("Dogs that bark.", ("dogs",), "missed") == "Dogs that bark."
     assert reworded("Dogs that bark", ("cats", "owls"), "missed") == "Dogs that bark. This includes cats and owls."
+
+
+def test_the_most_corrected_label_comes_first(service, project_id, review):
+    """Whatever its place among the labels; those missed and those rejected count together."""
+    review("a dog barks", "water")
+    review("a leak", "noise", "water")
+    review("a flood", "noise", "water", "bins")
+    found = [(one.name, one.rejected, one.missed) for one in service.overview(project_id)]
+    assert found == [("water", 0, 3), ("noise", 1, 0), ("bins", 0, 1)]
+
+
+def test_the_latest_corrections_are_clustered(service, label_ids, review, monkeypatch):
+    """Where there are more than can be compared."""
+    monkeypatch.setattr(corrections, "MOST_CLUSTERED", 2)
+    for number in range(4):
+        review(f"a dog barks {number}", "bins")
+    for name, kind in (("bins", "missed"), ("noise", "rejected")):
+        [cluster] = service.clusters(label_ids[name])
+        assert (cluster.kind, cluster.size) == (kind, 2)
+        assert {external_id for external_id, _ in cluster.examples} == {"a dog barks 2", "a dog barks 3"}
+
+
+def test_what_was_missed_comes_before_what_was_rejected(service, database, label_ids, review):
+    review("a dog barks", "bins")
+    review("a cat mews", "noise")
+    with database.write() as session:  # a model said bins of a text that is about water
+        document = Document(project_id=1, external_id="wet", text="wet", text_hash="wet", split=Split.TRAIN)
+        documents.add_all(session, documents=[document])
+        said = PredictedSentence(text="About bins.", label_id=label_ids["bins"], cosine=0.9)
+        stored = predictions.add(
+            session, document_id=document.id, model_version_id=None, threshold=0.4, sentences=[said]
+        )
+    ReviewService(database, None).save(document.id, ["water"], "ann", None, prediction_id=stored.id)
+    assert [cluster.kind for cluster in service.clusters(label_ids["bins"])] == ["missed", "rejected"]
+
+
+def test_a_sentence_that_gave_no_label_rejects_none(service, database, project_id, label_ids):
+    """What a model abstained on was never predicted; to add it is to have missed it."""
+    with database.write() as session:
+        document = Document(project_id=project_id, external_id="d", text="d", text_hash="d", split=Split.TRAIN)
+        documents.add_all(session, documents=[document])
+        said = [
+            PredictedSentence(text="About noise.", label_id=label_ids["noise"], cosine=0.9),
+            PredictedSentence(text="About bins.", label_id=label_ids["bins"], cosine=0.1, abstained=True),
+            PredictedSentence(text="About water.", label_id=label_ids["water"], cosine=0.1, abstained=True),
+        ]
+        stored = predictions.add(session, document_id=document.id, model_version_id=None, threshold=0.4, sentences=said)
+    ReviewService(database, None).save(document.id, ["noise", "bins"], "ann", None, prediction_id=stored.id)
+    assert [(one.name, one.rejected, one.missed) for one in service.overview(project_id)] == [("bins", 0, 1)]
+
+
+def test_a_label_that_was_merged_since_counts_as_its_survivor(service, database, project_id, label_ids, review):
+    """What the model said under the old label was right under the new one."""
+    review("a dog barks", "noise", "water")
+    LifecycleService(database).merge([label_ids["noise"]], label_ids["bins"], "About both.", "ann")
+    assert [(one.name, one.rejected, one.missed) for one in service.overview(project_id)] == [("water", 0, 1)]

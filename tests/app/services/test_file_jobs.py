@@ -174,3 +174,40 @@ def test_a_damaged_job_record_hides_no_other_job(begin, tmp_path, caplog):
     (tmp_path / "classified" / "torn" / "job.json").write_text("{")
     assert [job.id for job in FileJobs(tmp_path / "classified", str).listed(1)] == [job_id]
     assert "torn" in caplog.text
+
+
+def test_the_last_job_is_listed_first(begin):
+    """And no more of them than are asked for."""
+    jobs, first = begin(Stream())
+    path = jobs.view(first).input_path
+    options = {"project_id": 1, "name": "again.csv", "model_name": "v1", "origin": {"model": 1}}
+    second = jobs.start(path, ColumnMapping(text="text"), Stream(), **options)
+    jobs.close()
+    assert [job.id for job in jobs.listed(1)] == [second, first]
+    assert [job.id for job in jobs.listed(1, limit=1)] == [second]
+
+
+def test_of_many_refused_lines_the_first_are_named(tmp_path, monkeypatch):
+    """All are counted."""
+    monkeypatch.setattr("app.services.file_jobs.SHOWN_REFUSALS", 2)
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"text": "good"}\n' + '{"text": ""}\n' * 5)
+    jobs = FileJobs(tmp_path / "classified", str)
+    options = {"project_id": 1, "name": "texts.jsonl", "model_name": "v1", "origin": {"model": 1}}
+    job_id = jobs.start(path, ColumnMapping(text="text"), Stream(), **options)
+    jobs._threads[0].join()
+    view = jobs.view(job_id)
+    assert (view.status, view.total, view.refused) == ("completed", 1, 5)
+    assert [refusal.line for refusal in view.refusals] == [2, 3]
+
+
+def test_results_of_another_line_are_not_gone_on_with(begin):
+    """A line of results is the document's of that line and id; what follows would stand beside the wrong text."""
+    jobs, job_id = stopped(begin)
+    path = jobs.view(job_id).jsonl_path
+    path.write_text(path.read_text().replace('"line": 2', '"line": 7'))
+    jobs.resume(job_id, Stream(), {"model": 1})
+    jobs._threads[-1].join()
+    view = jobs.view(job_id)
+    assert view.status == "failed"
+    assert "Line 1 of classified.jsonl is of another document" in view.error

@@ -300,3 +300,51 @@ def test_every_row_is_accounted_for(database, write_jsonl, rows, chunk):
     assert sum(projects.get(project_id).documents.values()) == report.taken
     assert again.taken == 0
     assert again.duplicates + len(again.refused) == len(rows)
+
+
+def test_a_document_that_has_a_split_keeps_it_when_a_file_labels_it(
+    importer, project_id, label_ids, write_jsonl, documents
+):
+    """Though labelled texts without a split would be divided."""
+    importer.run(project_id, write_jsonl({"id": "1", "text": "message number 0", "split": "test"}), MAPPING, "ann")
+    report = importer.run(project_id, write_jsonl(*messages(30)), MAPPING, "ann")
+    assert (report.taken, report.labelled, report.refused) == (29, 1, [])
+    splits = {row.external_id: row.split for row in documents()}
+    assert splits.pop("1") == "test"
+    assert sorted(splits.values()) == sorted(["train"] * 23 + ["dev"] * 3 + ["test"] * 3)
+
+
+def test_of_two_splits_of_one_text_the_first_holds(importer, project_id, label_ids, write_jsonl, documents):
+    """Where the first row tells none, that of the next one that does."""
+    path = write_jsonl(
+        {"id": "a", "text": "one", "labels": ["noise"]},
+        {"id": "b", "text": "one", "labels": ["bins"], "split": "dev"},
+        {"id": "c", "text": "one", "labels": ["bins"], "split": "train"},
+    )
+    report = importer.run(project_id, path, MAPPING, "ann")
+    assert (report.taken, report.duplicates, [row.line for row in report.refused]) == (1, 1, [3])
+    [row] = documents()
+    assert (row.split, row.labels) == ("dev", ["noise", "bins"])
+
+
+def test_documents_that_have_a_split_have_no_share_in_another(importer, project_id, label_ids, write_jsonl, documents):
+    """Without them there are too few to divide."""
+    known = [{"text": f"known {number}", "split": "train"} for number in range(5)]
+    importer.run(project_id, write_jsonl(*known), MAPPING, "ann")
+    labelled = [{"text": row["text"], "labels": ["noise"]} for row in known]
+    importer.run(project_id, write_jsonl(*messages(5), *labelled), MAPPING, "ann")
+    assert [row.split for row in documents()] == ["train"] * 5 + ["unassigned"] * 5
+
+
+@pytest.mark.parametrize(("length", "taken"), [(200, 1), (201, 0)])
+def test_the_longest_id_that_is_taken(importer, project_id, write_jsonl, length, taken):
+    report = importer.run(project_id, write_jsonl({"id": "a" * length, "text": "one"}), MAPPING, "ann")
+    assert (report.taken, len(report.refused)) == (taken, 1 - taken)
+
+
+@pytest.mark.usefixtures("label_ids")
+@pytest.mark.parametrize("count", [5, 6])
+def test_six_labelled_texts_are_divided(importer, project_id, write_jsonl, documents, count):
+    """Fewer stay unassigned."""
+    importer.run(project_id, write_jsonl(*messages(count)), MAPPING, "ann")
+    assert ("dev" in {row.split for row in documents()}) == (count == 6)

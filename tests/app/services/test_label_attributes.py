@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.errors import AppError
-from app.services.label_lifecycle import LabelAttributes, LifecycleService
+from app.services.label_lifecycle import MAX_GUIDELINE_CHARACTERS, LabelAttributes, LifecycleService, checked_attributes
 from storage.errors import StaleWrite
 
 
@@ -64,3 +64,11 @@ def test_two_people_edit_what_reviewers_see(lifecycle, label_ids):
     lifecycle.edit(noise, replace(opened, examples_positive=("Loud.", "Din.")), "ann", opened=opened)
     with pytest.raises(StaleWrite, match=r"it now has examples: 'Loud\.', 'Din\.'\. Nothing"):
         lifecycle.edit(noise, replace(opened, examples_positive=("Quiet.",)), "ben", opened=opened)
+
+
+def test_the_longest_guideline_that_is_taken():
+    """White space around it does not count."""
+    longest = "x" * MAX_GUIDELINE_CHARACTERS
+    assert checked_attributes(LabelAttributes(guideline=f" {longest}\n")).guideline == longest
+    with pytest.raises(AppError, match=r"10,001 characters; at most 10,000"):
+        checked_attributes(LabelAttributes(guideline=f"{longest}x"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import AppError
+from app.services import label_exchange
 from app.services.label_exchange import ExchangeService
 from app.services.label_lifecycle import LabelAttributes, LifecycleService
 from app.services.labels import LabelService
@@ -135,3 +136,14 @@ def test_an_import_that_cannot_be_taken_changes_nothing(service, project_id, lab
     assert service.records(project_id) == before
     with pytest.raises(AppError, match="There is no form 'xml'"):
         service.export(project_id, "xml")
+
+
+def test_a_file_that_is_too_large_is_not_read(service, tmp_path, monkeypatch):
+    """The message says how large it may be."""
+    path = tmp_path / "labels.json"
+    path.write_text('{"noise": "Loud."}')
+    monkeypatch.setattr(label_exchange, "MAX_FILE_BYTES", path.stat().st_size)
+    assert [record.name for record in service.read(path)] == ["noise"]
+    monkeypatch.setattr(label_exchange, "MAX_FILE_BYTES", path.stat().st_size - 1)
+    with pytest.raises(AppError, match=r"labels\.json has 18 bytes; at most 17 are read"):
+        service.read(path)

@@ -323,3 +323,14 @@ def test_two_labels_never_come_to_be_merged_into_each_other(desk):
     with desk.database.read() as session:
         stands = labels.standing(session, label_ids=[trees, parks])
     assert {key: row.id for key, row in stands.items()} == {trees: trees, parks: trees}
+
+
+def test_the_least_certain_documents_of_a_split_come_first(desk):
+    """Whatever their place in the project; those that hold a term come last."""
+    for number, text in ((0, "bbb"), (1, "a dog"), (3, "aab")):
+        with desk.database.write() as session:
+            documents.get(session, document_id=desk.documents[number]).text = text
+    desk.review(3, {desk.ids["noise"]})
+    parts = [SplitPart("dogs", "aaa", terms=("dog",)), SplitPart("cats", "bbb")]
+    rows = desk.splits.propose(desk.ids["noise"], parts).rows
+    assert [(row.external_id, row.margin is None) for row in rows] == [("d3", False), ("d0", False), ("d1", True)]

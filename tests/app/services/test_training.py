@@ -317,3 +317,13 @@ def test_a_project_that_was_labelled_in_review_alone_can_be_trained(collection, 
     assert (after.to_split, after.documents_by_split) == (0, {"train": 14, "dev": 3, "test": 3})
     folder = collection.settings.runs_folder / str(run_id)
     assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [14, 3, 3]
+
+
+def test_every_part_of_a_run_folder_holds_the_documents_of_its_own_split(collection):
+    """Dev chooses the epoch and test is measured once: neither may hold a training document."""
+    collection.add_documents()
+    run_id = collection.training.start(collection.project_id, {}, "ann")
+    folder = collection.settings.runs_folder / str(run_id)
+    for part, size in (("train", 12), ("dev", 6), ("test", 3)):
+        ids = [example.id for example in Corpus.read_jsonl(folder / f"{part}.jsonl")]
+        assert ids == [f"{part}-{number}" for number in range(size)]

@@ -135,3 +135,35 @@ def test_matched_labels_are_those_of_the_matcher(seed):
     evidence, descriptions, _, _ = random_case(seed)
     found = matched_labels(evidence, descriptions, threshold=THRESHOLD, given=np.zeros((12, 4), bool))
     assert found == [set(np.flatnonzero(row)) for row in held(evidence, descriptions, 4)]
+
+
+def test_a_cosine_at_the_threshold_is_near_enough():
+    """As when the document was classified."""
+    evidence = Evidence(np.eye(2, dtype=np.float32), np.arange(2), np.arange(2), 2)
+    found = matched_labels(evidence, np.eye(2), threshold=1.0, given=np.zeros((2, 2), bool))
+    assert found == [{0}, {1}]
+
+
+def test_of_equal_wordings_the_first_label_wins():
+    """Whichever of them is edited, as in the matcher."""
+    evidence, wording = Evidence(np.ones((1, 2), np.float32), np.arange(1), np.arange(1), 1), np.ones(2, np.float32)
+    other = np.array([1.0, -1.0], np.float32)
+    found = matched_labels(evidence, np.stack([wording, wording]), threshold=0.2, given=np.zeros((1, 2), bool))
+    assert found == [{0}]
+    nothing = {"threshold": 0.2, "truth": np.zeros((0, 2), bool), "dev": np.arange(0)}
+    assert what_if(evidence, np.stack([wording, other]), 1, wording, **nothing).gained == ()
+    assert what_if(evidence, np.stack([other, wording]), 0, wording, **nothing).gained == (0,)
+
+
+def test_the_sentences_that_moved_most_are_shown():
+    """The furthest first."""
+    turns = np.array([0.1, 0.3, 0.2])
+    sentences = np.stack([np.cos(turns), np.sin(turns)], axis=1).astype(np.float32)
+    evidence = Evidence(sentences, np.arange(3), np.arange(3), 3)
+    descriptions = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
+    found = what_if(
+        evidence, descriptions, 0, np.array([0.0, -1.0], np.float32), threshold=0.2, truth=np.zeros((0, 2), bool),
+        dev=np.arange(0), shown=2,
+    )  # fmt: skip
+    assert found.lost == (0, 1, 2)
+    assert [item.document for item in found.affected] == [1, 2]
