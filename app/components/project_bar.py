@@ -27,6 +27,7 @@ __all__ = [
 
 MAX_AUTHOR_CHARACTERS = 100
 NO_PROJECT = "No project is open. Load the demo project or create one of your own on the Projects tab."
+RESTARTED = "If this page shows one, the server was started anew meanwhile: copy what you typed, then reload the page."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +94,7 @@ def author_name(author: str | None) -> str:
 def require_project(project_id: int | None) -> int:
     """Return the id of the open project. Raises AppError when none is open."""
     if not project_id:
-        raise AppError(NO_PROJECT)
+        raise AppError(f"{NO_PROJECT} {RESTARTED}")
     return project_id
 
 

@@ -125,7 +125,8 @@ def _status(job: FileJob) -> str:
     text = markup.progress_bar(share, f"{job.name} · {job.status} · {job.done:,} of {job.total:,} documents")
     if job.refused:
         rows = (markup.Row([refusal.line, refusal.reason]) for refusal in job.refusals)
-        text += markup.note(f"Lines that were not classified: {job.refused:,}. The first are listed.", "warning")
+        listed = " The first are listed." if job.refused > len(job.refusals) else ""
+        text += markup.note(f"Lines that were not classified: {job.refused:,}.{listed}", "warning")
         text += markup.table(("Line", "Why"), rows, empty="")
     return text
 

@@ -69,8 +69,11 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
             create_labels=create,
             progress=lambda rows, total: progress((rows, total), unit="rows"),
         )
+        told = _report(done, services.projects.get(project_id).name)
         cleared = [None, *form.hide(), gr.Button(visible=False), "", gr.Checkbox(visible=False, value=False)]
-        return [_report(done, services.projects.get(project_id).name), *cleared]
+        if not create and services.imports.unknown_labels(project_id, Path(path), form.read(*columns)):
+            return [told, *(gr.skip() for _ in cleared)]  # the file stays, for the labels may still be created
+        return [told, *cleared]
 
     chosen = on(file.upload, preview, [bar.project, file], [*form.outputs, start, report])
     on(file.clear, preview, [bar.project, file], [*form.outputs, start, report])
@@ -105,7 +108,11 @@ def _unknown(names: list[str]) -> str:
 
 
 def _report(report: ImportReport, project: str) -> str:
-    figures = {"taken": report.taken, "labelled": report.labelled} if report.labelled else {"taken": report.taken}
+    figures = (
+        {"taken": report.taken, "earlier ones labelled": report.labelled}
+        if report.labelled
+        else {"taken": report.taken}
+    )
     figures |= {"duplicates": report.duplicates, "refused": len(report.refused)}
     parts = [markup.note(f"Imported into '{project}'.", "plain")]
     parts.append(markup.facts({name: f"{number:,}" for name, number in figures.items()}))

@@ -41,6 +41,7 @@ window.addEventListener('beforeunload', guard);
 # Marks the row of the open label without laying out the table again, which would scroll it back to its top.
 OPEN = Markup('<style>#labels-table tr[data-key="{}"] {{ --lg-open: var(--color-accent) }}</style>')
 CLEAR = "Nothing to mend."
+CLEAR_BUT = "Nothing else to mend."
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,11 @@ def checked(services: Services, project_id: int, key: int | None, text: str) -> 
         view = services.studio.lint(project_id, key, text)
     except (AppError, LagamcError) as error:  # a model that cannot be loaded must not keep anyone from writing
         return markup.note(error, "warning"), [], ""
-    return wording.findings(view.findings, clear=CLEAR), [finding.fixed for finding in view.findings], _facts(view)
+    return (
+        wording.findings(view.findings, clear=CLEAR_BUT if _near(view) else CLEAR),
+        [finding.fixed for finding in view.findings],
+        _facts(view),
+    )
 
 
 def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tuple[Any, ...]:
@@ -243,10 +248,13 @@ def _mended(text: str, fixes: list[str | None], past: Past, event: gr.EventData)
 
 def _facts(view: LintView) -> str:
     parts = [f"{view.tokens} of {view.budget} tokens"]
-    near = False
     if view.rival is not None and view.cosine is not None:
-        near = view.cosine >= view.threshold
-        place = "not below" if near else "below"
+        place = "not below" if _near(view) else "below"
         parts.append(f"nearest: {view.rival}, cosine {view.cosine:.3f}, {place} the threshold {view.threshold:.2f}")
     parts.append(f"measured by {view.measured_by}")
-    return markup.note(" · ".join(parts), "warning" if near else "plain")
+    return markup.note(" · ".join(parts), "warning" if _near(view) else "plain")
+
+
+def _near(view: LintView) -> bool:
+    """Whether a sentence of the nearest rival's could be taken for this label."""
+    return view.cosine is not None and view.cosine >= view.threshold

@@ -46,9 +46,10 @@ class Outside:
 
     def notice(self, project_id: int) -> OutsideNotice:
         """What would be sent, and to whom."""
+        address = self._settings.wikipedia_url.replace("{language}.", "")
         return OutsideNotice(
             allowed=self._allowed(project_id),
-            wikipedia=f"The words you search for and your contact go to {self._settings.wikipedia_url}.",
+            wikipedia=f"The words you search for and your contact go to {address}.",
             chat=CHAT_NOTICE,
         )
 

@@ -83,6 +83,10 @@ def test_files_that_cannot_be_used(page: Page, tmp_path: Path) -> None:
         expect(rows.nth(row)).to_contain_text(reason)
     expect(page.locator("#import-report dd")).to_have_text(["1", "1", "5"])
     expect(documents).to_have_text("661")
+    page.get_by_label("Create the labels that the project lacks").check()
+    page.locator("#import-start").click()
+    expect(documents).to_have_text("662")
+    expect(page.locator("#import-start")).to_have_count(0)
 
 
 def test_texts_thresholds_labels_and_trainings_that_cannot_be_used(page: Page) -> None:
