@@ -25,9 +25,9 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with path.open("ab+") as file:
-            if not file.tell():
-                return
+        if not path.exists() or not path.stat().st_size:
+            return
+        with path.open("rb+") as file:
             file.seek(-1, 2)
             if file.read(1) != b"\n":  # a killed run left a torn line: close it
                 file.write(b"\n")

@@ -44,7 +44,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         if key is None:
             raise AppError(NO_LABEL)
         found = services.lifecycle.impact([key])
-        said = impact_html(found, stale=retiring) + markup.note(RETIRES if retiring else RESTORES, "plain")
+        said = impact_html(found, learnt=retiring) + markup.note(RETIRES if retiring else RESTORES, "plain")
         return key, key, gr.Column(visible=True), said, gr.Button(visible=retiring), gr.Button(visible=not retiring)
 
     def ask_to_retire(key: int | None) -> tuple[Any, ...]:
