@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -104,7 +105,7 @@ def read_checkpoint(
             torch.set_rng_state(random["cpu"])
             if device.type == "cuda" and "cuda" in random:  # absent where the run began on a CPU
                 torch.cuda.set_rng_state(random["cuda"], device)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"The checkpoint is damaged ({error}). Delete checkpoint/ to start afresh.") from error
     for name, parameter in learners.items():
         keys = [key for key in moments if key.startswith(f"{name}/")]

@@ -234,6 +234,16 @@ def test_a_run_without_patience_makes_all_its_epochs(make_run):
     assert trainer.state.step == trainer.total_steps
 
 
+def test_a_torn_checkpoint_says_what_to_do(make_run, events):
+    folder = make_run("run", checkpoint_seconds=0.0)
+    with pytest.raises(Cancelled):
+        train_run(folder, callbacks=[_log(folder)], cancelled=lambda: len(events(folder, "step")) >= 2)
+    weights = folder / "checkpoint" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"The checkpoint is damaged .* Delete checkpoint/"):
+        train_run(folder)
+
+
 def test_a_damaged_or_foreign_model_folder_is_refused(trained, tmp_path):
     """Changed weights, a missing file, other labels: each says which file and what to do."""
 
