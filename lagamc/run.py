@@ -121,6 +121,8 @@ def _corpus(path: Path, label_set: LabelSet) -> Corpus:
     corpus = Corpus.read_jsonl(path)
     if not corpus:
         raise DatasetError(f"{path.name} holds no document. Write at least one, a JSON object a line.")
+    if not corpus.label_counts():
+        raise DatasetError(f"No document of {path.name} carries a label. Write them as a list under the key 'labels'.")
     if unknown := sorted(corpus.label_counts().keys() - set(label_set.names)):
         raise LabelError(
             f"{path.name} carries labels that labels.json does not describe: {few(unknown)}. Describe them there, "

@@ -108,11 +108,9 @@ def _unknown(names: list[str]) -> str:
 
 
 def _report(report: ImportReport, project: str) -> str:
-    figures = (
-        {"taken": report.taken, "earlier ones labelled": report.labelled}
-        if report.labelled
-        else {"taken": report.taken}
-    )
+    figures = {"taken": report.taken}
+    if report.labelled:
+        figures["earlier ones labelled"] = report.labelled
     figures |= {"duplicates": report.duplicates, "refused": len(report.refused)}
     parts = [markup.note(f"Imported into '{project}'.", "plain")]
     parts.append(markup.facts({name: f"{number:,}" for name, number in figures.items()}))

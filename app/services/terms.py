@@ -71,9 +71,9 @@ class Terms:
     def counted(self, project_id: int, *, wait: bool = False) -> LabelTerms | None:
         """The terms of a project's labels; None until they are counted once. With `wait` they are of now."""
         with self._database.read() as session:
-            in_use = labels.described(session, project_id=project_id)
+            in_use = labels.by_name(session, project_id=project_id).values()
             changes = projects.get(session, project_id=project_id).annotation_changes
-        stamp: Stamp = changes, tuple(sorted(label.id for label, _ in in_use))
+        stamp: Stamp = changes, tuple(sorted(label.id for label in in_use))
         thread = None
         while True:
             with self._lock:

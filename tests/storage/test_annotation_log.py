@@ -188,10 +188,7 @@ def test_a_merge_reviews_nothing(database, project_id, add_labels, add_documents
     since = utc_now()
     record(database, other, {noise}, None)
     with database.write() as session:
-        event = label_events.add(
-            session, project_id=project_id, operation=Operation.MERGED, author="ann", payload={"added": []}
-        )
-        annotations.relabel(session, labels={document_id: {bins}, other: {bins}}, author="ann", event_id=event.id)
+        relabelled(session, project_id, {document_id: {bins}, other: {bins}})
     with database.read() as session:
         assert current(database, document_id) == current(database, other) == {bins}
         assert annotations.reviewed_since(session, project_id=project_id, since=None) == 2
@@ -210,10 +207,7 @@ def test_an_operation_on_labels_takes_as_many_statements_for_few_documents_as_fo
         with database.write() as session:
             annotations.add_imported(session, labels={key: {noise} for key in ids}, author="ann")
         with database.write() as session, counted(session) as statements:
-            step = label_events.add(
-                session, project_id=project_id, operation=Operation.MERGED, author="ann", payload={"added": []}
-            )
-            annotations.relabel(session, labels={key: {bins} for key in ids}, author="ann", event_id=step.id)
+            step = relabelled(session, project_id, {key: {bins} for key in ids})
             assert annotations.given_since(session, label_ids=[bins], event=step) == 0
         assert {frozenset(current(database, key)) for key in ids} == {frozenset({bins})}
         with database.write() as session, counted(session) as undoing:
@@ -221,6 +215,15 @@ def test_an_operation_on_labels_takes_as_many_statements_for_few_documents_as_fo
         assert {frozenset(current(database, key)) for key in ids} == {frozenset({noise})}
         counts.append((len(statements), len(undoing)))
     assert counts[0] == counts[1]
+
+
+def relabelled(session, project_id, labels):
+    """An operation on labels that gave documents these."""
+    step = label_events.add(
+        session, project_id=project_id, operation=Operation.MERGED, author="ann", payload={"added": []}
+    )
+    annotations.relabel(session, labels=labels, author="ann", event_id=step.id)
+    return step
 
 
 @contextmanager
@@ -242,14 +245,11 @@ def test_an_operation_is_taken_back_though_one_of_its_documents_was_before(
     for document_id in (one, two):
         record(database, document_id, {noise}, None)
     with database.write() as session:
-        step = label_events.add(
-            session, project_id=project_id, operation=Operation.SPLIT, author="ann", payload={"added": []}
-        )
-        annotations.relabel(session, labels={one: {bins}, two: {bins}}, author="ann", event_id=step.id)
+        step = relabelled(session, project_id, {one: {bins}, two: {bins}})
     with database.read() as session:
-        relabelled = documents.get(session, document_id=one).annotation_id
+        newest = documents.get(session, document_id=one).annotation_id
     with database.write() as session:
-        annotations.undo(session, annotation_id=relabelled, author="ben")
+        annotations.undo(session, annotation_id=newest, author="ben")
     with database.write() as session:
         assert annotations.take_back(session, event_id=step.id, author="ann") == 1
     assert current(database, one) == current(database, two) == {noise}
