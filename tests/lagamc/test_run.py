@@ -11,7 +11,7 @@ import time
 import pytest
 
 from lagamc.cli import main
-from lagamc.errors import ConfigError
+from lagamc.errors import ConfigError, DatasetError
 from lagamc.run import train_run
 
 
@@ -37,6 +37,16 @@ def test_a_run_is_trained_by_one_process_at_a_time(make_run, monkeypatch, capsys
     assert not (folder / "events.jsonl").exists()
     monkeypatch.delenv("RANK")
     with pytest.raises(ConfigError, match="as far as this"):
+        train_run(folder)
+
+
+@pytest.mark.parametrize("part", ["train", "dev"])
+def test_documents_without_any_label_are_refused(make_run, part):
+    """The key may be called otherwise: all would count as unlabelled, and the model that came of it give nothing."""
+    folder = make_run()
+    path = folder / f"{part}.jsonl"
+    path.write_text(path.read_text().replace('"labels"', '"label"'))
+    with pytest.raises(DatasetError, match=rf"No document of {part}\.jsonl carries a label\. Write them as a list"):
         train_run(folder)
 
 
