@@ -81,14 +81,13 @@ class Backbone(nn.Module):
                     f"The description {text!r} contains a token that parts or ends descriptions for this backbone, "
                     "so a generated text could not be split back into descriptions. Reword it."
                 )
-        self._known = {
-            tuple(slots): text for slots, text in zip(self._description_slots, label_set.descriptions, strict=True)
-        }
-        if len(self._known) < len(label_set):
-            raise LabelError(
-                "Two descriptions become the same tokens for this backbone (they differ in case or accents "
-                "only), so no generated sentence could tell them apart. Reword one of them."
-            )
+        self._known: dict[tuple[int, ...], str] = {}
+        for text, slots in zip(label_set.descriptions, self._description_slots, strict=True):
+            if (same := self._known.setdefault(tuple(slots), text)) != text:
+                raise LabelError(
+                    f"The descriptions {same!r} and {text!r} become the same tokens for this backbone, which may not "
+                    "tell case, accents or rare characters. No generated sentence could tell them apart. Reword one."
+                )
         if self.counts_prompt:
             self._refuse_long_prompt()
         self.register_buffer("_bridge", None, persistent=False)
