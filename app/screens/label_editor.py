@@ -104,7 +104,6 @@ def label_editor() -> LabelEditor:
             lines=4,
             elem_id="label-description",
         )
-        facts = gr.HTML(elem_id="label-facts")
         note = gr.Textbox(
             "",
             label="Note",
@@ -120,6 +119,8 @@ def label_editor() -> LabelEditor:
             retire = gr.Button("Retire", size="sm", min_width=70, visible=False, elem_id="label-retire")
             restore = gr.Button("Restore", size="sm", min_width=70, visible=False, elem_id="label-restore")
             new = gr.Button("New label", size="sm", min_width=90, elem_id="label-new")
+        # what comes a moment after the text stands below the buttons, so that none moves under a click
+        facts = gr.HTML(elem_id="label-facts")
         lint = markup.clickable("label-lint")
     editor = LabelEditor(
         label_id=gr.State(None), seen=gr.Number(visible=False, precision=0), version=gr.State(None),

@@ -71,7 +71,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return gr.Column(visible=False)
 
     def of_another(key: int | None, about: int | None) -> Any:
-        return gr.skip() if key == about else gr.Column(visible=False)
+        return gr.skip() if about in (None, key) else gr.Column(visible=False)
 
     asked = [asked_about, seen, question, impact, retire, restore]
     on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden", **IN_TURN)
