@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Corpus
 from lagamc.decision import DecisionRule
@@ -64,12 +66,18 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     """A fresh folder to write into that takes the place of `folder` when all went well.
 
     A process killed while one takes the other's place leaves `folder` under another name; see `recovered`.
+
+    Raises:
+        OSError: the disk takes no more, or not from this user.
     """
     draft = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         yield draft
+    except SafetensorError as error:  # its own for what the system says of a file
+        shutil.rmtree(draft, ignore_errors=True)
+        raise OSError(f"{folder} cannot be written: {error}") from error
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

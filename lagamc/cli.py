@@ -26,8 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has had enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would flush once more
+    except OSError as error:  # a full disk, a folder that may not be written to, a reader that has had enough
+        if not isinstance(error, BrokenPipeError):
+            print(f"lagamc: {error}", file=sys.stderr)
+        _give_up_output()
         return EXIT_FAILED
     except Cancelled as stop:
         print(stop, file=sys.stderr)
@@ -36,6 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lagamc: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_COMPLETED
+
+
+def _give_up_output() -> None:
+    """Drop what standard output does not take: the interpreter would try once more at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -77,10 +77,10 @@ def read_corpus(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
     return Corpus(example for example, _ in _examples(path, mapping or replace(_guessed(path, known), split=None)))
 
 
-def read_splits(path: Path, *, known: Iterable[str] = ()) -> dict[str, Corpus]:
+def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()) -> dict[str, Corpus]:
     """The documents of a file by the split that it tells: train, dev, test or unassigned, those that have documents.
 
-    The mapping is guessed by the `known` labels, as in `read_corpus`.
+    Without a mapping one is guessed by the `known` labels, as in `read_corpus`.
 
     All are unassigned where no column tells splits, or the one that is called so tells something else, like folds:
     train, dev or test in no line.
@@ -88,7 +88,7 @@ def read_splits(path: Path, *, known: Iterable[str] = ()) -> dict[str, Corpus]:
     Raises:
         DatasetError: as `read_corpus`; a line tells another split where others tell these.
     """
-    mapping = _guessed(path, known)
+    mapping = mapping or _guessed(path, known)
     if not any(isinstance(row, Row) and row.split for row in read_rows(path, mapping, max_bytes=math.inf)):
         mapping = replace(mapping, split=None)
     parts: dict[str, list[Example]] = {}

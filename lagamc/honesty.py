@@ -89,6 +89,11 @@ class Honesty:
         return asdict(self)
 
     @property
+    def is_above_chance(self) -> bool:
+        """Whether micro-F1 on the documents' own texts is above what answers reach that know nothing of the text."""
+        return self.free_running["micro_f1"] > self._ceiling
+
+    @property
     def falls_to_chance(self) -> bool:
         """Whether micro-F1 on shuffled texts is at most what answers reach that know nothing of the text.
 
@@ -96,8 +101,11 @@ class Honesty:
         labels on, or one that kept documents in an order that tells them. What a model takes from the target shows in
         `teacher_forced_shuffled`.
         """
-        ceiling = max(self.chance.permuted_range["micro_f1"].high, self.chance.constant["micro_f1"])
-        return self.shuffled["micro_f1"] <= ceiling
+        return self.shuffled["micro_f1"] <= self._ceiling
+
+    @property
+    def _ceiling(self) -> float:
+        return max(self.chance.permuted_range["micro_f1"].high, self.chance.constant["micro_f1"])
 
 
 def honesty_report(

@@ -13,6 +13,7 @@ from lagamc.errors import DatasetError
 from lagamc.record_files import MAX_FILE_BYTES, file_format, read_records
 
 __all__ = [
+    "HEAD",
     "MAX_TEXT_CHARACTERS",
     "ColumnMapping",
     "Preview",

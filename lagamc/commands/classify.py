@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.callbacks import CancelRequest
-from lagamc.commands.terminal import add_model, loaded_model, progress
+from lagamc.commands.terminal import add_columns, add_model, columns, loaded_model, progress
 from lagamc.errors import Cancelled
 from lagamc.output import ResumableOutput
-from lagamc.readers import ColumnMapping, Refusal, Row, preview_file, read_rows
+from lagamc.readers import HEAD, ColumnMapping, Refusal, Row, read_rows
 
 if TYPE_CHECKING:
     from lagamc.decision import DocumentResult
@@ -36,6 +36,7 @@ def register(commands: Any) -> None:
         "--output the same command goes on from there.",
     )
     add_model(command, file_help=".csv or .jsonl, plain or .gz")
+    add_columns(command, labels=False)
     command.add_argument("--output", type=Path, metavar="FILE", help="write here; the same command resumes it")
     command.add_argument("--matching", default="exact", choices=("exact", "approximate"),
         help="approximate: an index for tens of thousands of labels, needs faiss (default: %(default)s)")  # fmt: skip
@@ -45,7 +46,7 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from lagamc.matcher import check_threshold
 
-    mapping = preview_file(options.file, max_bytes=math.inf).mapping.of_texts()
+    mapping = columns(options, head=HEAD).of_texts()
     cancel = CancelRequest()
     refused: Counter[str] = Counter()
     lines = _Lines(json=options.json)
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         classifier = loaded_model(options, matching=options.matching)
         threshold = classifier.threshold if options.threshold is None else check_threshold(options.threshold)
         total = _count(options.file, mapping) if advance is not None else 0  # on a terminal, for the bar
-        with _opened(options, threshold, classifier.label_set.hash) as output:
+        with _opened(options, mapping.text, threshold, classifier.label_set.hash) as output:
             rows = output.remaining(_good_rows(options.file, mapping, refused), same=lines.same, name=_identifier)
             ahead, behind = itertools.tee(rows)  # holds the rows of the chunk in hand
             results = classifier.stream(
@@ -120,12 +121,14 @@ def _identifier(row: Row) -> str:
     return row.id or str(row.line)
 
 
-def _opened(options: argparse.Namespace, threshold: float, label_set: str) -> ResumableOutput | _Terminal:
+def _opened(
+    options: argparse.Namespace, text_column: str, threshold: float, label_set: str
+) -> ResumableOutput | _Terminal:
     if options.output is None:
         return _Terminal()
     manifest = (options.model / "manifest.json").read_bytes()
     return ResumableOutput(options.output, {
-        "input": f"{options.file.name}, {options.file.stat().st_size:,} bytes",
+        "input": f"{options.file.name}, {options.file.stat().st_size:,} bytes", "text column": text_column,
         "model": hashlib.sha256(manifest).hexdigest(), "threshold": threshold, "matching": options.matching,
         "constrained": options.constrained, "label set": label_set, "format": "json" if options.json else "text",
     })  # fmt: skip

@@ -79,6 +79,7 @@ def run_check(options: argparse.Namespace) -> None:
     pairs = collisions(rows[described]).rivals if described else ()
     rivals = {described[pair.label]: (names[described[pair.rival]], pair.cosine) for pair in pairs}
     table = _terms(names, _documents(options.documents, names)) if options.documents else None
+    wrong = 0
     for position, (name, text) in enumerate(labels.items()):
         rest = [other for other in described if other != position]
         found = lint(
@@ -89,6 +90,7 @@ def run_check(options: argparse.Namespace) -> None:
             count_tokens=encoder.count_tokens,
             tells_apart=lambda row, own=position, rest=rest: table.against(own, rest[row]) if table else (),  # type: ignore[misc]
         )
+        wrong += any(finding.severity == "error" for finding in found)
         rival = rivals.get(position)
         if options.json:
             figures = {"name": rival[0], "cosine": rival[1]} if rival else None
@@ -100,6 +102,8 @@ def run_check(options: argparse.Namespace) -> None:
             print(f"  {finding.severity}: {finding.message} {finding.fix}")
             if finding.fixed:
                 print(f"    > {finding.fixed}")
+    if wrong:
+        raise LabelError(f"{wrong:,} of {len(labels):,} descriptions hold an error, as it stands above. Mend them.")
 
 
 def run_scaffold(options: argparse.Namespace) -> None:

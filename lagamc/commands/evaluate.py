@@ -9,9 +9,19 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_model, at_least, label_names, loaded_model, progress, seed
+from lagamc.commands.terminal import (
+    add_columns,
+    add_model,
+    at_least,
+    columns,
+    label_names,
+    loaded_model,
+    progress,
+    seed,
+)
 from lagamc.corpus import Corpus, read_split, read_splits
 from lagamc.errors import DatasetError
+from lagamc.readers import ColumnMapping
 
 if TYPE_CHECKING:
     from lagamc.analysis import SubsetFigures, ThresholdRow
@@ -27,6 +37,7 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("evaluate", help="compare free-running predictions with a file's labels")
     add_model(command, file_help=".csv or .jsonl with labels, plain or .gz")
+    add_columns(command, labels=True)
     command.add_argument("--split", choices=SPLITS, help="of a file that holds several")
     command.add_argument("--train", type=Path, metavar="FILE", help="its training documents: tells rare, unseen labels")
     command.add_argument(
@@ -45,10 +56,11 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
     known = label_names(options)
-    corpus = _asked(options.file, options.split, known)
+    corpus = _asked(options.file, options.split, columns(options, head=None, known=known))
     if not corpus.label_counts():
         raise DatasetError(
-            f"No document of {options.file.name} carries a label to compare with. Add a column 'labels'."
+            f"No document of {options.file.name} carries a label to compare with. Add a column 'labels', or name the "
+            "one that holds them: --labels-column NAME."
         )
     counts = read_split(options.train, "train", known=known).label_counts() if options.train else None
     classifier = loaded_model(options)
@@ -78,9 +90,9 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(_as_text(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)))
 
 
-def _asked(path: Path, split: str | None, known: Sequence[str]) -> Corpus:
+def _asked(path: Path, split: str | None, mapping: ColumnMapping) -> Corpus:
     """The documents of a file, or those of a split: a model is not asked about what it was trained on by accident."""
-    parts = read_splits(path, known=known)
+    parts = read_splits(path, mapping)
     if split is None and len(parts) > 1:
         found = ", ".join(f"{len(corpus):,} {name}" for name, corpus in parts.items())
         raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: --split test.")

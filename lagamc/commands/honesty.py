@@ -98,11 +98,12 @@ def _as_text(report: Honesty) -> Iterator[str]:
     yield _row("texts shuffled, teacher-forced", report.teacher_forced_shuffled)
     yield _row("chance: its answers handed round", report.chance.permuted)
     yield _row(f"chance: always {', '.join(report.chance.constant_labels)}"[:42], report.chance.constant)
-    yield (
-        "Without the right text the model falls to chance."
-        if report.falls_to_chance
-        else "WITHOUT THE RIGHT TEXT THE MODEL IS ABOVE CHANCE: look for a leak of the labels into its input."
-    )
+    if not report.is_above_chance:
+        yield "THE MODEL IS NOT ABOVE CHANCE WITH THE RIGHT TEXT EITHER: it has learnt nothing that holds in test."
+    elif report.falls_to_chance:
+        yield "Without the right text the model falls to chance."
+    else:
+        yield "WITHOUT THE RIGHT TEXT THE MODEL IS ABOVE CHANCE: look for a leak of the labels into its input."
     found = report.duplicates
     yield (
         f"\n{found.exact:,} test documents lie in train word for word, {found.near:,} nearly "

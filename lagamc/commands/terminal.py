@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lagamc.readers import ColumnMapping, preview_file, require_columns
 
 if TYPE_CHECKING:
     from lagamc.classifier import Classifier
     from lagamc.matcher import Matching
 
-__all__ = ["add_json", "add_model", "at_least", "label_names", "loaded_model", "progress", "seed"]
+__all__ = [
+    "add_columns",
+    "add_json",
+    "add_model",
+    "at_least",
+    "columns",
+    "label_names",
+    "loaded_model",
+    "progress",
+    "seed",
+]
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -34,6 +48,38 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
         help="JSON {name: description}: labels that the model was not trained on are given too")  # fmt: skip
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_json(command)
+
+
+def add_columns(command: argparse.ArgumentParser, *, labels: bool) -> None:
+    """What a file calls its texts, and its labels where they are read, for who knows better than the guess."""
+    command.add_argument("--text-column", metavar="NAME", help="holds the texts (default: guessed, and said)")
+    if labels:
+        command.add_argument("--labels-column", metavar="NAME", help="holds the labels (default: guessed, and said)")
+        command.add_argument(
+            "--label-separator", metavar="TEXT", help="between two labels of a text (default: guessed)"
+        )
+
+
+def columns(options: argparse.Namespace, *, head: int | None, known: Iterable[str] = ()) -> ColumnMapping:
+    """The mapping of the file that the options of `add_columns` tell, the rest guessed as `preview_file` does; says it.
+
+    Raises:
+        DatasetError: the file cannot be read, or lacks a column that was named.
+    """
+    preview = preview_file(options.file, head=head, max_bytes=math.inf, known=known)
+    asked = {"text": options.text_column}
+    if reads_labels := "labels_column" in options:
+        asked |= {"labels": options.labels_column, "label_separator": options.label_separator}
+    named = {role: value for role, value in asked.items() if value is not None}
+    mapping = dataclasses.replace(preview.mapping, **named)
+    require_columns(options.file, mapping, preview.columns)
+    said = f"texts from the column {mapping.text!r}"
+    if reads_labels and mapping.labels:
+        said += f", labels from {mapping.labels!r}"
+        if preview.labels_as_text:
+            said += f", parted by {mapping.label_separator!r}"
+    print(f"lagamc: {options.file.name}: {said}", file=sys.stderr)
+    return mapping
 
 
 def label_names(options: argparse.Namespace) -> list[str]:

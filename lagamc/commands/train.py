@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     except RunTaken:  # the events are those of the other process
         raise
     except Exception as error:
-        known = isinstance(error, LagamcError)
+        known = isinstance(error, LagamcError | OSError)
         if not known:
             traceback.print_exc()
         message = str(error) if known else f"{type(error).__name__}: {error}"

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from lagamc.checkpoint import read_json, recovered, replaced_folder, verify_model_folder, write_run_folder
 from lagamc.config import TrainingConfig
@@ -87,3 +88,11 @@ def test_a_model_that_this_version_cannot_answer_for_is_refused(trained, tmp_pat
     (folder / "manifest.json").write_text(json.dumps(read_json(folder / "manifest.json") | {field: value}))
     with pytest.raises(CheckpointError, match=found):
         verify_model_folder(folder)
+
+
+def test_a_full_disk_is_an_error_of_the_system_whoever_meets_it(tmp_path):
+    """Safetensors has an error of its own for it; what was there stays."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder cannot be written: No space left"), replaced_folder(tmp_path / "folder"):
+        raise SafetensorError("No space left on device")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -21,7 +21,7 @@ import pytest
 from lagamc.checkpoint import write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.cli import main
-from lagamc.commands import classify
+from lagamc.commands import classify, terminal
 from lagamc.commands.terminal import label_names
 from lagamc.config import TrainingConfig
 
@@ -196,7 +196,47 @@ def test_a_reader_that_has_had_enough_ends_a_classification_quietly(model, tmp_p
     command = [sys.executable, "-m", "lagamc", "classify", str(model), str(file)]
     ended = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
-    assert (ended.returncode, ended.stderr) == (1, "")
+    assert (ended.returncode, ended.stderr) == (1, "lagamc: documents.jsonl: texts from the column 'text'\n")
+
+
+def test_what_the_system_refuses_is_said_in_one_line(model, make_run, tmp_path, capsys):
+    """A disk that is full under the output, and a run folder that cannot be locked: no traceback."""
+    file = tmp_path / "documents.jsonl"
+    file.write_text(json.dumps({"text": "a hole in the road"}) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "lagamc", "classify", str(model), str(file)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[1:] == ["lagamc: [Errno 28] No space left on device"]
+
+    run = make_run(epochs=1)
+    (run / "lock").mkdir()
+    assert main(["train", str(run)]) == 1
+    said = capsys.readouterr().err
+    assert "Is a directory" in said
+    assert "Traceback" not in said
+
+
+def test_columns_are_guessed_and_said_or_named(model, tmp_path, capsys):
+    """A guess that is wrong can be seen, and set right."""
+    file = tmp_path / "rows.csv"
+    file.write_text("title,note,topics\nA long title of no use to anybody,a hole in the road,road+bins\n")
+    assert main(["evaluate", str(model), str(file), "--json"]) == 1
+    assert "texts from the column 'title', labels from 'topics', parted by ';'" in capsys.readouterr().err
+    named = ["--text-column", "note", "--label-separator", "+"]
+    assert main(["evaluate", str(model), str(file), "--json", *named]) == 0
+    printed = capsys.readouterr()
+    assert "texts from the column 'note', labels from 'topics', parted by '+'" in printed.err
+    assert sum(label["support"] for label in json.loads(printed.out)["labels"]) == 2
+    assert main(["evaluate", str(model), str(file), "--labels-column", "tags"]) == 1
+    assert "rows.csv has no column 'tags'; it has 'title', 'note', 'topics'." in capsys.readouterr().err
+
+    output = tmp_path / "out.txt"
+    command = ["classify", str(model), str(file), "--output", str(output)]
+    assert main([*command, "--text-column", "note"]) == 0
+    output.with_name("out.txt.unfinished").write_text(json.dumps({"text column": "title"}))
+    assert main([*command, "--text-column", "note"]) == 1
+    assert "text column was 'title', is 'note'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -256,14 +296,14 @@ def test_the_command_line_reads_files_of_any_size(model, tmp_path, monkeypatch):
     limits = []
     file = tmp_path / "documents.csv"
     file.write_text("text\nloud drum\n", encoding="utf-8")
-    for name in ("preview_file", "read_rows"):
-        original = getattr(classify, name)
+    for module, name in ((terminal, "preview_file"), (classify, "read_rows")):
+        original = getattr(module, name)
 
         def watched(*arguments, original=original, **options):
             limits.append(options["max_bytes"])
             return original(*arguments, **options)
 
-        monkeypatch.setattr(classify, name, watched)
+        monkeypatch.setattr(module, name, watched)
     assert main(["classify", str(model), str(file)]) == 0
     assert limits == [math.inf, math.inf]
 

@@ -65,8 +65,10 @@ def test_labels_need_no_description_to_be_checked_or_drafted(files, capsys):
     """Nor different ones, which the check says."""
     labels, documents, encoder = files
     Path(labels).write_text(json.dumps({"noise": "", "bins": "Bins that are full.", "rubbish": "Bins that are full."}))
-    assert main(["describe", "check", labels, "--json", *encoder]) == 0
-    rows = {row["label"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert main(["describe", "check", labels, "--json", *encoder]) == 1
+    printed = capsys.readouterr()
+    assert "3 of 3 descriptions hold an error" in printed.err
+    rows = {row["label"]: row for row in map(json.loads, printed.out.splitlines())}
     assert [finding["code"] for finding in rows["noise"]["findings"]] == ["empty"]
     assert rows["noise"]["rival"] is None
     assert rows["bins"]["rival"]["name"] == "rubbish"

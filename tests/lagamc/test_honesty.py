@@ -11,6 +11,7 @@ from lagamc import honesty
 from lagamc.baselines import PEERS
 from lagamc.classifier import Classifier
 from lagamc.cli import main
+from lagamc.commands.honesty import _as_text
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import WRITTEN_ONLY
 from lagamc.errors import ConfigError
@@ -106,6 +107,17 @@ def test_more_than_chance_on_other_texts_is_told(report):
     for figure, chance in ((ceiling, True), (ceiling + 1e-6, False)):
         found = dataclasses.replace(report, shuffled={**report.shuffled, "micro_f1": figure})
         assert found.falls_to_chance == chance
+
+
+def test_a_model_that_gives_no_label_does_not_pass(report):
+    """It falls to chance with the right texts too."""
+    figures = {**report.free_running, "micro_f1": 0.0}
+    silent = dataclasses.replace(report, free_running=figures, shuffled=figures)
+    assert report.is_above_chance
+    assert not silent.is_above_chance
+    text = "\n".join(_as_text(silent))
+    assert "NOT ABOVE CHANCE" in text
+    assert "the model falls to chance" not in text
 
 
 def test_the_constant_answer_is_the_one_that_suits_train_best(label_set):
