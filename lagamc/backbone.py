@@ -222,6 +222,11 @@ class Backbone(nn.Module):
         )["input_ids"]  # fmt: skip
         return ids
 
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt that `tokenize` gives: of a document that fills it the rest was cut, if any."""
+        return self.config.max_document_tokens
+
     def longest_target(self, sentences: int) -> int:
         """Slots enough for this many sentences of the longest description."""
         return sentences * (max(map(len, self._description_slots)) + 1)

@@ -89,7 +89,8 @@ class Batches:
     """All batches of a corpus. Labels in a target stand in the label set's order.
 
     Of a document whose descriptions the decoder has not slots enough for, the last ones are left out of the target; its
-    labels are `carried` all the same. `cut` counts such documents.
+    labels are `carried` all the same. `cut` counts such documents, and `full` those of which the model reads only the
+    beginning, or just to the end.
 
     Raises:
         TrainingError: one description alone is longer than that.
@@ -113,6 +114,7 @@ class Batches:
         self._written = [self._fitting(labels) for labels in self._labels]
         self._targets = [backbone.target_slots(labels) for labels in self._written]
         self.cut = sum(map(operator.ne, self._written, self._labels))
+        self.full = sum(len(ids) == backbone.longest_prompt for ids in self._prompts)
         self._label_count = len(label_set)
         self._batch_size = batch_size
         self._seed = seed

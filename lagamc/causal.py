@@ -67,6 +67,10 @@ class CausalBackbone(AdapterBackbone):
         bodies = plain_tokens(self.tokenizer, texts, truncation=True, max_length=self.config.max_document_tokens)
         return [[*self._before, *body, *self._after[:-1]] for body in bodies]
 
+    @property
+    def longest_prompt(self) -> int:
+        return len(self._before) + self.config.max_document_tokens + len(self._after) - 1
+
     def read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         states: Tensor = self.generator.get_input_embeddings()(input_ids)
         return states

@@ -152,9 +152,13 @@ class Classifier(LoadedClassifier):
             added = (self.backbone.starting_encoder.encode(texts) @ self._added.T).numpy()
             probabilities = np.concatenate([probabilities, sigmoid(self._zero_shot.log_odds(added, top))], axis=1)
             cosines = np.concatenate([cosines, added], axis=1)
+        most, longest = self.backbone.config.max_document_tokens, self.backbone.longest_prompt
+        cuts = [most if document.prompt_tokens == longest else None for document in written]
         return [
-            judged(text, self._evidence(document, matches, *rows), threshold, self.rule, near)
-            for text, document, near, *rows in zip(texts, written, alike, probabilities, cosines, strict=True)
+            judged(text, self._evidence(document, matches, *rows), threshold, self.rule, near, cut_at=cut)
+            for text, document, cut, near, *rows in zip(
+                texts, written, cuts, alike, probabilities, cosines, strict=True
+            )
         ]
 
     def _evidence(

@@ -109,6 +109,7 @@ class DocumentResult:
     threshold: float
     rule: DecisionRule = WRITTEN_ONLY
     neighbours: tuple[Neighbour, ...] = ()  # the nearest first; none where a model was trained without
+    cut_at: int | None = None  # tokens after which the model reads nothing, where the document reaches them
 
     @property
     def untrained(self) -> tuple[str, ...]:
@@ -122,12 +123,13 @@ class DocumentResult:
         Raises:
             ConfigError: the threshold lies outside [-1, 1].
         """
-        return judged(self.text, self.sentences, check_threshold(threshold), rule or self.rule, self.neighbours)
+        threshold, rule = check_threshold(threshold), rule or self.rule
+        return judged(self.text, self.sentences, threshold, rule, self.neighbours, cut_at=self.cut_at)
 
 
 def judged(
     text: str, sentences: Iterable[SentenceResult], threshold: float, rule: DecisionRule = WRITTEN_ONLY,
-    neighbours: tuple[Neighbour, ...] = (),
+    neighbours: tuple[Neighbour, ...] = (), *, cut_at: int | None = None,
 ) -> DocumentResult:  # fmt: skip
     """The result of these sentences: which of them abstain, and the labels of the others.
 
@@ -145,4 +147,4 @@ def judged(
 
     answered = tuple(dataclasses.replace(item, abstained=abstained(item)) for item in sentences)
     labels = tuple(dict.fromkeys(item.match.label for item in answered if not item.abstained))
-    return DocumentResult(text, answered, labels, threshold, rule, neighbours)
+    return DocumentResult(text, answered, labels, threshold, rule, neighbours, cut_at)

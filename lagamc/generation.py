@@ -39,6 +39,7 @@ class Generated:
     """
 
     sentences: tuple[GeneratedSentence, ...]
+    prompt_tokens: int
     slots: tuple[int, ...]  # output slots, the end included
     passes: int
     log_odds: NDArray[np.float32]  # (L,) that the document carries a label
@@ -140,8 +141,8 @@ def _generate_batch(
         decoder = backbone.decoder(states[rows][:, used], own[:, used])
         _write(decoder, [drafts[row] for row in rows], [guesses[row] for row in rows], backbone.start_slot)
     return [
-        Generated(tuple(_sentences(backbone, draft)), tuple(draft.slots), draft.passes, *compared)
-        for draft, *compared in zip(drafts, likely, documents, strict=True)
+        Generated(tuple(_sentences(backbone, draft)), len(prompt), tuple(draft.slots), draft.passes, *compared)
+        for draft, prompt, *compared in zip(drafts, prompts, likely, documents, strict=True)
     ]
 
 

@@ -275,6 +275,7 @@ class Trainer:
                 "resumed_step": self.state.step, "total_steps": self.total_steps, "epochs": self.epochs,
                 "train_documents": self._train_documents, "dev_documents": len(self.dev),
                 "labels": len(self.label_set), "cut_targets": self.batches.cut,
+                "full_documents": self.batches.full, "max_document_tokens": self.config.max_document_tokens,
                 "parameters": everything, "trainable_parameters": trained,
                 "device": str(self.device), "precision": self.precision,
             },

@@ -51,9 +51,15 @@ class UntrainedClassifier(LoadedClassifier):
         cosines = (self.encoder.encode(texts) @ self.embeddings.T).clamp(-1, 1)  # (N, L)
         best = cosines.topk(min(self.SHOWN + 1, cosines.shape[1]), dim=1)
         return [
-            judged(text, self._ranked(labels, values), threshold)
+            judged(text, self._ranked(labels, values), threshold, cut_at=self._cut_at(text))
             for text, labels, values in zip(texts, best.indices.tolist(), best.values.tolist(), strict=True)
         ]
+
+    def _cut_at(self, text: str) -> int | None:
+        most = self.encoder.max_tokens
+        if len(text) < most:  # a token is a character at least
+            return None
+        return most if self.encoder.count_tokens(text) + 2 > most else None  # [CLS] and [SEP] beside
 
     def _ranked(self, labels: Sequence[int], cosines: Sequence[float]) -> list[SentenceResult]:
         names, ranked = self.label_set.names, []

@@ -27,6 +27,7 @@ __all__ = ["build"]
 NOTHING_YET = (
     "Paste a text and press 'Classify'. The sentences that the model generates appear here, with their labels."
 )
+CUT = "The text reaches the {:,} tokens that the model reads of a document: anything after them had no say here."
 NOWHERE = "No document from here on holds these words."
 NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
@@ -206,8 +207,9 @@ def build(services: Services, bar: ProjectBar) -> None:
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:
     by_rule = rule_in_words(view.result.rule) if view.trained else ""
+    cut = markup.note(CUT.format(view.result.cut_at), "warning") if view.result.cut_at is not None else ""
     return (
-        origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added, view.result.rule),
+        cut + origin(view.model_name, trained=view.trained) + by_rule + added_labels(view.added, view.result.rule),
         _decided(view, colours),
         gr.Slider(value=view.threshold, visible=True),
         evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),

@@ -35,6 +35,10 @@ CUT_TARGETS = (
     "{:,} training documents carry more descriptions than the generator can write in one text. The last ones of each "
     "are not written; such labels are found by their probability alone. Shorter descriptions make room."
 )
+FULL_DOCUMENTS = (
+    "{:,} training documents reach the {:,} tokens that the model reads. What follows there is not read, here and when "
+    "documents are classified: put what matters first, or split long documents."
+)
 NO_RUN = "No run yet."
 NOTHING_TRAINED = "Nothing has been trained in this project. Check the settings and press 'Start training'."
 
@@ -188,6 +192,8 @@ def _status(run: RunView, metrics: Mapping[str, Sequence[tuple[int, float]]], st
         parts.append(markup.note(str(start.parameters), "plain"))
     if start and start.cut_targets:
         parts.append(markup.note(CUT_TARGETS.format(start.cut_targets), "warning"))
+    if start and start.full_documents:
+        parts.append(markup.note(FULL_DOCUMENTS.format(start.full_documents, start.max_document_tokens), "plain"))
     if run.error:
         parts.append(markup.note(run.error, "error"))
     return "".join(parts)

@@ -65,10 +65,14 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """What a run trains, and how many documents carry more descriptions than its decoder has slots for."""
+    """What a run trains, and how many documents carry more descriptions than its decoder has slots for, or reach the
+    tokens that it reads of one.
+    """
 
     parameters: ParameterCount
     cut_targets: int
+    full_documents: int
+    max_document_tokens: int
 
 
 class TrainingService:
@@ -112,7 +116,7 @@ class TrainingService:
             return None
         said = event.payload
         count = ParameterCount(said["trainable_parameters"], said["parameters"])
-        return RunStart(count, cut_targets=said["cut_targets"])
+        return RunStart(count, said["cut_targets"], said["full_documents"], said["max_document_tokens"])
 
     def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
         """Queue a run and return its id.

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     mapping = columns(options, head=HEAD).of_texts()
     cancel = CancelRequest()
     refused: Counter[str] = Counter()
-    lines = _Lines(json=options.json)
+    lines, cut = _Lines(json=options.json), 0
     with cancel.listening(), progress("classified") as advance:
         classifier = loaded_model(options, matching=options.matching)
         threshold = classifier.threshold if options.threshold is None else check_threshold(options.threshold)
@@ -64,10 +64,15 @@ def run(options: argparse.Namespace) -> None:
             try:
                 for row, result in zip(behind, results, strict=True):
                     output.write(lines.line(row, result))
+                    cut += result.cut_at is not None
             except Cancelled as stop:
                 raise Cancelled(output.stopped()) from stop
             output.complete()
     print(f"lagamc: {output.written:,} documents classified, {refused.total():,} lines refused", file=sys.stderr)
+    if cut:
+        most = classifier.backbone.config.max_document_tokens
+        print(f"lagamc: {cut:,} of them reach the {most:,} tokens that the model reads; what follows was not read",
+              file=sys.stderr)  # fmt: skip
 
 
 class _Terminal(contextlib.AbstractContextManager["_Terminal"]):
@@ -102,7 +107,7 @@ class _Lines:
             marked = (f"{name} (untrained)" if name in result.untrained else name for name in result.labels)
             return f"{' '.join(_identifier(row).split())}\t{'; '.join(marked) or '-'}"
         content = {
-            "id": _identifier(row), "labels": result.labels, "untrained": result.untrained,
+            "id": _identifier(row), "labels": result.labels, "untrained": result.untrained, "cut_at": result.cut_at,
             "sentences": [dataclasses.asdict(sentence) for sentence in result.sentences],
         }  # fmt: skip
         return json.dumps(content, ensure_ascii=False)

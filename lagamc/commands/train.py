@@ -78,6 +78,9 @@ class _Opening:
             if cut := figures["cut_targets"]:
                 print(f"{cut:,} documents carry more descriptions than the generator can write; the last ones are left "
                       "to the document-to-description term.", file=sys.stderr)  # fmt: skip
+            if full := figures["full_documents"]:
+                print(f"{full:,} documents reach the {figures['max_document_tokens']:,} tokens that the model reads; "
+                      "what follows there is not read.", file=sys.stderr)  # fmt: skip
 
 
 def _print_result(options: argparse.Namespace, figures: dict[str, Any]) -> None:

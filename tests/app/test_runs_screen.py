@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -10,6 +11,8 @@ import pytest
 from app.components.project_bar import project_bar
 from app.errors import AppError
 from app.screens import runs
+from app.services.training import RunStart
+from lagamc.parameters import ParameterCount
 
 
 @pytest.mark.parametrize(("progress", "said"), [(0.5, "about 0:07 min left"), (1.0, "All epochs are made.")])
@@ -22,6 +25,20 @@ def test_a_run_says_what_it_does_behind_its_last_epoch(progress, said):
     shown = runs._status(run, {}, None)
     assert [text in shown for text in ("about 0:07 min left", "All epochs are made.")].count(True) == 1
     assert said in shown
+
+
+def test_a_run_says_what_it_leaves_out():
+    """Descriptions that find no room in a target, and what follows in long documents."""
+    run = SimpleNamespace(
+        id=3, status="running", backbone="minilm", elapsed=1.0, remaining=None, progress=0.1, error=None,
+        model_number=None,
+    )  # fmt: skip
+    start = RunStart(ParameterCount(50, 200), cut_targets=3, full_documents=1_200, max_document_tokens=256)
+    shown = runs._status(run, {}, start)
+    assert "3 training documents carry more descriptions" in shown
+    assert "1,200 training documents reach the 256 tokens that the model reads" in shown
+    nothing = runs._status(run, {}, replace(start, cut_targets=0, full_documents=0))
+    assert "training documents" not in nothing
 
 
 def test_cancel_and_resume_act_on_the_run_that_the_page_shows():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
+from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig
 from lagamc.corpus import Example
 from lagamc.encoder import SentenceEncoder
@@ -101,6 +102,18 @@ def test_of_more_descriptions_than_the_decoder_can_write_the_first_are_written(t
     assert batch.targets.shape[1] == room
     assert batch.carried.tolist() == [[True] * 3, [True, False, False]]
     assert batch.sentence_labels.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("family", ["embedded", "seq2seq", "llama"])
+def test_documents_that_reach_what_the_model_reads_are_counted(tiny, label_set, family):
+    """In training and in answers, with the prompt of each family taken in."""
+    backbone = build(tiny, family, label_set)
+    examples = [Example("1", "hole " * 600, ("road",)), Example("2", "a hole in the road", ("road",))]
+    assert Batches(backbone, examples, label_set, batch_size=2, seed=1).full == 1
+    classifier = Classifier(backbone.eval(), label_set, max_new_tokens=20)
+    long, short = classifier.classify([example.text for example in examples])
+    assert (long.cut_at, short.cut_at) == (backbone.config.max_document_tokens, None)
+    assert long.decide(0.9).cut_at == long.cut_at
 
 
 def test_soft_tokens_that_are_certain_embed_like_the_real_sentence(tiny):

@@ -53,6 +53,9 @@ def test_the_untrained_encoder_names_sensible_labels():
     assert [result.sentences[0].match.label for result in results] == ["street lighting", "waste collection", "praise"]
     assert all(sentence.log_probability is None for sentence in results[0].sentences)
     assert results[0].decide(1.0).labels == ()
+    room = classifier.encoder.max_tokens - 2  # [CLS] and [SEP]
+    lengths = classifier.classify(["bin " * (room + 1), "bin " * room, "bin"])
+    assert [result.cut_at for result in lengths] == [room + 2, None, None]
 
 
 def test_baselines_beat_the_majority(demo):
