@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,8 @@ def plotted(curve: Curve, metrics: Metrics) -> Any:
     # Gradio settles types and colours at the first drawing, and fails at a resize where there is no value any more.
     blank = [(0, float("nan"), shown) for shown in curve.names.values()]
     last = max((step for step, _, _ in rows), default=0)
-    limits = {"x_lim": [0, last]} if curve.points and last else {}  # of one point alone the axis has no sense
+    # of one point alone the axis has no sense, and on its end the last point would be cut in half
+    limits = {"x_lim": [0, math.ceil(last * 1.02)]} if curve.points and last else {}
     return _kind(curve)(pd.DataFrame(rows or blank, columns=["step", "value", "name"]), **limits)
 
 

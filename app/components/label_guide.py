@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -17,8 +17,10 @@ __all__ = ["label_guide"]
 TITLE = "What the labels mean"
 
 
-def label_guide(choices: Sequence[LabelChoice]) -> str:
-    """One fold a label, in the order of the boxes; `data-digits` names each box's key for the hotkeys."""
+def label_guide(choices: Sequence[LabelChoice], ticked: Collection[str]) -> str:
+    """One fold a label, in the order of the boxes; `data-digits` names each box's key for the hotkeys, `data-ticked`
+    says which of them are ticked (1) until somebody changes them.
+    """
     body = [Markup('<p class="lg-group"><b>{}</b></p>').format(TITLE)]
     group = ""
     for choice in choices:
@@ -27,7 +29,9 @@ def label_guide(choices: Sequence[LabelChoice]) -> str:
             body.append(Markup('<p class="lg-muted lg-group">{}</p>').format(group))
         body.append(_fold(choice))
     digits = ",".join(choice.digit for choice in choices)
-    return str(Markup('<div class="lg-guide" data-digits="{}">{}</div>').format(digits, Markup("").join(body)))
+    ticks = ",".join(str(int(choice.name in ticked)) for choice in choices)
+    guide = Markup('<div class="lg-guide" data-digits="{}" data-ticked="{}">{}</div>')
+    return str(guide.format(digits, ticks, Markup("").join(body)))
 
 
 def _fold(choice: LabelChoice) -> Markup:

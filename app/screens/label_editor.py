@@ -15,6 +15,7 @@ from app.components import markup, wording
 from app.components.events import on
 from app.components.past import Past
 from app.components.project_bar import ProjectBar
+from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.services.naming import MAX_NAME_CHARACTERS
 from lagamc.errors import LagamcError
@@ -28,15 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["LabelEditor", "blank", "judged", "label_editor", "proposed", "shown", "warned", "wire"]
 
 NEW = '<h3 data-name="" data-text="">New label</h3>'
-# The browser asks before the page is left while name or description are not as they are stored.
-ASK_BEFORE_LEAVING = """
+NOT_AS_STORED = """
 const typed = (id) => document.querySelector(`#${id} :is(textarea, input)`)?.value.trim() ?? '';
-const guard = (event) => {
-  if (!element.isConnected) { window.removeEventListener('beforeunload', guard); return; }
-  const {name, text} = element.querySelector('h3').dataset;
-  if (typed('label-name') !== name || typed('label-description') !== text) event.preventDefault();
-};
-window.addEventListener('beforeunload', guard);
+const {name, text} = element.querySelector('h3').dataset;
+return typed('label-name') !== name || typed('label-description') !== text;
 """
 # Marks the row of the open label without laying out the table again, which would scroll it back to its top.
 OPEN = Markup('<style>#labels-table tr[data-key="{}"] {{ --lg-open: var(--color-accent) }}</style>')
@@ -94,7 +90,7 @@ class LabelEditor:
 def label_editor() -> LabelEditor:
     """Lay out the editor; `wire` makes it live."""
     with gr.Column(elem_id="label-editor", elem_classes="lg-panel"):
-        heading = gr.HTML(NEW, elem_classes="lg-heading", js_on_load=ASK_BEFORE_LEAVING)
+        heading = gr.HTML(NEW, elem_classes="lg-heading", js_on_load=ask_before_leaving(NOT_AS_STORED))
         # the texts have a value: another project is opened before anybody opens this tab, and would get None
         name = gr.Textbox("", label="Name", elem_id="label-name")
         description = gr.Textbox(

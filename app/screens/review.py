@@ -14,6 +14,7 @@ from app.components.events import INFERENCE, on
 from app.components.hotkeys import hotkeys
 from app.components.label_guide import label_guide
 from app.components.project_bar import NO_PROJECT, Asked, ProjectBar, author_name
+from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.screens.evidence import evidence, origin
 from storage.errors import StaleWrite
@@ -27,6 +28,11 @@ __all__ = ["build"]
 LEGEND = {"1 … 9, 0": "toggle a label", "Enter": "save and next", "s": "skip", "u": "undo"}
 TICKS_KEPT = "Ticked: your choice, not saved yet. Save replaces what is stored, Skip keeps it."
 KEYS = {"enter": "#review-save", "u": "#review-undo", "s": "#review-skip"}
+OTHER_TICKS = """
+const ticked = [...document.querySelectorAll('#review-labels input[type=checkbox]')].map((box) => Number(box.checked));
+const given = element.querySelector('[data-ticked]');
+return given !== null && ticked.join() !== given.dataset.ticked;
+"""
 NO_DOCUMENTS = "There is no document to review yet. Import some on the Projects tab."
 ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
 
@@ -86,7 +92,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 skip = gr.Button("Skip", min_width=80, elem_id="review-skip")
                 undo = gr.Button("Undo", min_width=80, elem_id="review-undo")
             hotkeys(KEYS, toggles="#review-labels", legend=LEGEND)
-            guide = gr.HTML(elem_id="review-guide")
+            guide = gr.HTML(elem_id="review-guide", js_on_load=ask_before_leaving(OTHER_TICKS))
 
     shown = [session, seen, counts, passage, last, decision, labels, answered, table, guide]
 
@@ -135,7 +141,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             evidence(prediction.rows, prediction.threshold, colours, trained=prediction.trained, added=added)
             if prediction
             else "",
-            label_guide(item.labels_all),
+            label_guide(item.labels_all, proposed),
         )
 
     def enter(

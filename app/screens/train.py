@@ -26,6 +26,7 @@ TO_SPLIT = (
     "{:,} labelled documents are in no split, and dev, which picks the best epoch, is empty. A start divides them: a "
     "tenth goes to dev and a tenth to test."
 )
+UNASSIGNED = "Among the train documents are {:,} that carry labels and are in no split."
 METRICS = [("micro and macro", "micro_macro_f1"), ("micro", "micro_f1"), ("macro", "macro_f1"), ("sample", "sample_f1")]
 
 SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
@@ -162,5 +163,7 @@ def _material(found: TrainingPreview) -> str:
         parts.append(markup.note(f"Changed since the last version: {few(changed)}.", "plain"))
     if found.to_split:
         parts.append(markup.note(TO_SPLIT.format(found.to_split), "plain"))
+    elif found.unassigned:
+        parts.append(markup.note(UNASSIGNED.format(found.unassigned), "plain"))
     parts += [markup.note(problem, "warning") for problem in found.problems]
     return "".join(parts)

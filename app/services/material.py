@@ -13,7 +13,7 @@ from storage import annotations as annotation_log
 from storage import documents, labels
 from storage.models import Split
 
-__all__ = ["PARTS", "corpus", "problems", "sizes", "split", "to_split"]
+__all__ = ["PARTS", "corpus", "problems", "sizes", "split", "to_split", "unassigned"]
 
 PARTS: Mapping[str, tuple[Split, ...]] = {
     "train": (Split.TRAIN, Split.UNASSIGNED),  # an unassigned document becomes training data once it is labelled
@@ -28,11 +28,16 @@ def sizes(session: Session, project_id: int) -> dict[str, int]:
     return {part: sum(counted.get(split, 0) for split in splits) for part, splits in PARTS.items()}
 
 
+def unassigned(session: Session, project_id: int) -> int:
+    """Return how many labelled documents are in no split."""
+    return documents.labelled(session, project_id=project_id).get(Split.UNASSIGNED, 0)
+
+
 def to_split(session: Session, project_id: int) -> int:
     """Return how many documents `split` would divide."""
     counted = documents.labelled(session, project_id=project_id)
-    unassigned = counted.get(Split.UNASSIGNED, 0)
-    return unassigned if not counted.get(Split.DEV) and unassigned >= LEAST else 0
+    found = counted.get(Split.UNASSIGNED, 0)
+    return found if not counted.get(Split.DEV) and found >= LEAST else 0
 
 
 def split(session: Session, project_id: int) -> None:

@@ -40,6 +40,7 @@ class TrainingPreview:
     corrections_since_last: int  # reviews that changed what the model had said
     changed_descriptions: list[str]
     problems: list[str]
+    unassigned: int  # labelled documents without a split: training documents, unless a start divides them
     to_split: int  # labelled documents without a split that a start divides among train, dev and test
     recommended_epochs: int
 
@@ -96,6 +97,7 @@ class TrainingService:
                 corrections_since_last=_reviews(session, project_id, [Action.CORRECTED]),
                 changed_descriptions=[change.name for change in changed],
                 problems=material.problems(session, project_id, sizes),
+                unassigned=material.unassigned(session, project_id),
                 to_split=material.to_split(session, project_id),
                 recommended_epochs=recommended_epochs(sizes["train"]),
             )

@@ -55,9 +55,10 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         contact = " ".join(contact.split())
+        not_this = f", not {contact!r}" if contact else ""
         if not contact.isascii() or not ("@" in contact or "://" in contact):
             raise ConfigError(
-                f"Wikipedia asks who calls. Give an e-mail or web address as contact, not {contact!r}; it is sent "
+                f"Wikipedia asks who calls. Give an e-mail or web address as contact{not_this}; it is sent "
                 "with every request and kept nowhere else."
             )
         if not _LANGUAGE.fullmatch(language):

@@ -41,6 +41,23 @@ def test_a_run_says_what_it_leaves_out():
     assert "training documents" not in nothing
 
 
+def version(number, micro, macro, **values):
+    """A row of the versions' table."""
+    figures = {"dev_micro_f1": micro, "dev_macro_f1": macro, "test_micro_f1": None, "test_macro_f1": None}
+    return SimpleNamespace(
+        id=number, name=f"v{number}", documents=10, corrections=0, stale=[], **figures, **{"active": False, **values}
+    )
+
+
+def test_an_active_version_that_is_worse_on_dev_than_another_is_told():
+    """What a run makes becomes the active version, whatever it reached."""
+    worse = runs._models_table([version(3, 0.7, 0.5, active=True), version(2, 0.8, 0.6), version(1, 0.6, 0.4)])
+    assert "v3 reached less on dev than v2: micro 0.700 instead of 0.800, macro 0.500 instead of 0.600" in worse
+    for best in ([version(2, 0.8, 0.6, active=True), version(1, 0.8, 0.6)], [version(1, 0.8, 0.6)]):
+        assert "reached less" not in runs._models_table(best)
+    assert "with neighbours" not in runs._models_table([])
+
+
 def test_cancel_and_resume_act_on_the_run_that_the_page_shows():
     """Another may have started since it was drawn, and would be the one that a look at the database names."""
     asked = []

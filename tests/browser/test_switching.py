@@ -141,6 +141,23 @@ def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) 
     assert asked == ["beforeunload"]
 
 
+def test_the_browser_asks_before_it_leaves_ticks_that_are_not_saved(page: Page) -> None:
+    """What is ticked when a document comes into view is nobody's work."""
+    load_demo(page)
+    open_tab(page, "Review")
+    boxes = page.locator("#review-labels input[type=checkbox]")
+    expect(boxes).to_have_count(10)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    expect(boxes).to_have_count(10)
+    assert asked == []
+    boxes.last.set_checked(not boxes.last.is_checked())
+    page.reload()
+    expect(boxes).to_have_count(10)
+    assert asked == ["beforeunload"]
+
+
 def test_each_tab_of_the_browser_keeps_its_project(page: Page) -> None:
     load_demo(page)
     create(page, "Other")

@@ -71,8 +71,9 @@ def test_reviewers_see_the_parent(put, database, project_id):
         documents.add_all(session, documents=[document])
     choices = ReviewService(database, Silent()).item(document.id).labels_all
     assert [(choice.name, choice.parent) for choice in choices] == [("noise", ""), ("bins", "noise"), ("water", "")]
-    assert '</kbd> bins <span class="lg-muted">under noise</span></summary>' in label_guide(choices)
-    assert "under &lt;b&gt;" in label_guide([choices[1]._replace(parent="<b>")])
+    assert '</kbd> bins <span class="lg-muted">under noise</span></summary>' in label_guide(choices, ["bins"])
+    assert "under &lt;b&gt;" in label_guide([choices[1]._replace(parent="<b>")], [])
+    assert 'data-ticked="0,1,0"' in label_guide(choices, ["bins"])
 
 
 def test_no_label_stands_under_itself(put, parents, lifecycle, project_id, label_ids):

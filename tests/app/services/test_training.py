@@ -311,10 +311,12 @@ def test_a_project_that_was_labelled_in_review_alone_can_be_trained(collection, 
     for number, external_id in enumerate(ids[5:]):
         review(collection, external_id, [names[number % 3]])
     assert (found := collection.training.preview(collection.project_id)).problems == []
-    assert (found.to_split, found.documents_by_split) == (20, {"train": 20, "dev": 0, "test": 0})
+    assert (found.unassigned, found.to_split) == (20, 20)
+    assert found.documents_by_split == {"train": 20, "dev": 0, "test": 0}
     run_id = collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
     after = collection.training.preview(collection.project_id)
-    assert (after.to_split, after.documents_by_split) == (0, {"train": 14, "dev": 3, "test": 3})
+    assert (after.unassigned, after.to_split) == (0, 0)
+    assert after.documents_by_split == {"train": 14, "dev": 3, "test": 3}
     folder = collection.settings.runs_folder / str(run_id)
     assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [14, 3, 3]
 
