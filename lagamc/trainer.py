@@ -78,7 +78,7 @@ class Trainer:
         self._checkpoint_folder = folder / "checkpoint"
         self._best_weights: dict[str, Tensor] = {}
         self._callbacks, self._cancelled = callbacks, cancelled
-        self._train_documents = len(train)
+        self._train_documents, self._unlabelled = len(train), sum(not example.labels for example in train)
         self._origin = {
             "train documents": train.hash, "dev documents": dev.hash, "labels": label_set.hash, "settings": config.hash,
         }  # fmt: skip
@@ -273,7 +273,8 @@ class Trainer:
             "started",
             {
                 "resumed_step": self.state.step, "total_steps": self.total_steps, "epochs": self.epochs,
-                "train_documents": self._train_documents, "dev_documents": len(self.dev),
+                "train_documents": self._train_documents, "unlabelled_documents": self._unlabelled,
+                "dev_documents": len(self.dev),
                 "labels": len(self.label_set), "cut_targets": self.batches.cut,
                 "full_documents": self.batches.full, "max_document_tokens": self.config.max_document_tokens,
                 "parameters": everything, "trainable_parameters": trained,

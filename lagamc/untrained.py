@@ -56,7 +56,7 @@ class UntrainedClassifier(LoadedClassifier):
         ]
 
     def _cut_at(self, text: str) -> int | None:
-        most = self.encoder.max_tokens
+        most: int = self.encoder.model.max_seq_length  # where `encode` cuts
         if len(text) < most:  # a token is a character at least
             return None
         return most if self.encoder.count_tokens(text) + 2 > most else None  # [CLS] and [SEP] beside

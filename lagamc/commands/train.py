@@ -75,6 +75,9 @@ class _Opening:
     def on_event(self, kind: str, figures: dict[str, Any]) -> None:
         if kind == "started":
             print(ParameterCount(figures["trainable_parameters"], figures["parameters"]), file=sys.stderr)
+            if unlabelled := figures["unlabelled_documents"]:
+                print(f"{unlabelled:,} of {figures['train_documents']:,} train documents carry no label, and train as "
+                      "such: their list under the key 'labels' is empty or not there.", file=sys.stderr)  # fmt: skip
             if cut := figures["cut_targets"]:
                 print(f"{cut:,} documents carry more descriptions than the generator can write; the last ones are left "
                       "to the document-to-description term.", file=sys.stderr)  # fmt: skip

@@ -263,7 +263,7 @@ def test_a_comparison_shows_every_attribute_before_and_after():
 
 def test_the_label_set_of_the_active_version_is_shown_as_it_was_learnt(panel):
     """When a project is opened; without a version there is none."""
-    figures = dict.fromkeys(("dev_micro_f1", "dev_macro_f1", "test_micro_f1", "test_macro_f1"))
+    figures = dict.fromkeys(("dev_micro_f1", "dev_macro_f1", "test_micro_f1", "test_macro_f1"), 0.5)
     known = {"documents": 9, "corrections": 0, "stale": [], **figures}
     versions = [SimpleNamespace(id=key, name=f"v{key}", active=key == 2, **known) for key in (3, 2)]
     opened = panel(

@@ -96,6 +96,18 @@ def test_training_documents_are_not_evaluated_by_accident(model, tmp_path, capsy
     assert json.loads(capsys.readouterr().out)["documents"] == 3
 
 
+def test_a_run_says_what_it_does_not_learn_from(make_run, capsys):
+    """Labels under a key that is misspelt, and what follows the tokens that the model reads."""
+    run = make_run(epochs=1, max_document_tokens=32)
+    first, second, *rest = (run / "train.jsonl").read_text().splitlines(keepends=True)
+    long = json.dumps({**json.loads(second), "text": "hole " * 100}) + "\n"
+    (run / "train.jsonl").write_text("".join([first.replace('"labels"', '"label"'), long, *rest]))
+    assert main(["train", str(run)]) == 0
+    said = capsys.readouterr().err
+    assert f"1 of {len(rest) + 2} train documents carry no label" in said
+    assert "1 documents reach the 32 tokens that the model reads" in said
+
+
 def test_what_cannot_be_evaluated_or_loaded_is_said(tmp_path, capsys):
     """Zeros for a file without labels would read like a verdict on the model."""
     file = tmp_path / "plain.csv"

@@ -53,9 +53,11 @@ def test_the_untrained_encoder_names_sensible_labels():
     assert [result.sentences[0].match.label for result in results] == ["street lighting", "waste collection", "praise"]
     assert all(sentence.log_probability is None for sentence in results[0].sentences)
     assert results[0].decide(1.0).labels == ()
-    room = classifier.encoder.max_tokens - 2  # [CLS] and [SEP]
+    room = 254  # beside [CLS] and [SEP]
     lengths = classifier.classify(["bin " * (room + 1), "bin " * room, "bin"])
-    assert [result.cut_at for result in lengths] == [room + 2, None, None]
+    assert [result.cut_at for result in lengths] == [256, None, None]
+    ends = classifier.classify(["bin " * room + "lamp " * 99, "bin " * room])
+    assert ends[0].sentences[0].match.cosine == pytest.approx(ends[1].sentences[0].match.cosine)  # nothing is read there
 
 
 def test_baselines_beat_the_majority(demo):
