@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from accuracy import read_split
 from commandline import given_command, origin, print_table
-from records import FIGURES
 from tables import protocol_table, revisions
 from tiny_models import build_tiny_embedded
 
 from lagamc.corpus import Corpus, Example
+from lagamc.metrics import SUMMARY
 
 WORDS = {"road": "hole crack kerb", "noise": "loud drum party", "bins": "bin rubbish sack"}
 
@@ -92,7 +92,7 @@ def test_too_many_unseen_labels_end_the_run_in_a_line(run):
 def fake_ours(_folder, split, config, _unseen, **_):
     """A run of ours that trains nothing and whose every prediction is its seed."""
     none = np.zeros((len(split.test), len(split.label_set)), dtype=bool)
-    row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(FIGURES, 0.0)}
+    row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(SUMMARY, 0.0)}
     predictions = {example.id: [str(config.seed)] for example in split.test}
     return {**row, "predictions": predictions}, none, none, split.label_set
 
