@@ -6,10 +6,11 @@ import re
 import sys
 
 import accuracy
+import commandline
 import numpy as np
 import pytest
 from accuracy import read_split
-from commandline import given_command, origin, print_table
+from commandline import given_command, origin, print_table, write_results
 from tables import protocol_table, revisions
 from tiny_models import build_tiny_embedded
 
@@ -171,6 +172,13 @@ def test_a_table_names_machine_and_versions_above_aligned_columns(capsys):
         "lagamc                25.6",
         "a longer name            1",
     ]
+
+
+def test_results_are_written_as_json(tmp_path, monkeypatch):
+    """The folder is made where it does not exist yet."""
+    monkeypatch.setattr(commandline, "RESULTS", tmp_path / "docs" / "results")
+    write_results("matching", {"labels": 3})
+    assert (tmp_path / "docs" / "results" / "matching.json").read_text() == '{\n "labels": 3\n}\n'
 
 
 def test_a_folder_without_the_wanted_file_ends_the_run_with_its_name(tmp_path):
