@@ -27,6 +27,7 @@ __all__ = [
     "get",
     "label_counts",
     "labelled",
+    "named",
     "next_unreviewed",
     "split_counts",
     "tally",
