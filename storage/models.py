@@ -262,7 +262,6 @@ class ModelVersion(SQLModel, table=True):
     test_micro_f1: float | None = None
     test_macro_f1: float | None = None
     created_at: datetime = Field(default_factory=utc_now)
-    retired_at: datetime | None = None
 
     @property
     def title(self) -> str:
