@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from commandline import RESULTS
 from records import kept, show, usual_peers, write
 
 from lagamc.analysis import subset_figures
@@ -44,7 +45,6 @@ from lagamc.unseen import hold_out_labels
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "city-council"
-RESULTS = ROOT / "docs" / "results"
 RUNS = ROOT / "data" / "benchmarks"
 UNSEEDED = {"tfidf-svm", "tfidf-logreg", "frozen-logreg", "zero-shot"}  # the same documents give the same figures
 

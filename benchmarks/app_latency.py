@@ -12,16 +12,15 @@ Writes docs/results/app_latency.json.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from accuracy import demo_corpora
-from commandline import origin
+from commandline import origin, write_results
 from gradio_client import Client
-from workbench import DEMO, ROOT, follow, megabytes, served
+from workbench import DEMO, follow, megabytes, served
 
 WARM_UP = 5
 
@@ -60,7 +59,7 @@ def main() -> None:
         "first_text_seconds": round(first, 2),
         "app_mb_with_the_model": round(resident),
     }
-    (ROOT / "docs" / "results" / "app_latency.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("app_latency", report)
     print(f"\n{report['machine']}; {report['versions']}\n   p50 ms   p95 ms  first text, s  app MB")
     print(
         f"{report['p50_ms']:9}{report['p95_ms']:9}{report['first_text_seconds']:15}{report['app_mb_with_the_model']:8}"

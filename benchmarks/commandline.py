@@ -1,7 +1,8 @@
-"""What benchmarks say alike: where a results file comes from, and their table."""
+"""What benchmarks do alike: say where a results file comes from, write it, and print its table."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -13,7 +14,9 @@ from typing import Any
 
 from lagamc.provenance import cores, provenance
 
-__all__ = ["given_command", "origin", "print_table"]
+__all__ = ["RESULTS", "given_command", "origin", "print_table", "write_results"]
+
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
 
 
 def origin(*packages: str, threads: int | None = None) -> dict[str, Any]:
@@ -35,6 +38,12 @@ def origin(*packages: str, threads: int | None = None) -> dict[str, Any]:
 def given_command() -> str:
     """The script and all options as they were given; of what lies on this machine the last part of its path alone."""
     return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_shown, sys.argv[1:])])
+
+
+def write_results(name: str, content: Mapping[str, Any]) -> None:
+    """Write docs/results/NAME.json."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def print_table(report: Mapping[str, Any], rows: Sequence[Mapping[str, object]]) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from typing import Any
 import t5_base
 import torch
 from accuracy import DEMO, RUNS, demo_corpora, read_split
-from commandline import origin, print_table
+from commandline import origin, print_table, write_results
 from torch import Tensor, nn
 from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
@@ -37,7 +36,6 @@ from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
 from lagamc.generation import Generated, generate
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
 BATCH_SIZES = (1, 32)
 
 
@@ -68,9 +66,7 @@ def main() -> None:
         "labels": len(subject.descriptions),
         "batches": [compared(subject, max(5, options.repeats), batch_size) for batch_size in BATCH_SIZES],
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    target = RESULTS / f"decoding-{subject.collection}.json"
-    target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results(f"decoding-{subject.collection}", report)
     show(report)
 
 

@@ -16,8 +16,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from accuracy import RESULTS, ROOT, RUNS, collection, digest
-from commandline import given_command
+from accuracy import ROOT, RUNS, collection, digest
+from commandline import given_command, write_results
 from tables import honesty_table
 
 from lagamc.baselines import peer
@@ -62,7 +62,7 @@ def main() -> None:
         "honesty": report.to_dict(),
         **provenance(seed=options.seed, configuration=config.to_dict()),
     }
-    (RESULTS / f"{name}-honesty.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_results(f"{name}-honesty", content)
     print(f"\n{content['machine']}; {content['versions']}\n{honesty_table(name, content)}")
 
 

@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import copy
 import dataclasses
-import json
 import statistics
 import tempfile
 import time
@@ -24,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accuracy import DEMO, ROOT, demo_corpora, read_split
-from commandline import origin
+from accuracy import DEMO, demo_corpora, read_split
+from commandline import origin, write_results
 
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
@@ -68,7 +67,7 @@ def main() -> None:
         "variants": rows,
         "not_measured": missing,
     }
-    (ROOT / "docs" / "results" / "inference.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("inference", report)
     show(report)
 
 

@@ -13,7 +13,6 @@ Writes docs/results/matching.json.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -22,12 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from commandline import origin
+from commandline import origin, write_results
 from numpy.typing import NDArray
 
 from lagamc.matcher import Matcher, Nearest
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
 THRESHOLD = 0.4
 ROUNDING = 1e-5  # cosines nearer than this may change places
 PAIRED = 100  # sentences of the loop over pairs
@@ -73,8 +71,7 @@ def main() -> None:
         "repeats": len(times["matcher"]),
         "approximate": approximate(),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "matching.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("matching", report)
     show(report)
 
 

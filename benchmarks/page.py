@@ -10,7 +10,6 @@ model is trained: the encoder alone answers, as for a new project. Writes docs/r
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
 import tempfile
@@ -18,9 +17,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from commandline import origin, print_table
+from commandline import origin, print_table, write_results
 from playwright.sync_api import Page, expect, sync_playwright
-from workbench import ROOT, TEXT, served
+from workbench import TEXT, served
 
 PAGES = 5
 LABELS = 10  # of the demo project
@@ -55,7 +54,7 @@ def main() -> None:
         "events_at_opening": round(seconds.pop("events")),
         "seconds": {action: round(value, 2) for action, value in seconds.items()},
     }
-    (ROOT / "docs" / "results" / "page.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("page", report)
     print_table(report, [{"action": name, "seconds": value} for name, value in report["seconds"].items()])
     print(f"queued events of an opening page: {report['events_at_opening']}")
 

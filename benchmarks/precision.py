@@ -9,7 +9,6 @@ differ by more than rounding. Writes docs/results/precision.json.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import torch
 from accuracy import DEMO, demo_corpora
-from commandline import origin, print_table
+from commandline import origin, print_table, write_results
 
 from lagamc.backbones import build_backbone
 from lagamc.config import TrainingConfig
@@ -57,9 +56,7 @@ def main() -> None:
         "seconds_a_step": medians,
         "float32_over_bfloat16": round(medians["float32"] / medians["bfloat16"], 2),
     }
-    (Path(__file__).parent.parent / "docs" / "results" / "precision.json").write_text(
-        json.dumps(report, indent=1) + "\n", encoding="utf-8"
-    )
+    write_results("precision", report)
     rows = [
         {"number format": name, "seconds a step": value, "times float32": round(medians["float32"] / value, 2)}
         for name, value in medians.items()

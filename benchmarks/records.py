@@ -13,10 +13,10 @@ from typing import Any
 
 from lagamc.baselines import PEERS
 from lagamc.datasets import Split
+from lagamc.metrics import SUMMARY
 
-__all__ = ["FIGURES", "kept", "mean_row", "show", "usual_peers", "write"]
+__all__ = ["kept", "mean_row", "show", "usual_peers", "write"]
 
-FIGURES = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
 FULL_PEERS = "tfidf-svm,tfidf-logreg,frozen-logreg,sigmoid,sigmoid-descriptions"
 FEW_PEERS = "setfit,sigmoid,frozen-logreg,tfidf-svm"
 
@@ -98,7 +98,7 @@ def write_predictions(path: Path, runs: Sequence[Mapping[str, Any]]) -> None:
 def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Means over the seeds of one system, and how far they scatter."""
     mean: dict[str, Any] = {"system": rows[0]["system"], "seeds": [row["seed"] for row in rows]}
-    for name in (*FIGURES, "seconds"):
+    for name in (*SUMMARY, "seconds"):
         mean[name] = statistics.fmean(row[name] for row in rows)
     if len(rows) == 1:
         mean |= {name: rows[0][name] for name in ("micro_f1_interval", "macro_f1_interval")}

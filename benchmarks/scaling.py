@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import random
 import statistics
 import sys
@@ -25,8 +24,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from accuracy import demo_corpora
-from commandline import origin
-from decoding import BATCH_SIZES, RESULTS, greedy, seconds
+from commandline import origin, write_results
+from decoding import BATCH_SIZES, greedy, seconds
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -66,8 +65,7 @@ def main() -> None:
         "documents": options.documents,
         "labels": speeds(options.model, options.documents, max(5, options.repeats)),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "scaling.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("scaling", report)
     show(report)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from accuracy import DEMO, ROOT
-from commandline import origin
+from commandline import origin, write_results
 
 
 def main() -> None:
@@ -60,9 +60,7 @@ def main() -> None:
         "times_the_memory": round(many["peak_mb"] / few["peak_mb"], 3),
         "repeats": options.repeats,
     }
-    results = ROOT / "docs" / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "streaming.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("streaming", report)
     show(report)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from commandline import origin, print_table
+from commandline import origin, print_table, write_results
 from playwright.sync_api import expect, sync_playwright
 from workbench import served
 
@@ -103,7 +103,7 @@ def main() -> None:
         "documents_tried": TRIED,
         **figures,
     }
-    (ROOT / "docs" / "results" / "studio.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("studio", report)
     shown = {
         f"typing to lint shown, {LINTED:,} labels": figures["typing_to_lint_seconds"],
         f"collision map, {COMPARED:,} labels": figures["collisions_seconds"],

@@ -12,7 +12,6 @@ docs/results/training.json.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 import torch
 from accuracy import DEMO, demo_corpora, read_split
-from commandline import origin, print_table
+from commandline import origin, print_table, write_results
 from torch import Tensor, nn
 from transformers import PrinterCallback, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 from transformers.modeling_outputs import BaseModelOutput
@@ -35,7 +34,6 @@ from lagamc.labels import LabelSet
 from lagamc.run import ordered_labels
 from lagamc.trainer import Trainer
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
 REPEATS = 5
 
 
@@ -71,7 +69,7 @@ def main() -> None:
         "documents_per_second_seq2seq_trainer": round(statistics.median(others), 1),
         "ratio": round(statistics.median(a / b for a, b in zip(own, others, strict=True)), 2),
     }
-    (RESULTS / "training.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("training", report)
     sides = (
         (f"lagamc, {ours.precision}", report["documents_per_second"], report["ratio"]),
         ("Seq2SeqTrainer, float32", report["documents_per_second_seq2seq_trainer"], 1),

@@ -10,7 +10,6 @@ resident memory. Writes docs/results/workbench.json.
 from __future__ import annotations
 
 import argparse
-import json
 import socket
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from commandline import origin, print_table
+from commandline import origin, print_table, write_results
 from gradio_client import Client
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +60,7 @@ def main() -> None:
         "answered_by": answer["model"],
         "labels": answer["labels"],
     }
-    (ROOT / "docs" / "results" / "workbench.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_results("workbench", report)
     shown = {
         "first page, seconds": report["first_page_seconds"],
         "app without a model, MB": report["app_mb_without_a_model"],

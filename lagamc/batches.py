@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from lagamc.corpus import Example
 from lagamc.errors import TrainingError
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
+from lagamc.token_rows import padded, shuffled_batches
 
 __all__ = ["Batch", "Batches", "one_ahead"]
-
-_POOL = 50  # batches that are shuffled together before they are sorted by length
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +128,8 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch, in the order that seed and number decide."""
-        shuffler = random.Random(f"{self._seed}-{number}")
-        order = list(range(len(self._texts)))
-        shuffler.shuffle(order)
-        pool = _POOL * self._batch_size
-        batches: list[list[int]] = []
-        for start in range(0, len(order), pool):
-            rows = sorted(order[start : start + pool], key=self._cost)
-            batches += [rows[i : i + self._batch_size] for i in range(0, len(rows), self._batch_size)]
-        shuffler.shuffle(batches)
-        return map(self.collate, batches)
+        lengths = list(zip(map(len, self._prompts), map(len, self._targets), strict=True))
+        return map(self.collate, shuffled_batches(lengths, self._batch_size, f"{self._seed}-{number}"))
 
     def _fitting(self, labels: list[int]) -> list[int]:
         """As many of the labels as the decoder has slots for, from the first one on."""
@@ -147,14 +137,10 @@ class Batches:
             labels = labels[:-1]
         return labels
 
-    def _cost(self, row: int) -> tuple[int, int]:
-        return len(self._prompts[row]), len(self._targets[row])
-
     def collate(self, rows: Sequence[int]) -> Batch:
         """These documents as one batch, each padded to the longest."""
         backbone = self._backbone
-        pad = backbone.tokenizer.pad_token_id
-        prompts = [self._prompts[row] for row in rows]
+        input_ids, mask = padded([self._prompts[row] for row in rows], backbone.tokenizer.pad_token_id)
         targets = [self._targets[row] for row in rows]
         shifted = [[backbone.start_slot, *target[:-1]] for target in targets]
         spans = [(b, *span) for b, row in enumerate(rows) for span in self._spans(row)]
@@ -166,10 +152,10 @@ class Batches:
             carried[b, self._labels[row]] = True
         return Batch(
             texts=tuple(self._texts[row] for row in rows),
-            input_ids=_padded(prompts, pad),
-            attention_mask=_padded([[1] * len(ids) for ids in prompts], 0),
-            decoder_ids=_padded(shifted, backbone.pad_slot),
-            targets=_padded(targets, IGNORED),
+            input_ids=input_ids,
+            attention_mask=mask,
+            decoder_ids=padded(shifted, backbone.pad_slot)[0],
+            targets=padded(targets, IGNORED)[0],
             sentence_rows=torch.tensor([b for b, *_ in spans], dtype=torch.long),
             sentence_positions=positions.view(len(spans), width).long(),
             sentence_mask=torch.arange(width) < lengths.view(-1, 1),
@@ -193,8 +179,3 @@ def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
         while (batch := coming.result()) is not None:
             coming = maker.submit(next, batches, None)
             yield batch
-
-
-def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long)

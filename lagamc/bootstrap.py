@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lagamc.metrics import Indicator
+from lagamc.metrics import SUMMARY, Indicator
 
-__all__ = ["SUMMARY", "Interval", "LabelIntervals", "bootstrap_intervals", "label_intervals", "paired_differences"]
+__all__ = ["Interval", "LabelIntervals", "bootstrap_intervals", "label_intervals", "paired_differences"]
 
-SUMMARY = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
 _BLOCK = 64  # resamples computed at a time; memory is block x documents
 
 Array = NDArray[np.float64]

@@ -23,8 +23,8 @@ from lagamc.errors import CheckpointError
 from lagamc.labels import LabelSet
 
 if TYPE_CHECKING:
-    from lagamc.backbone import Backbone
     from lagamc.neighbours import Neighbours
+    from lagamc.trainer import Trainer
     from lagamc.zero_shot import ZeroShotScore
 
 __all__ = [
@@ -133,13 +133,13 @@ def write_run_folder(
 
 
 def write_model_folder(
-    folder: Path, *, backbone: Backbone, labels: LabelSet, config: TrainingConfig, training_data_hash: str,
-    max_new_tokens: int, rule: DecisionRule, zero_shot: ZeroShotScore, neighbours: Neighbours | None,
+    folder: Path, trained: Trainer, *, rule: DecisionRule, zero_shot: ZeroShotScore, neighbours: Neighbours | None,
     dev: dict[str, float], test: dict[str, float] | None,
 ) -> None:  # fmt: skip
     """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
     from safetensors.torch import save_file
 
+    backbone, labels, config = trained.backbone, trained.label_set, trained.config
     with replaced_folder(folder) as draft:
         backbone.save(draft)
         labels.write(draft / "labels.json")
@@ -148,11 +148,11 @@ def write_model_folder(
             neighbours.save(draft)
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}
         manifest = Manifest(
-            label_set_hash=labels.hash, training_data_hash=training_data_hash,
+            label_set_hash=labels.hash, training_data_hash=trained.training_data_hash,
             # the folder says by itself of which family it is: the pretrained one may be gone when it is read
             config=dataclasses.replace(config, family=config.resolved_family).to_dict(),
             threshold=config.threshold, rule=rule.to_dict(), zero_shot=zero_shot.to_dict(),
-            max_new_tokens=max_new_tokens, dev=dev, test=test,
+            max_new_tokens=trained.max_new_tokens, dev=dev, test=test,
             versions={name: importlib.metadata.version(name) for name in _PACKAGES},
             created_at=datetime.now(UTC).isoformat(timespec="seconds"), files=files,
         )  # fmt: skip

@@ -16,7 +16,9 @@ from lagamc.errors import ConfigError
 
 __all__ = [
     "BACKBONES",
+    "EPOCH_RANGE",
     "BackbonePreset",
+    "Family",
     "TrainingConfig",
     "backbone_family",
     "backbone_source",

@@ -13,7 +13,16 @@ from lagamc.corpus import Corpus, read_corpus
 from lagamc.errors import DatasetError, LabelError
 from lagamc.labels import Label, LabelSet, each_once
 
-__all__ = ["DataSet", "Split", "few_documents", "find_data_sets", "read_data_set", "read_descriptions", "read_labels"]
+__all__ = [
+    "SPLITS",
+    "DataSet",
+    "Split",
+    "few_documents",
+    "find_data_sets",
+    "read_data_set",
+    "read_descriptions",
+    "read_labels",
+]
 
 SPLITS = ("train", "dev", "test")
 _ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")

@@ -20,6 +20,7 @@ from lagamc.backbone import Backbone, Recalled
 from lagamc.decoder import Decoder
 from lagamc.draft import ConstrainedDraft, Draft, Question
 from lagamc.errors import Cancelled
+from lagamc.token_rows import padded
 
 __all__ = ["Generated", "GeneratedSentence", "document_embeddings", "generate", "label_log_odds"]
 
@@ -110,7 +111,8 @@ def document_embeddings(
     for rows, prompts in _alike(backbone, texts, batch_size):
         if cancelled():
             raise Cancelled(f"Cancelled after {len(found)} of {len(texts)} documents were embedded.")
-        documents = backbone.embed(*_padded(backbone, prompts), [texts[row] for row in rows])
+        ids, mask = padded(prompts, backbone.tokenizer.pad_token_id, device=backbone.device)
+        documents = backbone.embed(ids, mask, [texts[row] for row in rows])
         found.update(zip(rows, documents.float().cpu(), strict=True))
     return torch.stack([found[row] for row in range(len(texts))])
 
@@ -204,18 +206,10 @@ def _alike(backbone: Backbone, texts: Sequence[str], batch_size: int) -> Iterato
         yield rows, [prompts[row] for row in rows]
 
 
-def _padded(backbone: Backbone, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Token ids (B, T) and which of them are none of the padding (B, T)."""
-    pad, width = backbone.tokenizer.pad_token_id, max(map(len, prompts))
-    input_ids = torch.tensor([[*ids, *[pad] * (width - len(ids))] for ids in prompts], device=backbone.device)
-    mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in prompts], device=backbone.device)
-    return input_ids, mask
-
-
 def _recalled(
     backbone: Backbone, texts: Sequence[str], prompts: Sequence[Sequence[int]], descriptions: Tensor
 ) -> Recalled:
-    ids, mask = _padded(backbone, prompts)
+    ids, mask = padded(prompts, backbone.tokenizer.pad_token_id, device=backbone.device)
     return backbone.recall(backbone.read(ids, mask), mask, texts, descriptions.to(backbone.device))
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["HybridLoss", "LambdaMode", "cosine_loss", "description_loss"]
+__all__ = ["IGNORED", "HybridLoss", "LambdaMode", "cosine_loss", "description_loss"]
 
 LambdaMode = Literal["learned", "fixed", "one"]
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from lagamc.labels import LabelSet
 
-__all__ = ["Indicator", "LabelMetrics", "Metrics", "indicator", "multilabel_metrics"]
+__all__ = ["SUMMARY", "Indicator", "LabelMetrics", "Metrics", "indicator", "multilabel_metrics"]
 
 Indicator = NDArray[np.bool_]  # (documents, labels)
+SUMMARY = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")  # figures over all labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,7 @@ class Metrics:
 
     def summary(self) -> dict[str, float]:
         """The figures over all labels, by name."""
-        names = ("micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in SUMMARY}
 
 
 def indicator(labels: Sequence[Sequence[str]], label_set: LabelSet) -> Indicator:

@@ -6,7 +6,6 @@ layout is oneDNN's, through the operators that torch.compile puts in.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
@@ -15,11 +14,6 @@ from transformers.activations import GELUActivation
 from transformers.models.bert.modeling_bert import BertIntermediate
 
 __all__ = ["PrepackedLinear", "prepack"]
-
-# What oneDNN and torch make for a shape they keep, 1,024 shapes each: half a gigabyte where every batch has another
-# number of tokens. The layers of one batch need a few dozen. Read when the first of them is made.
-for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(_cache, "64")
 
 
 class PrepackedLinear(nn.Module):

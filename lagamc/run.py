@@ -101,9 +101,8 @@ def _trained(
             ).metrics.summary()  # fmt: skip
         zero_shot, enough = calibrated(backbone.eval(), label_set, dev)
         write_model_folder(
-            folder / "model", backbone=backbone, labels=label_set, config=config, training_data_hash=train.hash,
-            max_new_tokens=trainer.max_new_tokens, rule=dataclasses.replace(rule, added=enough),
-            zero_shot=zero_shot, neighbours=neighbours, dev=figures_on_dev, test=test,
+            folder / "model", trainer, rule=dataclasses.replace(rule, added=enough), zero_shot=zero_shot,
+            neighbours=neighbours, dev=figures_on_dev, test=test,
         )  # fmt: skip
         figures = {
             "dev": figures_on_dev, "test": test, "best_epoch": state.best_epoch,

@@ -13,6 +13,7 @@ from lagamc.errors import DatasetError, LabelError
 from lagamc.matcher import Matcher
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 from lagamc.streaming import Progress
+from lagamc.token_rows import padded
 
 __all__ = ["TEACHER_FORCED", "check_targets", "teacher_forced", "teacher_forced_predictions"]
 
@@ -94,18 +95,12 @@ def _argmax(
     targets: Sequence[Sequence[int]], descriptions: torch.Tensor,
 ) -> list[list[str]]:  # fmt: skip
     """The sentences that stand where the likeliest token is taken at each position of the target."""
-    input_ids = _padded(prompts, backbone.tokenizer.pad_token_id, backbone.device)  # (B, T)
-    mask = _padded([[1] * len(ids) for ids in prompts], 0, backbone.device)
+    input_ids, mask = padded(prompts, backbone.tokenizer.pad_token_id, device=backbone.device)  # (B, T)
     shifted = [[backbone.start_slot, *target[:-1]] for target in targets]
-    decoder_ids = _padded(shifted, backbone.pad_slot, backbone.device)  # (B, U)
+    decoder_ids, _ = padded(shifted, backbone.pad_slot, device=backbone.device)  # (B, U)
     recalled = backbone.recall(backbone.read(input_ids, mask), mask, texts, descriptions.to(backbone.device))
     chosen = backbone.write(recalled.states, recalled.mask, decoder_ids).argmax(dim=-1).tolist()  # (B, U)
     return [
         [text for _, _, text in backbone.sentences(row[: len(target)])]
         for row, target in zip(chosen, targets, strict=True)
     ]
-
-
-def _padded(rows: Sequence[Sequence[int]], value: int, device: torch.device) -> torch.Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], device=device)

@@ -79,8 +79,10 @@ class Trainer:
         self._best_weights: dict[str, Tensor] = {}
         self._callbacks, self._cancelled = callbacks, cancelled
         self._train_documents, self._unlabelled = len(train), sum(not example.labels for example in train)
+        self.training_data_hash = train.hash
         self._origin = {
-            "train documents": train.hash, "dev documents": dev.hash, "labels": label_set.hash, "settings": config.hash,
+            "train documents": self.training_data_hash, "dev documents": dev.hash, "labels": label_set.hash,
+            "settings": config.hash,
         }  # fmt: skip
 
     def fit(self) -> TrainingState:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, func, or_, select
 
 from storage.errors import NotFound
-from storage.models import Action, AnnotationLabel, Document, Label, Split
+from storage.models import Action, AnnotationLabel, Document, Label, SplitName
 
 __all__ = [
     "QUEUE",
@@ -27,6 +27,7 @@ __all__ = [
     "get",
     "label_counts",
     "labelled",
+    "named",
     "next_unreviewed",
     "split_counts",
     "tally",
@@ -38,7 +39,7 @@ __all__ = [
 REVIEWED = (Action.ACCEPTED, Action.CORRECTED)
 """The actions of a person who looked at the document here; an import is not one of them."""
 
-QUEUE = (Split.UNASSIGNED, Split.TRAIN, Split.DEV)
+QUEUE = (SplitName.UNASSIGNED, SplitName.TRAIN, SplitName.DEV)
 """The splits that are reviewed, in that order; test documents stay as they were labelled."""
 
 
@@ -111,7 +112,7 @@ def following(
     return (found[:limit], found[limit - 1].id) if len(found) > limit else (found, last)
 
 
-def assign(session: Session, *, project_id: int, splits: Mapping[str, Split]) -> None:
+def assign(session: Session, *, project_id: int, splits: Mapping[str, SplitName]) -> None:
     """Put documents, {external id: split}, into splits."""
     names = list(splits)
     for start in range(0, len(names), 500):
@@ -129,7 +130,7 @@ def total(session: Session, *, project_id: int) -> int:
 
 
 def annotated(
-    session: Session, *, project_id: int, splits: Collection[Split], after_id: int = 0, limit: int = 1000
+    session: Session, *, project_id: int, splits: Collection[SplitName], after_id: int = 0, limit: int = 1000
 ) -> Sequence[Document]:
     """Return annotated documents of some splits by id; pass the last id to get the next ones."""
     query = (
@@ -157,14 +158,14 @@ def carrying(session: Session, *, label_ids: Collection[int]) -> dict[int, tuple
 
 
 def with_label(
-    session: Session, *, label_id: int, splits: Collection[Split] = tuple(Split), limit: int | None = None
+    session: Session, *, label_id: int, splits: Collection[SplitName] = tuple(SplitName), limit: int | None = None
 ) -> Sequence[Document]:
     """Return documents of some splits that carry a label now, by id."""
     query = select(Document).where(col(Document.annotation_id).in_(_holding([label_id])))
     return session.exec(query.where(col(Document.split).in_(splits)).order_by(col(Document.id)).limit(limit)).all()
 
 
-def split_counts(session: Session, *, label_ids: Collection[int]) -> dict[Split, int]:
+def split_counts(session: Session, *, label_ids: Collection[int]) -> dict[SplitName, int]:
     """Return {split: documents that carry one of some labels now}; empty splits are left out."""
     query = select(col(Document.split), func.count()).where(col(Document.annotation_id).in_(_holding(label_ids)))
     return dict(session.exec(query.group_by(col(Document.split))).all())
@@ -175,7 +176,7 @@ def _holding(label_ids: Collection[int]) -> Any:
     return select(AnnotationLabel.annotation_id).where(col(AnnotationLabel.label_id).in_(label_ids))
 
 
-def tally(session: Session, *, project_id: int | None = None) -> Sequence[tuple[int, Split, Action | None, int]]:
+def tally(session: Session, *, project_id: int | None = None) -> Sequence[tuple[int, SplitName, Action | None, int]]:
     """Return (project id, split, current action, documents) for one project or all."""
     keys = col(Document.project_id), col(Document.split), col(Document.annotation_action)
     query = select(*keys, func.count()).group_by(*keys)
@@ -184,7 +185,7 @@ def tally(session: Session, *, project_id: int | None = None) -> Sequence[tuple[
     return session.exec(query).all()
 
 
-def label_counts(session: Session, *, project_id: int) -> Sequence[tuple[int, Split, int]]:
+def label_counts(session: Session, *, project_id: int) -> Sequence[tuple[int, SplitName, int]]:
     """Return (label id, split, documents that carry the label now)."""
     query = (
         select(col(AnnotationLabel.label_id), col(Document.split), func.count())
@@ -195,7 +196,7 @@ def label_counts(session: Session, *, project_id: int) -> Sequence[tuple[int, Sp
     return session.exec(query).all()
 
 
-def labelled(session: Session, *, project_id: int) -> dict[Split, int]:
+def labelled(session: Session, *, project_id: int) -> dict[SplitName, int]:
     """Return {split: documents with a label in use, or reviewed as carrying none}; empty splits are left out."""
     query = (
         select(col(Document.split), func.count(func.distinct(col(Document.id))))

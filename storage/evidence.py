@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, Subquery
 from sqlmodel import Session, col, func, or_, select
 
-from storage.models import AnnotationLabel, Document, PredictedSentence, Prediction, Split
+from storage.models import AnnotationLabel, Document, PredictedSentence, Prediction, SplitName
 
 __all__ = [
     "carried",
@@ -22,7 +22,7 @@ __all__ = [
 TEXTS_AT_A_TIME = 500
 
 
-def document_ids(session: Session, *, project_id: int, splits: Collection[Split]) -> Sequence[int]:
+def document_ids(session: Session, *, project_id: int, splits: Collection[SplitName]) -> Sequence[int]:
     """Return the ids of a project's documents of some splits, in order."""
     query = select(Document.id).where(Document.project_id == project_id, col(Document.split).in_(splits))
     return session.exec(query.order_by(col(Document.id))).all()
@@ -43,7 +43,7 @@ def unpredicted(
     *,
     project_id: int,
     model_version_id: int,
-    splits: Collection[Split],
+    splits: Collection[SplitName],
     limit: int,
     after_id: int = 0,
 ) -> Sequence[Document]:
@@ -52,7 +52,9 @@ def unpredicted(
     return session.exec(query.order_by(col(Document.id)).limit(limit)).all()
 
 
-def unpredicted_total(session: Session, *, project_id: int, model_version_id: int, splits: Collection[Split]) -> int:
+def unpredicted_total(
+    session: Session, *, project_id: int, model_version_id: int, splits: Collection[SplitName]
+) -> int:
     """Return how many documents `unpredicted` can reach."""
     query = select(func.count()).select_from(Document)
     return session.exec(query.where(*_silent(project_id, model_version_id, splits))).one()
@@ -89,7 +91,7 @@ def unwritten(session: Session, *, project_id: int, model_version_id: int) -> Se
 
 
 def carried(
-    session: Session, *, project_id: int, splits: Collection[Split], label_id: int | None = None
+    session: Session, *, project_id: int, splits: Collection[SplitName], label_id: int | None = None
 ) -> dict[int, set[int]]:
     """Return {document id: label ids} of annotated documents, by id; one without a label has an empty set.
 
@@ -123,7 +125,7 @@ def _newest(project_id: int, model_version_id: int) -> Subquery:
     )
 
 
-def _silent(project_id: int, model_version_id: int, splits: Collection[Split]) -> list[ColumnElement[bool]]:
+def _silent(project_id: int, model_version_id: int, splits: Collection[SplitName]) -> list[ColumnElement[bool]]:
     said = select(Prediction).where(
         Prediction.document_id == Document.id, Prediction.model_version_id == model_version_id
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Enum
 
-__all__ = ["Action", "Decision", "Operation", "RunStatus", "Split", "enum_type", "name_key", "utc_now"]
+__all__ = ["Action", "Decision", "Operation", "RunStatus", "SplitName", "enum_type", "name_key", "utc_now"]
 
 
 def utc_now() -> datetime:
@@ -22,8 +22,8 @@ def name_key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
-class Split(StrEnum):
-    """The part of the corpus a document belongs to; unassigned ones are training data once annotated."""
+class SplitName(StrEnum):
+    """The part of the corpus that a document belongs to; unassigned ones are training data once annotated."""
 
     TRAIN = "train"
     DEV = "dev"

@@ -15,6 +15,7 @@ __all__ = [
     "Change",
     "add",
     "add_version",
+    "added_since",
     "by_name",
     "changed_since",
     "counts",

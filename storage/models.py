@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from storage.kinds import Action, Decision, Operation, RunStatus, Split, enum_type, name_key, utc_now
+from storage.kinds import Action, Decision, Operation, RunStatus, SplitName, enum_type, name_key, utc_now
 
 __all__ = [
     "Action",
@@ -30,7 +30,7 @@ __all__ = [
     "RunEvent",
     "RunMetric",
     "RunStatus",
-    "Split",
+    "SplitName",
     "metadata",
     "name_key",
     "utc_now",
@@ -158,7 +158,7 @@ class Document(SQLModel, table=True):
     external_id: str
     text: str = Field(sa_type=Text)
     text_hash: str = Field(max_length=64)
-    split: Split = Field(default=Split.UNASSIGNED, sa_type=enum_type(Split))
+    split: SplitName = Field(default=SplitName.UNASSIGNED, sa_type=enum_type(SplitName))
     created_at: datetime = Field(default_factory=utc_now)
     annotation_id: int | None = Field(
         default=None,
@@ -237,7 +237,7 @@ class RunMetric(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
     step: int
-    split: Split = Field(sa_type=enum_type(Split))
+    split: SplitName = Field(sa_type=enum_type(SplitName))
     name: str
     value: float
 
@@ -262,7 +262,6 @@ class ModelVersion(SQLModel, table=True):
     test_micro_f1: float | None = None
     test_macro_f1: float | None = None
     created_at: datetime = Field(default_factory=utc_now)
-    retired_at: datetime | None = None
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
 from storage.errors import NotFound, StaleWrite
-from storage.models import Run, RunEvent, RunMetric, RunStatus, Split, utc_now
+from storage.models import Run, RunEvent, RunMetric, RunStatus, SplitName, utc_now
 
 __all__ = [
     "FINAL",
@@ -144,7 +144,7 @@ def last_event(session: Session, *, run_id: int, types: Collection[str]) -> RunE
     return session.exec(query.order_by(col(RunEvent.sequence).desc()).limit(1)).first()
 
 
-def add_metrics(session: Session, *, run_id: int, step: int, split: Split, values: Mapping[str, float]) -> None:
+def add_metrics(session: Session, *, run_id: int, step: int, split: SplitName, values: Mapping[str, float]) -> None:
     """Store the figures of one step; a figure that is not finite leaves a gap in its curve."""
     session.add_all(
         RunMetric(run_id=run_id, step=step, split=split, name=name, value=value)
@@ -170,7 +170,7 @@ def metrics(session: Session, *, run_id: int, points: int = 500) -> dict[str, li
     left = (size - rank) % ((size + points - 1) // points)
     ranked = (
         select(name, step, col(RunMetric.value), left.label("left"))
-        .where(RunMetric.run_id == run_id, RunMetric.split != Split.TEST)
+        .where(RunMetric.run_id == run_id, RunMetric.split != SplitName.TEST)
         .subquery()
     )
     kept = select(ranked.c.name, ranked.c.step, ranked.c.value).where(ranked.c.left == 0)

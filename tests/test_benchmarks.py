@@ -6,15 +6,16 @@ import re
 import sys
 
 import accuracy
+import commandline
 import numpy as np
 import pytest
 from accuracy import read_split
-from commandline import given_command, origin, print_table
-from records import FIGURES
+from commandline import given_command, origin, print_table, write_results
 from tables import protocol_table, revisions
 from tiny_models import build_tiny_embedded
 
 from lagamc.corpus import Corpus, Example
+from lagamc.metrics import SUMMARY
 
 WORDS = {"road": "hole crack kerb", "noise": "loud drum party", "bins": "bin rubbish sack"}
 
@@ -92,7 +93,7 @@ def test_too_many_unseen_labels_end_the_run_in_a_line(run):
 def fake_ours(_folder, split, config, _unseen, **_):
     """A run of ours that trains nothing and whose every prediction is its seed."""
     none = np.zeros((len(split.test), len(split.label_set)), dtype=bool)
-    row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(FIGURES, 0.0)}
+    row = {"system": "lagamc", "configuration": config.to_dict(), "seconds": 1.0, **dict.fromkeys(SUMMARY, 0.0)}
     predictions = {example.id: [str(config.seed)] for example in split.test}
     return {**row, "predictions": predictions}, none, none, split.label_set
 
@@ -171,6 +172,13 @@ def test_a_table_names_machine_and_versions_above_aligned_columns(capsys):
         "lagamc                25.6",
         "a longer name            1",
     ]
+
+
+def test_results_are_written_as_json(tmp_path, monkeypatch):
+    """The folder is made where it does not exist yet."""
+    monkeypatch.setattr(commandline, "RESULTS", tmp_path / "docs" / "results")
+    write_results("matching", {"labels": 3})
+    assert (tmp_path / "docs" / "results" / "matching.json").read_text() == '{\n "labels": 3\n}\n'
 
 
 def test_a_folder_without_the_wanted_file_ends_the_run_with_its_name(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from app.components import markup
-from lagamc.descriptions.diff import Change
+from lagamc.descriptions.diff import DiffPart
 from lagamc.descriptions.lint import Finding
 
 __all__ = ["difference", "findings", "heat_map"]
@@ -15,7 +15,7 @@ __all__ = ["difference", "findings", "heat_map"]
 _TAGS = {"same": Markup("<span>{}</span>"), "removed": Markup("<del>{}</del>"), "added": Markup("<ins>{}</ins>")}
 
 
-def difference(changes: Iterable[Change]) -> Markup:
+def difference(changes: Iterable[DiffPart]) -> Markup:
     """A word diff in one line: what goes is struck out, what comes is underlined."""
     parts = Markup(" ").join(_TAGS[change.kind].format(change.text) for change in changes)
     return Markup('<span class="lg-diff">{}</span>').format(parts or markup.NOTHING)

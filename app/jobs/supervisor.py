@@ -18,7 +18,7 @@ from lagamc.errors import LagamcError
 from storage import model_versions, runs
 from storage.engine import Database
 from storage.errors import StaleWrite
-from storage.models import ModelVersion, Run, RunStatus, Split, utc_now
+from storage.models import ModelVersion, Run, RunStatus, SplitName, utc_now
 
 __all__ = ["Supervisor"]
 
@@ -237,7 +237,7 @@ def _apply(session: Session, run: Run, event: Event) -> None:
     elif event.type in ("step", "evaluation"):
         run.step = event.payload["step"]
         run.remaining_seconds = event.remaining
-        split = Split.TRAIN if event.type == "step" else Split.DEV
+        split = SplitName.TRAIN if event.type == "step" else SplitName.DEV
         runs.add_metrics(session, run_id=run.id, step=run.step, split=split, values=event.metrics)
 
 

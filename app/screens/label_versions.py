@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.screens.label_editor import LabelEditor
     from app.services.labels import VersionView
 
-__all__ = ["build", "origin"]
+__all__ = ["SOURCES", "build", "origin"]
 
 NO_VERSIONS = "Select a label in the table to see the earlier wordings of its description."
 NOT_DESCRIBED = "Not described yet: write the description above, or have it drafted under Drafts."

@@ -17,7 +17,7 @@ from app.services.outside import Outside
 from app.services.studio import BUDGET
 from app.services.terms import Terms, label_documents
 from lagamc.descriptions.chat import ChatSettings
-from lagamc.descriptions.diff import Change, word_diff
+from lagamc.descriptions.diff import DiffPart, word_diff
 from lagamc.descriptions.examples import pick_examples
 from lagamc.descriptions.prompt import MAX_EXAMPLE_CHARACTERS, Example, refinement_prompt
 from lagamc.descriptions.refine import Budget, Outcome, Request, refine
@@ -46,7 +46,7 @@ class DraftView:
     author: str
     provenance: Mapping[str, Any]
     created_at: datetime
-    changes: tuple[Change, ...]
+    changes: tuple[DiffPart, ...]
 
 
 @dataclass(frozen=True, slots=True)

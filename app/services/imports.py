@@ -17,7 +17,7 @@ from lagamc.splits import LEAST, stratified_split
 from storage import annotations as annotation_log
 from storage import documents, labels, projects
 from storage.engine import Database
-from storage.models import Document, Label, Split, name_key
+from storage.models import Document, Label, SplitName, name_key
 
 __all__ = ["ImportReport", "ImportService"]
 
@@ -177,7 +177,7 @@ def _given(known: Mapping[str, Label], path: Path, mapping: ColumnMapping) -> tu
 
 def _open(document: Document) -> bool:
     """Whether a document of the project would be labelled, and split, by a file."""
-    return document.annotation_id is None and document.split is Split.UNASSIGNED
+    return document.annotation_id is None and document.split is SplitName.UNASSIGNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +266,9 @@ class _Sieve:
         return _NewRow(identifier, digest, row.text, labels, split)
 
 
-def _told(split: Split) -> str | None:
+def _told(split: SplitName) -> str | None:
     """A split as a file tells it."""
-    return None if split is Split.UNASSIGNED else split.value
+    return None if split is SplitName.UNASSIGNED else split.value
 
 
 def _fault(row: Row, known: Mapping[str, Label]) -> Refusal | None:
@@ -301,14 +301,14 @@ def _chunks(path: Path, mapping: ColumnMapping) -> Iterator[list[Row | Refusal]]
 def _write(session: Session, project_id: int, rows: Sequence[_NewRow], splits: Mapping[str, str], author: str) -> None:
     added = []
     for row in rows:
-        split = Split(row.split or splits.get(row.hash, Split.UNASSIGNED))
+        split = SplitName(row.split or splits.get(row.hash, SplitName.UNASSIGNED))
         if row.document_id is None:
             document = Document(
                 project_id=project_id, external_id=row.id, text=row.text, text_hash=row.hash, split=split
             )
         else:
             document = documents.get(session, document_id=row.document_id, lock=True)
-            document.split = split if document.split is Split.UNASSIGNED else document.split
+            document.split = split if document.split is SplitName.UNASSIGNED else document.split
         added.append(document)
     documents.add_all(session, documents=added)
     labelled = {document.id: row.labels for document, row in zip(added, rows, strict=True) if row.labels}

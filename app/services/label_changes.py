@@ -14,7 +14,7 @@ from storage.errors import NotFound, StaleWrite
 from storage.models import Label as LabelRow
 from storage.models import LabelEvent, Operation, name_key, utc_now
 
-__all__ = ["ATTRIBUTES", "check_labels", "recorded", "reword", "take_back"]
+__all__ = ["ATTRIBUTES", "TITLES", "check_labels", "recorded", "reword", "take_back"]
 
 TITLES = {"digit": "key in review", "examples_positive": "examples", "examples_tricky": "tricky examples",
           "parent_id": "parent"}  # fmt: skip

@@ -21,7 +21,7 @@ from storage.errors import StaleWrite
 from storage.models import Decision, DescriptionVersion, Operation
 from storage.models import Label as LabelRow
 
-__all__ = ["LabelService", "LabelSetView", "LabelView", "VersionView"]
+__all__ = ["MAX_DESCRIPTION_CHARACTERS", "LabelService", "LabelSetView", "LabelView", "VersionView"]
 
 MAX_DESCRIPTION_CHARACTERS = 2000
 

@@ -11,14 +11,15 @@ from lagamc.errors import few
 from lagamc.splits import LEAST, stratified_split
 from storage import annotations as annotation_log
 from storage import documents, labels
-from storage.models import Split
+from storage.models import SplitName
 
 __all__ = ["PARTS", "corpus", "problems", "sizes", "split", "to_split", "unassigned"]
 
-PARTS: Mapping[str, tuple[Split, ...]] = {
-    "train": (Split.TRAIN, Split.UNASSIGNED),  # an unassigned document becomes training data once it is labelled
-    "dev": (Split.DEV,),
-    "test": (Split.TEST,),
+PARTS: Mapping[str, tuple[SplitName, ...]] = {
+    # an unassigned document becomes training data once it is labelled
+    "train": (SplitName.TRAIN, SplitName.UNASSIGNED),
+    "dev": (SplitName.DEV,),
+    "test": (SplitName.TEST,),
 }
 
 
@@ -30,14 +31,14 @@ def sizes(session: Session, project_id: int) -> dict[str, int]:
 
 def unassigned(session: Session, project_id: int) -> int:
     """Return how many labelled documents are in no split."""
-    return documents.labelled(session, project_id=project_id).get(Split.UNASSIGNED, 0)
+    return documents.labelled(session, project_id=project_id).get(SplitName.UNASSIGNED, 0)
 
 
 def to_split(session: Session, project_id: int) -> int:
     """Return how many documents `split` would divide."""
     counted = documents.labelled(session, project_id=project_id)
-    found = counted.get(Split.UNASSIGNED, 0)
-    return found if not counted.get(Split.DEV) and found >= LEAST else 0
+    found = counted.get(SplitName.UNASSIGNED, 0)
+    return found if not counted.get(SplitName.DEV) and found >= LEAST else 0
 
 
 def split(session: Session, project_id: int) -> None:
@@ -46,8 +47,8 @@ def split(session: Session, project_id: int) -> None:
     So a project whose documents were all labelled in review can be trained; later ones become training documents.
     """
     if to_split(session, project_id):
-        parts = stratified_split(corpus(session, project_id, (Split.UNASSIGNED,)))
-        documents.assign(session, project_id=project_id, splits={key: Split(part) for key, part in parts.items()})
+        parts = stratified_split(corpus(session, project_id, (SplitName.UNASSIGNED,)))
+        documents.assign(session, project_id=project_id, splits={key: SplitName(part) for key, part in parts.items()})
 
 
 def problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> list[str]:
@@ -77,7 +78,7 @@ def problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> lis
     return found_problems
 
 
-def corpus(session: Session, project_id: int, splits: tuple[Split, ...]) -> Corpus:
+def corpus(session: Session, project_id: int, splits: tuple[SplitName, ...]) -> Corpus:
     """Return the documents of some splits that carry a label in use, or that a person reviewed as carrying none."""
     in_use = {label.name for label, _ in labels.described(session, project_id=project_id)}
     examples: list[Example] = []

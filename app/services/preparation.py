@@ -21,14 +21,14 @@ from lagamc.errors import LagamcError
 from storage import evidence, predictions
 from storage.engine import Database
 from storage.errors import StorageError
-from storage.models import Split
+from storage.models import SplitName
 
 if TYPE_CHECKING:
     from app.services.answering import Answering
 
 __all__ = ["LOOKED_AT", "Preparation", "PreparationView", "Stored"]
 
-LOOKED_AT = (Split.TRAIN, Split.DEV, Split.UNASSIGNED)  # no wording is fitted to the test documents
+LOOKED_AT = (SplitName.TRAIN, SplitName.DEV, SplitName.UNASSIGNED)  # no wording is fitted to the test documents
 CHUNK = 32
 KEPT_PROJECTS = 3  # in memory; 50,000 documents take 77 MB
 BREATHER_SECONDS = 0.01  # between chunks, so that a person who waits for the model gets it next

@@ -18,7 +18,7 @@ from lagamc.readers import ColumnMapping
 from storage import documents, labels, model_versions, projects, runs
 from storage.engine import Database
 from storage.errors import StaleWrite
-from storage.models import Project, RunStatus, Split, name_key
+from storage.models import Project, RunStatus, SplitName, name_key
 
 __all__ = ["LabelCount", "ProjectService", "ProjectView"]
 
@@ -142,7 +142,7 @@ class ProjectService:
         """Return the documents of each label in use, a split, by position."""
         with self._database.read() as session:
             known = labels.described(session, project_id=project_id)
-            tally: dict[int, Counter[Split]] = defaultdict(Counter)
+            tally: dict[int, Counter[SplitName]] = defaultdict(Counter)
             for label_id, split, number in documents.label_counts(session, project_id=project_id):
                 tally[label_id][split] += number
         return [_label_count(label.name, tally[label.id]) for label, _ in known]
@@ -200,20 +200,20 @@ def _checked_task(task: str) -> str:
 
 
 def _tally(session: Session, *, project_id: int | None = None) -> Mapping[int, _Tally]:
-    tally: dict[int, _Tally] = defaultdict(lambda: _Tally(Counter({split.value: 0 for split in Split})))
+    tally: dict[int, _Tally] = defaultdict(lambda: _Tally(Counter({split.value: 0 for split in SplitName})))
     for owner, split, action, number in documents.tally(session, project_id=project_id):
         tally[owner].splits[split.value] += number
         tally[owner].annotated += number if action is not None else 0
     return tally
 
 
-def _label_count(name: str, counts: Counter[Split]) -> LabelCount:
+def _label_count(name: str, counts: Counter[SplitName]) -> LabelCount:
     return LabelCount(
         name=name,
-        train=counts[Split.TRAIN],
-        dev=counts[Split.DEV],
-        test=counts[Split.TEST],
-        unassigned=counts[Split.UNASSIGNED],
+        train=counts[SplitName.TRAIN],
+        dev=counts[SplitName.DEV],
+        test=counts[SplitName.TEST],
+        unassigned=counts[SplitName.UNASSIGNED],
         total=counts.total(),
     )
 

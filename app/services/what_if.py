@@ -12,10 +12,10 @@ from app.errors import AppError
 from app.services.measuring import Measure, Measuring
 from app.services.preparation import LOOKED_AT, Preparation, PreparationView, Stored
 from lagamc.descriptions.collisions import confusions
-from lagamc.descriptions.impact import Figures, Impact, matched_labels, what_if
+from lagamc.descriptions.impact import EditImpact, Figures, matched_labels, what_if
 from storage import evidence, labels
 from storage.engine import Database
-from storage.models import Split
+from storage.models import SplitName
 
 __all__ = ["AffectedRow", "ChangeRow", "Confused", "WhatIfService", "WhatIfView"]
 
@@ -192,13 +192,13 @@ class WhatIfService:
 
     def _impact(
         self, project_id: int, stored: Stored, known: _Labels, label_id: int, *, measure: Measure, edited: np.ndarray
-    ) -> Impact:
+    ) -> EditImpact:
         rows = np.zeros((len(known.ids), len(edited)), dtype=np.float32)
         described = [place for place, text in enumerate(known.texts) if text]
         if described:
             rows[described] = self._measuring.embed(measure, [known.texts[place] for place in described])
         with self._database.read() as session:
-            carried = evidence.carried(session, project_id=project_id, splits=[Split.DEV])
+            carried = evidence.carried(session, project_id=project_id, splits=[SplitName.DEV])
         places = {key: place for place, key in enumerate(stored.document_ids)}
         dev = [key for key in carried if key in places]
         truth = np.array([[label in carried[key] for label in known.ids] for key in dev], dtype=np.bool_)
@@ -217,7 +217,7 @@ class WhatIfService:
         self,
         stored: Stored,
         known: _Labels,
-        impact: Impact | None,
+        impact: EditImpact | None,
         *,
         edited: np.ndarray,
         measure: Measure,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from lagamc.baselines.peers import PeerSettings, Scores, best_threshold
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator
 from lagamc.precision import chosen_device
+from lagamc.token_rows import padded, shuffled_batches
 
 __all__ = ["Tokens", "fit_network"]
 
@@ -51,13 +51,15 @@ def fit_network(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warmup, max(0.0, (total - step) / max(1, total - warmup)))
     )
+    lengths = [(len(row),) for row in tokens[0]]
     nothing = np.empty((0, 0))
     best: tuple[float, Scores, Scores, int] = (-1.0, nothing, nothing, 0)
     for epoch in range(1, epochs + 1):
         network.train()
-        for rows in _batches(tokens[0], settings.batch_size, f"{settings.seed}-{epoch}"):
+        for rows in shuffled_batches(lengths, settings.batch_size, f"{settings.seed}-{epoch}"):
             carried = torch.from_numpy(train[rows]).float().to(device)
-            logits = network(*_padded([tokens[0][row] for row in rows], pad, device))  # (B, L)
+            ids, mask = padded([tokens[0][row] for row in rows], pad, device=device, shortest=_SHORTEST)
+            logits = network(ids, mask)  # (B, L)
             loss = F.binary_cross_entropy_with_logits(logits.float(), carried, reduction="none").sum(dim=1).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -71,35 +73,14 @@ def fit_network(
     return best[1], best[2], best[3]
 
 
-def _batches(tokens: Tokens, size: int, seed: str) -> Iterator[list[int]]:
-    """Rows of documents of like length, in an order that the seed decides."""
-    chooser = random.Random(seed)
-    order = list(range(len(tokens)))
-    chooser.shuffle(order)
-    pool = 50 * size
-    batches: list[list[int]] = []
-    for start in range(0, len(order), pool):
-        rows = sorted(order[start : start + pool], key=lambda row: len(tokens[row]))
-        batches += [rows[i : i + size] for i in range(0, len(rows), size)]
-    chooser.shuffle(batches)
-    return iter(batches)
-
-
 @torch.inference_mode()
 def _logits(network: nn.Module, tokens: Tokens, size: int, pad: int, device: torch.device) -> Scores:
     network.eval()
     order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
-    parts = [
-        network(*_padded([tokens[row] for row in order[start : start + 4 * size]], pad, device)).float().cpu().numpy()
-        for start in range(0, len(order), 4 * size)
-    ]
+    parts = []
+    for start in range(0, len(order), 4 * size):
+        rows = [tokens[row] for row in order[start : start + 4 * size]]
+        parts.append(network(*padded(rows, pad, device=device, shortest=_SHORTEST)).float().cpu().numpy())
     scores = np.empty((len(tokens), parts[0].shape[1]))
     scores[order] = np.concatenate(parts)
     return scores
-
-
-def _padded(rows: Tokens, pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    width = max(_SHORTEST, *map(len, rows))
-    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
-    return ids, mask

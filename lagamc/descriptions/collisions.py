@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Collisions", "Rival", "collisions", "confusions", "rival_of"]
+__all__ = ["Collisions", "Rival", "collisions", "confusions", "normalised", "rival_of"]
 
 Matrix = NDArray[np.float32]
 BLOCK = 512

@@ -19,6 +19,7 @@ from lagamc.formula_cells import guarded, unguarded
 from lagamc.labels import each_once
 
 __all__ = [
+    "FIELDS",
     "Difference",
     "LabelRecord",
     "compare",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lagamc.descriptions.collisions import normalised
 from lagamc.metrics import LabelMetrics, Metrics, multilabel_metrics
 
-__all__ = ["Affected", "Evidence", "Figures", "Impact", "LabelChange", "matched_labels", "what_if"]
+__all__ = ["Affected", "EditImpact", "Evidence", "Figures", "LabelChange", "matched_labels", "what_if"]
 
 BLOCK = 4096
 Matrix = NDArray[np.float32]
@@ -70,7 +70,7 @@ class Affected:
 
 
 @dataclass(frozen=True, slots=True)
-class Impact:
+class EditImpact:
     """The effect of one edit. Documents are rows of the evidence, labels rows of the label set."""
 
     gained: tuple[int, ...]
@@ -92,7 +92,7 @@ def what_if(
     dev: NDArray[np.intp],
     given: NDArray[np.bool_] | None = None,
     shown: int = 10,
-) -> Impact:
+) -> EditImpact:
     """Match every sentence against the descriptions as they are and with one of them edited.
 
     A label without a description before the edit is left out of the macro-F1 before, and after it where no dev
@@ -123,7 +123,7 @@ def what_if(
     changed = np.flatnonzero((held_before != held_after).any(axis=1))
     new = None if np.any(descriptions[label]) else label
     figures = _figures(truth, held_before[dev], held_after[dev])
-    return Impact(
+    return EditImpact(
         gained=tuple(map(int, gained)),
         lost=tuple(map(int, lost)),
         changes=_changes(held_before, held_after, figures, label, new),

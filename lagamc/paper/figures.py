@@ -7,7 +7,7 @@ from typing import TypeVar
 
 __all__ = [
     "AVERAGES", "CHAT_MODELS", "COUNTS", "ENCODERS", "MATCHERS", "MATCHER_SOURCES", "OURS_3", "OURS_4", "SETS",
-    "TABLE_3", "TABLE_4", "TABLE_5", "TABLE_8", "counterpart",
+    "TABLE_3", "TABLE_4", "TABLE_5", "TABLE_8", "Pair", "counterpart",
 ]  # fmt: skip
 
 SETS = ("caves", "semeval2018", "reuters", "aapd", "pubmed_mesh")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lagamc.bootstrap import SUMMARY, Interval, LabelIntervals, bootstrap_intervals, label_intervals, paired_differences
-from lagamc.metrics import multilabel_metrics
+from lagamc.bootstrap import Interval, LabelIntervals, bootstrap_intervals, label_intervals, paired_differences
+from lagamc.metrics import SUMMARY, multilabel_metrics
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from storage import annotations, documents, label_events, labels, projects
 from storage.errors import StaleWrite
-from storage.models import Action, Document, Operation, Split, utc_now
+from storage.models import Action, Document, Operation, SplitName, utc_now
 
 STEPS = st.lists(st.one_of(st.sets(st.integers(0, 2)), st.just("undo")), max_size=12)
 
@@ -66,7 +66,7 @@ def test_undo_is_a_stack_and_history_only_grows(steps):
 def test_two_tabs_saving_one_document_lose_nothing(database, add_labels, add_documents):
     """Of two saves at once one is kept and the other told who was first; the history holds the kept one."""
     noise, bins = add_labels("noise", "bins")
-    (document_id,) = add_documents(Split.TRAIN)
+    (document_id,) = add_documents(SplitName.TRAIN)
 
     def tab(author, label_id):
         try:
@@ -88,7 +88,7 @@ def test_two_tabs_saving_one_document_lose_nothing(database, add_labels, add_doc
 def test_only_the_current_annotation_can_be_undone(database, add_labels, add_documents):
     """An undo that comes late is refused, whoever asks for it."""
     (noise,) = add_labels("noise")
-    (document_id,) = add_documents(Split.TRAIN)
+    (document_id,) = add_documents(SplitName.TRAIN)
     first = record(database, document_id, {noise}, None)
     record(database, document_id, set(), first, author="ben")
     with pytest.raises(StaleWrite, match="ben saved"), database.write() as session:
@@ -98,7 +98,7 @@ def test_only_the_current_annotation_can_be_undone(database, add_labels, add_doc
 def test_an_undone_import_leaves_the_document_unlabelled(database, add_labels, add_documents):
     """Undoing the only annotation clears the pointer, and a stale save says that nothing is there."""
     (noise,) = add_labels("noise")
-    (document_id,) = add_documents(Split.TRAIN)
+    (document_id,) = add_documents(SplitName.TRAIN)
     with database.write() as session:
         annotations.add_imported(session, labels={document_id: [noise]}, author="ann")
     with database.read() as session:
@@ -113,7 +113,7 @@ def test_an_undone_import_leaves_the_document_unlabelled(database, add_labels, a
 def test_every_change_of_labels_is_counted(database, project_id, add_labels, add_documents):
     """An undo of an older annotation too, which leaves the newest one current; another project's are not."""
     noise, bins = add_labels("noise", "bins")
-    one, two = add_documents(Split.TRAIN, Split.TRAIN)
+    one, two = add_documents(SplitName.TRAIN, SplitName.TRAIN)
     with database.write() as session:
         other = projects.add(session, name="other").id
     counts = []
@@ -151,7 +151,7 @@ def test_every_change_of_labels_is_counted(database, project_id, add_labels, add
 def test_reviews_are_counted_since_a_moment(database, project_id, add_labels, add_documents):
     """Imports and test documents do not count; reviews count by the moment of the current annotation."""
     (noise,) = add_labels("noise")
-    one, two, three, last = add_documents(Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.TEST)
+    one, two, three, last = add_documents(SplitName.TRAIN, SplitName.TRAIN, SplitName.TRAIN, SplitName.TEST)
     record(database, last, {noise}, None)
     with database.write() as session:
         annotations.add_imported(session, labels={three: [noise]}, author="ann")
@@ -166,7 +166,7 @@ def test_reviews_are_counted_since_a_moment(database, project_id, add_labels, ad
 def test_an_undo_brings_back_what_a_merged_label_became(database, project_id, add_labels, add_documents):
     """The label that was merged away is in use no more, and training would leave the document out."""
     noise, bins, water = add_labels("noise", "bins", "water")
-    [document_id] = add_documents(Split.TRAIN)
+    [document_id] = add_documents(SplitName.TRAIN)
     first = record(database, document_id, {noise}, None)
     second = record(database, document_id, {bins}, first)
     with database.write() as session:
@@ -183,7 +183,7 @@ def test_an_undo_brings_back_what_a_merged_label_became(database, project_id, ad
 def test_a_merge_reviews_nothing(database, project_id, add_labels, add_documents):
     """Annotations that it writes anew are as old as those that people wrote."""
     noise, bins = add_labels("noise", "bins")
-    [document_id, other] = add_documents(Split.TRAIN, Split.TRAIN)
+    [document_id, other] = add_documents(SplitName.TRAIN, SplitName.TRAIN)
     record(database, document_id, {noise}, None)
     since = utc_now()
     record(database, other, {noise}, None)
@@ -203,7 +203,7 @@ def test_an_operation_on_labels_takes_as_many_statements_for_few_documents_as_fo
     noise, bins = add_labels("noise", "bins")
     counts = []
     for number in (2, 60):
-        ids = add_documents(*[Split.TRAIN] * number)
+        ids = add_documents(*[SplitName.TRAIN] * number)
         with database.write() as session:
             annotations.add_imported(session, labels={key: {noise} for key in ids}, author="ann")
         with database.write() as session, counted(session) as statements:
@@ -241,7 +241,7 @@ def test_an_operation_is_taken_back_though_one_of_its_documents_was_before(
 ):
     """Undone there by hand, it stands as taking the operation back would leave it."""
     noise, bins = add_labels("noise", "bins")
-    one, two = add_documents(Split.TRAIN, Split.TRAIN)
+    one, two = add_documents(SplitName.TRAIN, SplitName.TRAIN)
     for document_id in (one, two):
         record(database, document_id, {noise}, None)
     with database.write() as session:

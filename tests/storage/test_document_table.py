@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from storage import annotations, documents, labels, model_versions, predictions, projects, runs
 from storage.errors import NameTaken
-from storage.models import Action, Document, Split, metadata
+from storage.models import Action, Document, SplitName, metadata
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_queue_offers_unassigned_then_train_then_dev_and_never_test(
     """Inside a split, documents without any label come before imported ones."""
     (noise,) = add_labels("noise")
     test, dev, imported, train, unassigned = add_documents(
-        Split.TEST, Split.DEV, Split.TRAIN, Split.TRAIN, Split.UNASSIGNED
+        SplitName.TEST, SplitName.DEV, SplitName.TRAIN, SplitName.TRAIN, SplitName.UNASSIGNED
     )
     with database.write() as session:
         annotations.add_imported(session, labels={imported: [noise]}, author="ann")
@@ -51,7 +51,7 @@ def test_the_queue_offers_unassigned_then_train_then_dev_and_never_test(
 
 def test_the_queue_goes_on_behind_a_document_and_begins_again(database, project_id, add_documents):
     """Behind the last document comes the first."""
-    first, second, third = add_documents(*[Split.TRAIN] * 3)
+    first, second, third = add_documents(*[SplitName.TRAIN] * 3)
     review(database, second)
     with database.read() as session:
         following = [
@@ -62,7 +62,7 @@ def test_the_queue_goes_on_behind_a_document_and_begins_again(database, project_
 
 def test_the_queue_keeps_its_order_behind_a_document(database, project_id, add_documents):
     """What comes before all others does so also where it was imported earlier."""
-    unassigned, on_show, train = add_documents(Split.UNASSIGNED, Split.UNASSIGNED, Split.TRAIN)
+    unassigned, on_show, train = add_documents(SplitName.UNASSIGNED, SplitName.UNASSIGNED, SplitName.TRAIN)
     with database.read() as session:
         options = {"project_id": project_id, "after_id": on_show}
         assert documents.next_unreviewed(session, **options, skip=[on_show]).id == unassigned
@@ -80,7 +80,7 @@ def pages(session, project_id, **options):
 
 def test_pages_hold_every_document_once(database, project_id, add_documents):
     """Pages of any size, one after another, are the whole list in order, with no empty page at the end."""
-    ids = add_documents(*[Split.TRAIN] * 7, *[Split.DEV] * 3)
+    ids = add_documents(*[SplitName.TRAIN] * 7, *[SplitName.DEV] * 3)
     with database.read() as session:
         for size in (1, 3, 5, 10, 11):
             found = pages(session, project_id, limit=size)
@@ -92,7 +92,7 @@ def test_pages_hold_every_document_once(database, project_id, add_documents):
 
 def test_words_are_looked_for_literally(database, project_id, add_documents):
     """Percent and underscore in a query stand for themselves; case does not matter."""
-    add_documents(Split.TRAIN, Split.TRAIN)
+    add_documents(SplitName.TRAIN, SplitName.TRAIN)
     with database.read() as session:
         found = {
             words: len(pages(session, project_id, limit=5, query=words)[0])
@@ -104,7 +104,7 @@ def test_words_are_looked_for_literally(database, project_id, add_documents):
 @pytest.mark.skipif(POSTGRESQL is not None, reason="PostgreSQL folds by its own rules")
 def test_a_search_knows_every_alphabet(database, project_id, add_documents):
     """Case makes no difference beyond a to z either, nor does the way that an accent is encoded."""
-    [document_id] = add_documents(Split.TRAIN)
+    [document_id] = add_documents(SplitName.TRAIN)
     with database.write() as session:
         documents.get(session, document_id=document_id).text = "\u00dcber die Stra\u00dfe; \u0414\u043e\u043c"
     with database.read() as session:
@@ -122,7 +122,7 @@ def test_accents_are_one_character_or_two_and_the_same(add_labels, database, pro
 
 def test_a_search_looks_no_further_than_it_says(database, project_id, add_documents):
     """Behind as many documents as it reaches it stops, with what it has found, and tells where to go on."""
-    ids = add_documents(*[Split.TRAIN] * 10)
+    ids = add_documents(*[SplitName.TRAIN] * 10)
     with database.read() as session:
         found = pages(session, project_id, limit=5, query="d10", reach=3)
         assert found == [[], [], [], [ids[9]]]
@@ -132,22 +132,22 @@ def test_a_search_looks_no_further_than_it_says(database, project_id, add_docume
 def test_labelled_documents_are_those_with_a_label_in_use(database, project_id, add_labels, add_documents):
     """Only retired labels do not make training data, a review that finds no label does; two labels count once."""
     noise, bins, old = add_labels("noise", "bins", "old")
-    one, two, three, four = add_documents(*[Split.TRAIN] * 3, Split.DEV)
+    one, two, three, four = add_documents(*[SplitName.TRAIN] * 3, SplitName.DEV)
     with database.write() as session:
         wanted = {one: [noise, bins], two: [old], four: [noise]}
         annotations.add_imported(session, labels=wanted, author="ann")
         labels.set_retired(session, label_id=old, retired=True)
     review(database, three)
     with database.read() as session:
-        assert documents.labelled(session, project_id=project_id) == {Split.TRAIN: 2, Split.DEV: 1}
-        everything = documents.annotated(session, project_id=project_id, splits=[Split.TRAIN])
+        assert documents.labelled(session, project_id=project_id) == {SplitName.TRAIN: 2, SplitName.DEV: 1}
+        everything = documents.annotated(session, project_id=project_id, splits=[SplitName.TRAIN])
     assert [row.id for row in everything] == [one, two, three]
 
 
 @pytest.mark.skipif(POSTGRESQL is not None, reason="reads the plans of SQLite")
 def test_counts_queue_and_pages_use_indexes(database, project_id, add_documents, statements):
     """SQLite plans no scan of a whole table for what screens and polls ask all the time."""
-    add_documents(Split.TRAIN)
+    add_documents(SplitName.TRAIN)
     with database.read() as session:
         documents.tally(session, project_id=project_id)
         documents.label_counts(session, project_id=project_id)
@@ -157,7 +157,7 @@ def test_counts_queue_and_pages_use_indexes(database, project_id, add_documents,
         documents.total(session, project_id=project_id)
         documents.find(session, project_id=project_id, external_id="d1")
         documents.labelled(session, project_id=project_id)
-        documents.annotated(session, project_id=project_id, splits=[Split.TRAIN])
+        documents.annotated(session, project_id=project_id, splits=[SplitName.TRAIN])
         annotations.label_names(session, annotation_ids=[1])
         predictions.latest(session, document_id=1, model_version_id=None)
         predictions.sentences(session, prediction_id=1)
@@ -187,7 +187,7 @@ def test_white_space_does_not_make_another_document():
 
 def test_the_same_text_cannot_be_stored_twice(database, project_id, add_documents):
     """The table itself refuses a second document of one text in one project."""
-    add_documents(Split.TRAIN)
+    add_documents(SplitName.TRAIN)
     with database.read() as session:
         stored = session.exec(select(Document)).one()
     copy = Document(project_id=project_id, external_id="x", text=stored.text, text_hash=stored.text_hash)

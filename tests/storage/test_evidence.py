@@ -9,9 +9,9 @@ from databases import POSTGRESQL
 from sqlalchemy import event
 
 from storage import annotations, evidence, model_versions, predictions, runs
-from storage.models import Action, ModelVersion, PredictedSentence, Split
+from storage.models import Action, ModelVersion, PredictedSentence, SplitName
 
-LOOKED_AT = (Split.TRAIN, Split.DEV)
+LOOKED_AT = (SplitName.TRAIN, SplitName.DEV)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def say(database, model_id):
 
 def test_the_newest_prediction_of_each_document_counts(database, project_id, model_id, add_documents, say):
     """In order of documents and positions; one without a sentence has none."""
-    first, second, third = add_documents(Split.TRAIN, Split.DEV, Split.TRAIN)
+    first, second, third = add_documents(SplitName.TRAIN, SplitName.DEV, SplitName.TRAIN)
     say(second, "old")
     say(first, "one", "two")
     say(second, "new")
@@ -56,7 +56,7 @@ def test_the_newest_prediction_of_each_document_counts(database, project_id, mod
 def test_descriptions_nobody_wrote_are_no_sentences(database, project_id, *, model_id, add_documents, add_labels, say):
     """Their labels are told apart from what was written, of the newest prediction alone."""
     noise, bins = add_labels("noise", "bins")
-    first, second = add_documents(Split.TRAIN, Split.DEV)
+    first, second = add_documents(SplitName.TRAIN, SplitName.DEV)
     say(first, "one", unwritten=[bins, noise])
     say(second, unwritten=[noise])
     say(second, "two")
@@ -68,7 +68,7 @@ def test_descriptions_nobody_wrote_are_no_sentences(database, project_id, *, mod
 
 def test_documents_about_which_nothing_was_said_are_found(database, project_id, model_id, add_documents, say):
     """Splits that are not asked for, test above all, are left out."""
-    ids = add_documents(Split.TRAIN, Split.TEST, Split.DEV, Split.TRAIN)
+    ids = add_documents(SplitName.TRAIN, SplitName.TEST, SplitName.DEV, SplitName.TRAIN)
     say(ids[0], "one")
     options = {"project_id": project_id, "model_version_id": model_id, "splits": LOOKED_AT}
     with database.read() as session:
@@ -82,7 +82,7 @@ def test_documents_about_which_nothing_was_said_are_found(database, project_id, 
 def test_labels_carried_are_the_current_ones(database, project_id, add_documents, add_labels):
     """A document reviewed as carrying none has an empty set; one without annotation is left out."""
     noise, bins = add_labels("noise", "bins")
-    first, second, _ = add_documents(Split.TRAIN, Split.DEV, Split.DEV)
+    first, second, _ = add_documents(SplitName.TRAIN, SplitName.DEV, SplitName.DEV)
     with database.write() as session:
         annotations.add_imported(session, labels={first: [noise], second: [noise, bins]}, author="ann")
     with database.read() as session:
@@ -96,7 +96,7 @@ def test_labels_carried_are_the_current_ones(database, project_id, add_documents
             first: set(),
             second: {noise, bins},
         }
-        assert evidence.carried(session, project_id=project_id, splits=[Split.DEV]) == {second: {noise, bins}}
+        assert evidence.carried(session, project_id=project_id, splits=[SplitName.DEV]) == {second: {noise, bins}}
         asked = {"project_id": project_id, "splits": LOOKED_AT}
         assert evidence.carried(session, **asked, label_id=bins) == {second: {noise, bins}}
         assert evidence.carried(session, **asked, label_id=noise) == {second: {noise, bins}}
@@ -136,7 +136,7 @@ def test_a_sentence_counts_unless_its_label_is_too_improbable(
     A label that was not written and is not given is no label of the document either.
     """
     noise, bins = add_labels("noise", "bins")
-    [document_id] = add_documents(Split.TRAIN)
+    [document_id] = add_documents(SplitName.TRAIN)
     said = [
         PredictedSentence(text="given", label_id=noise, cosine=0.9, log_probability=-0.1),
         PredictedSentence(text="improbable", label_id=noise, cosine=0.9, log_probability=-0.1, abstained=True),

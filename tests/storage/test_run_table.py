@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from storage import label_sets, labels, model_versions, projects, runs
 from storage.errors import StaleWrite
-from storage.models import ModelVersion, Run, RunStatus, Split
+from storage.models import ModelVersion, Run, RunStatus, SplitName
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def test_curves_are_thinned_evenly_and_keep_their_end(database, run_id, length):
     """At most 500 points, in order, the last step among them, the same distance between all."""
     with database.write() as session:
         for step in range(1, length + 1):
-            runs.add_metrics(session, run_id=run_id, step=step, split=Split.TRAIN, values={"loss": 1 / step})
-        runs.add_metrics(session, run_id=run_id, step=7, split=Split.TEST, values={"loss": 0.0})
+            runs.add_metrics(session, run_id=run_id, step=step, split=SplitName.TRAIN, values={"loss": 1 / step})
+        runs.add_metrics(session, run_id=run_id, step=7, split=SplitName.TEST, values={"loss": 0.0})
     with database.read() as session:
         points = runs.metrics(session, run_id=run_id).get("loss", [])
     steps = [step for step, _ in points]
@@ -80,7 +80,7 @@ def test_figures_that_are_not_finite_leave_a_gap(database, run_id):
     """A loss that is not a number is not stored; its neighbours are."""
     with database.write() as session:
         for step, loss in enumerate([1.0, math.nan, math.inf, 0.5]):
-            runs.add_metrics(session, run_id=run_id, step=step, split=Split.TRAIN, values={"loss": loss})
+            runs.add_metrics(session, run_id=run_id, step=step, split=SplitName.TRAIN, values={"loss": loss})
     with database.read() as session:
         assert runs.metrics(session, run_id=run_id) == {"loss": [(0, 1.0), (3, 0.5)]}
 
@@ -89,9 +89,9 @@ def test_a_resumed_run_replaces_what_it_repeats(database, run_id):
     """Figures behind the checkpoint are dropped, those before it stay."""
     with database.write() as session:
         for step in range(5):
-            runs.add_metrics(session, run_id=run_id, step=step, split=Split.TRAIN, values={"loss": 1.0})
+            runs.add_metrics(session, run_id=run_id, step=step, split=SplitName.TRAIN, values={"loss": 1.0})
         runs.discard_metrics(session, run_id=run_id, after_step=2)
-        runs.add_metrics(session, run_id=run_id, step=3, split=Split.TRAIN, values={"loss": 0.5})
+        runs.add_metrics(session, run_id=run_id, step=3, split=SplitName.TRAIN, values={"loss": 0.5})
     with database.read() as session:
         assert runs.metrics(session, run_id=run_id)["loss"] == [(0, 1.0), (1, 1.0), (2, 1.0), (3, 0.5)]
 

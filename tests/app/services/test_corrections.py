@@ -21,7 +21,7 @@ from lagamc.descriptions.prompt import rewording_prompt
 from lagamc.descriptions.refine import Budget
 from storage import documents, drafts, predictions
 from storage.documents import text_hash
-from storage.models import Document, PredictedSentence, Split
+from storage.models import Document, PredictedSentence, SplitName
 
 
 def embed(project_id, texts):
@@ -38,7 +38,7 @@ def service(database, tmp_path):
 def review(database, project_id, label_ids):
     """Let a model say "noise" of a text, and a person choose other labels."""
 
-    def decide(text, *chosen, split=Split.TRAIN):
+    def decide(text, *chosen, split=SplitName.TRAIN):
         with database.write() as session:
             document = Document(
                 project_id=project_id, external_id=text, text=text, text_hash=text_hash(text), split=split
@@ -78,8 +78,8 @@ def test_no_wording_is_fitted_to_test_documents(service, project_id, label_ids, 
     """Neither what was corrected there, nor what the others are compared with."""
     for number in range(3):
         review(f"a dog barks {number}", "bins")
-        review(f"a cat mews {number}", "bins", split=Split.TEST)
-        review(f"a dog sleeps {number}", "noise", "bins", split=Split.TEST)
+        review(f"a cat mews {number}", "bins", split=SplitName.TEST)
+        review(f"a dog sleeps {number}", "noise", "bins", split=SplitName.TEST)
     (rejected,) = service.clusters(label_ids["noise"])
     assert (rejected.size, rejected.terms) == (3, ("barks", "dog"))
     assert [one.rejected for one in service.overview(project_id)] == [3, 0]
@@ -231,7 +231,7 @@ def test_what_was_missed_comes_before_what_was_rejected(service, database, label
     review("a dog barks", "bins")
     review("a cat mews", "noise")
     with database.write() as session:  # a model said bins of a text that is about water
-        document = Document(project_id=1, external_id="wet", text="wet", text_hash="wet", split=Split.TRAIN)
+        document = Document(project_id=1, external_id="wet", text="wet", text_hash="wet", split=SplitName.TRAIN)
         documents.add_all(session, documents=[document])
         said = PredictedSentence(text="About bins.", label_id=label_ids["bins"], cosine=0.9)
         stored = predictions.add(
@@ -244,7 +244,7 @@ def test_what_was_missed_comes_before_what_was_rejected(service, database, label
 def test_a_sentence_that_gave_no_label_rejects_none(service, database, project_id, label_ids):
     """What a model abstained on was never predicted; to add it is to have missed it."""
     with database.write() as session:
-        document = Document(project_id=project_id, external_id="d", text="d", text_hash="d", split=Split.TRAIN)
+        document = Document(project_id=project_id, external_id="d", text="d", text_hash="d", split=SplitName.TRAIN)
         documents.add_all(session, documents=[document])
         said = [
             PredictedSentence(text="About noise.", label_id=label_ids["noise"], cosine=0.9),

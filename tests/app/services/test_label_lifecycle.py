@@ -16,7 +16,7 @@ from app.services.labels import LabelService
 from app.services.projects import ProjectService
 from storage import annotations, documents, labels, projects
 from storage.errors import NameTaken, StaleWrite, StorageError
-from storage.models import Action, Document, Split
+from storage.models import Action, Document, SplitName
 
 
 def embed(project_id, texts):
@@ -44,7 +44,7 @@ class Desk:
                     external_id=f"d{number}",
                     text="aaa dog" if number % 2 else "bbb cat",
                     text_hash=str(number),
-                    split=Split.TRAIN,
+                    split=SplitName.TRAIN,
                 )
                 for number in range(len(held))
             ]

@@ -1,0 +1,46 @@
+"""Rows of token ids: padded into one tensor, and put into batches of like length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["padded", "shuffled_batches"]
+
+_POOL = 50  # batches that are shuffled together before they are sorted by length
+
+
+def padded(
+    rows: Sequence[Sequence[int]], value: int, *, device: torch.device | None = None, shortest: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Ids (B, T), each row filled up with `value` to the longest, and which of them are none of the padding (B, T).
+
+    T is at least `shortest`.
+    """
+    width = max(shortest, *map(len, rows))
+    ids = torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long, device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], dtype=torch.long, device=device)
+    return ids, mask
+
+
+def shuffled_batches(lengths: Sequence[tuple[int, ...]], size: int, seed: str) -> list[list[int]]:
+    """Rows of like length together, in an order that the seed decides.
+
+    Args:
+        lengths: what each row is sorted by; where the first lengths are equal, the next decide.
+        size: rows in a batch.
+        seed: the same seed gives the same batches.
+    """
+    shuffler = random.Random(seed)
+    order = list(range(len(lengths)))
+    shuffler.shuffle(order)
+    pool = _POOL * size
+    batches: list[list[int]] = []
+    for start in range(0, len(order), pool):
+        rows = sorted(order[start : start + pool], key=lengths.__getitem__)
+        batches += [rows[i : i + size] for i in range(0, len(rows), size)]
+    shuffler.shuffle(batches)
+    return batches
