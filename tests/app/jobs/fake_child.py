@@ -39,7 +39,8 @@ def start() -> int:
     saved = FOLDER / "checkpoint" / "step"
     resumed = int(saved.read_text()) if saved.exists() else 0
     event("started", resumed_step=resumed, total_steps=10, epochs=1, train_documents=4, unlabelled_documents=0,
-      dev_documents=2, parameters=200, trainable_parameters=50, cut_targets=3, full_documents=2, max_document_tokens=256)  # fmt: skip
+      dev_documents=2, parameters=200, trainable_parameters=50, cut_targets=3, full_documents=2,
+      max_document_tokens=256)  # fmt: skip
     return resumed
 
 
