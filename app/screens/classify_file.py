@@ -13,6 +13,7 @@ from app.components.events import on
 from app.components.mapping_form import mapping_form
 from app.components.project_bar import ProjectBar, require_project
 from app.errors import AppError
+from lagamc.errors import DatasetError
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -36,6 +37,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         height=150,
         elem_id="classify-file",
     )
+    refused = gr.HTML(elem_id="file-refused")
     form = mapping_form(with_labels=False)
     with gr.Row():
         start = gr.Button("Classify the file", variant="primary", interactive=False, elem_id="file-start")
@@ -51,8 +53,12 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
 
     def preview(path: str | None) -> list[Any]:
         if path is None:
-            return [*form.hide(), gr.Button(interactive=False)]
-        return [*form.show(services.imports.preview(Path(path))), gr.Button(interactive=True)]
+            return [*form.hide(), gr.Button(interactive=False), ""]
+        try:
+            found = services.imports.preview(Path(path))
+        except DatasetError as error:  # stays in sight as long as the file does
+            return [*form.hide(), gr.Button(interactive=False), markup.note(error, "error")]
+        return [*form.show(found), gr.Button(interactive=True), ""]
 
     def run(project_id: int, path: str | None, own: float | None, *columns: str) -> tuple[Any, ...]:
         if path is None:
@@ -101,7 +107,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         return show(job_id)
 
     for event in (file.upload, file.clear):
-        on(event, preview, file, [*form.outputs, start])
+        on(event, preview, file, [*form.outputs, start, refused])
     on(
         start.click,
         run,

@@ -12,7 +12,7 @@ from app.components.events import on
 from app.components.mapping_form import mapping_form
 from app.components.project_bar import ProjectBar, author_name, require_project
 from app.errors import AppError
-from lagamc.errors import few
+from lagamc.errors import DatasetError, few
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,10 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
     def preview(project_id: int, path: str | None) -> list[Any]:
         if path is None:
             return [*form.hide(), gr.Button(visible=False), ""]
-        found = services.imports.preview(Path(path), require_project(project_id))
+        try:
+            found = services.imports.preview(Path(path), require_project(project_id))
+        except DatasetError as error:  # stays in sight as long as the file does
+            return [*form.hide(), gr.Button(visible=False), markup.note(error, "error")]
         return [*form.show(found), gr.Button(visible=True), ""]
 
     def name_unknown(project_id: int, path: str | None, *columns: str) -> tuple[Any, Any]:

@@ -58,9 +58,10 @@ def test_files_that_cannot_be_used(page: Page, tmp_path: Path) -> None:
     for name, (content, message) in FILES.items():
         (tmp_path / name).write_bytes(content)
         upload(page, tmp_path / name)
-        expect_message(page, message)
+        expect(page.locator("#import-report")).to_contain_text(message)
         expect(page.locator("#import-start")).to_have_count(0)
         remove_file(page)
+        expect(page.locator("#import-report")).not_to_contain_text(message)
     expect(documents).to_have_text("660")
 
     mixed = tmp_path / "mixed.jsonl"
