@@ -138,7 +138,7 @@ class TrainingConfig:
     instruction: str | None = None  # None: what suits the backbone
     task_description: str | None = None
     separator: str | None = None  # None: a token that no description can contain
-    max_document_tokens: int = 256
+    max_document_tokens: int = 512  # of what a document makes, with the prompt, the first ones are read
     matcher: str = "trained"  # encoder that matches sentences: trained, frozen, or a sentence transformer
     threshold: float = 0.4  # cosine below which a written sentence counts as not written (section 8.5)
     decision: Literal["probability", "written"] = "probability"  # written: each sentence decides, as in the paper

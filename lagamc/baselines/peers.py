@@ -52,7 +52,7 @@ class PeerSettings:
     epochs: int | None = None  # None: as many as `lagamc train` would take
     learning_rates: tuple[float, ...] | None = None  # of fine-tuned encoders; dev chooses. None: what suits the encoder
     batch_size: int = 16
-    max_tokens: int = 256
+    max_tokens: int = 512
     pairs: int = 20  # SetFit: pairs a document and kind, R in its paper
     base_url: str | None = None  # of an OpenAI-compatible server
     client: Any = field(default=None, compare=False, repr=False)  # an openai.OpenAI; None: from base_url and the key

@@ -281,7 +281,7 @@ def test_a_real_run_killed_goes_on_to_a_model(collection, backbone):
     said, expected = collection.training.started(run_id), collection.training.countable({"backbone": backbone})
     assert 0 < said.parameters.trained < said.parameters.total
     assert said.parameters.trained == pytest.approx(expected.trained, rel=0.05)  # the label set adds a few
-    assert (said.cut_targets, said.full_documents, said.max_document_tokens) == (0, 0, 256)
+    assert (said.cut_targets, said.full_documents, said.max_document_tokens) == (0, 0, 512)
     steps = [step for step, _ in collection.training.metrics(run_id)["loss"]]
     assert steps == sorted(set(steps))
     active = collection.models.active(collection.project_id)
