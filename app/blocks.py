@@ -35,7 +35,9 @@ REMEMBERED_PROJECT = """(memory) => {
 }"""
 KEEP_PROJECT = "(project) => { if (project) sessionStorage.setItem('lagamc-project', project); }"
 REMEMBERED_TAB = "(memory) => ({__type__: 'update', selected: memory?.tab ?? 'projects'})"
-IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}  # the last tab that was clicked is the one in front
+IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}
+# The tab that was clicked last is the one in front, whichever click the network brings last.
+CLICKED_AT = "() => [performance.now(), 0]"
 TEMPORARY = (3600, 86_400)  # every hour uploads older than a day go; what is worked on was copied, or read
 CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
 
@@ -46,19 +48,22 @@ def build_blocks(services: Services) -> gr.Blocks:
         os.environ.setdefault(name, value)
     with gr.Blocks(title="lagamc workbench", analytics_enabled=False, fill_width=True, delete_cache=TEMPORARY) as page:
         bar = project_bar()
+        clicked = gr.Number(visible=False)
+        latest = gr.State(-1.0)  # milliseconds since the page was opened, of the last click so far
         with gr.Tabs(elem_id="screens", overflow_behavior="wrap") as tabs:
             for key, (title, build) in SCREENS.items():
                 with gr.Tab(title, id=key) as tab:
                     build(services, bar)
-                on(tab.select, _naming(key), None, bar.tab, show_progress="hidden", **IN_TURN)
+                on(tab.select, _naming(key), [clicked, latest], [bar.tab, latest], js=CLICKED_AT,
+                   show_progress="hidden", **IN_TURN)  # fmt: skip
         _wire(page, services, bar, tabs)
         endpoints.register(services)
     return page.queue(default_concurrency_limit=CONCURRENT_EVENTS)
 
 
 def _naming(key: str) -> Any:
-    def selected() -> str:
-        return key
+    def selected(clicked: float, latest: float) -> tuple[Any, Any]:
+        return (key, clicked) if clicked >= latest else (gr.skip(), gr.skip())
 
     return selected
 
