@@ -67,6 +67,7 @@ class LabelEditor:
     new: gr.Button
     retire: gr.Button
     restore: gr.Button
+    questions: gr.Column  # where a panel lays out what it asks about the open label
 
     @property
     def outputs(self) -> list[Any]:
@@ -115,7 +116,8 @@ def label_editor() -> LabelEditor:
             retire = gr.Button("Retire", size="sm", min_width=70, visible=False, elem_id="label-retire")
             restore = gr.Button("Restore", size="sm", min_width=70, visible=False, elem_id="label-restore")
             new = gr.Button("New label", size="sm", min_width=90, elem_id="label-new")
-        # what comes a moment after the text stands below the buttons, so that none moves under a click
+        # what comes a moment after the text stands below every button, so that none moves under a click
+        questions = gr.Column(elem_id="label-questions")
         facts = gr.HTML(elem_id="label-facts")
         lint = markup.clickable("label-lint")
     editor = LabelEditor(
@@ -123,6 +125,7 @@ def label_editor() -> LabelEditor:
         draft_id=gr.State(None), past=gr.State(Past()),
         loaded=gr.State(""), left=gr.State(""), heading=heading, name=name, description=description, note=note,
         lint=lint, fixes=gr.State([]), facts=facts, save=save, keep=keep, new=new, retire=retire, restore=restore,
+        questions=questions,
     )  # fmt: skip
     on(undo.click, _undone, [editor.description, editor.past], [editor.description, editor.past],
        show_progress="hidden")  # fmt: skip

@@ -20,7 +20,7 @@ RENAMES = "'Save' gives the label its new name wherever it stands. Models answer
 
 
 def build(services: Services, editor: LabelEditor) -> None:
-    """Lay out the impact under the editor, empty while the name is as it was loaded."""
+    """Lay out the impact, empty while the name is as it was loaded."""
     impact = gr.HTML(elem_id="label-renaming")
     about = gr.State(None)  # id of the label whose impact stands there: it is counted once, not at every key
 

@@ -49,8 +49,9 @@ def build(services: Services, bar: ProjectBar) -> None:
             with_retired = gr.Checkbox(label="Show retired labels")
         with gr.Column(scale=2, min_width=300):
             editor = label_editor.label_editor()
-            label_rename.build(services, editor)
-            label_retire.build(services, bar, editor, changed)
+            with editor.questions:
+                label_retire.build(services, bar, editor, changed)
+                label_rename.build(services, editor)
     with gr.Tabs(elem_id="studio", overflow_behavior="wrap"):
         with gr.Tab("Versions", id="versions"):
             label_versions.build(services, bar, editor, changed)

@@ -74,6 +74,11 @@ def test_a_label_is_retired_and_restored_with_its_impact_in_view(page: Page) -> 
     expect(page.locator("#label-lint")).to_contain_text("1 to look at")  # what is said of it moves the page
     page.locator("#label-retire").click()
     expect(page.locator("#label-impact")).to_contain_text("Documents with noise: ")
+    stood = page.locator("#label-leave").bounding_box()
+    text.fill("")
+    expect(page.locator("#label-lint")).to_contain_text("There is no description.")
+    assert page.locator("#label-leave").bounding_box() == stood  # what is found out later stands below the question
+    text.fill("Not saved yet.")
     page.locator("#label-leave").click()
     expect(page.locator("#label-retiring")).to_be_hidden()
     expect(page.locator("#labels-table")).to_contain_text("noise")
