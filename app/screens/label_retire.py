@@ -30,7 +30,7 @@ ANOTHER = "Nothing was changed: another label was just opened. Look at it, then 
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
-    """Lay out the question under the editor's buttons, hidden until it is asked; a yes raises the number in `changed`."""
+    """Lay out the question under the buttons, hidden until it is asked; a yes raises the number in `changed`."""
     asked_about = gr.State(None)  # id of the label that the question is about
     seen = gr.Number(visible=False, precision=0)  # the same, as the page shows it
     with gr.Column(visible=False, elem_id="label-retiring", elem_classes="lg-panel") as question:
