@@ -17,8 +17,8 @@ __all__ = ["Match", "Matcher", "Matching", "Nearest", "check_threshold"]
 Matching = Literal["exact", "approximate"]
 Matrix = NDArray[np.float32]
 
-SENTENCE_BLOCK = 512
-LABEL_BLOCK = 8192  # cosines held at a time: 512 x 8,192 floats are 16 MB
+SENTENCE_BLOCK = 2048
+LABEL_BLOCK = 2048  # cosines held at a time: 2,048 x 2,048 floats are 16 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def check_threshold(threshold: float) -> float:
 
 
 def _norms(rows: Matrix) -> Matrix:
-    squares: Matrix = np.einsum("ij,ij->i", rows, rows)
-    return np.maximum(np.sqrt(squares), np.float32(1e-12))
+    lengths: Matrix = np.sqrt(np.vecdot(rows, rows))
+    return np.maximum(lengths, np.float32(1e-12))
 
 
 class Matcher:
