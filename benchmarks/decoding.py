@@ -5,8 +5,8 @@
     python benchmarks/decoding.py t5-base        # the shape of T5-Base, taught in minutes to write descriptions
 
 All sides read the same documents in the same batches with the same weights, in turns in one process; all times
-include the encoder. Greedy `generate` runs on the model as it was loaded; all others on one whose weights are laid out
-for the processor (`lagamc.prepacked`). Of the embedded family, constrained generation and a classifier on the same
+include the encoder. Greedy `generate` runs on the model as it was loaded; all others on one whose adapters, if it has
+any, are part of its weights. Of the embedded family, constrained generation and a classifier on the same
 encoder (a sigmoid layer on the pooled states) take turns too. Ends with an error where an output of free-running
 generation differs in a token. Writes docs/results/decoding-COLLECTION.json.
 """
@@ -75,7 +75,7 @@ def trained(options: argparse.Namespace) -> Subject:
     manifest, label_set = verify_model_folder(folder)
     config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device="cpu")
     plain, backbone = (load_backbone(folder, config, label_set).eval() for _ in range(2))
-    backbone.prepack()
+    backbone.merge_adapters()
     corpus = read_split(options.data, "test") if options.data else demo_corpora()["test"]
     texts = [example.text for example in corpus][: options.documents]
     descriptions = plain.encoder.encode(label_set.descriptions)
@@ -85,7 +85,7 @@ def trained(options: argparse.Namespace) -> Subject:
 def taught_t5(documents: int) -> Subject:
     plain, texts = t5_base.taught(RUNS / "t5-base" / "model.safetensors")
     backbone, _ = t5_base.taught(RUNS / "t5-base" / "model.safetensors")
-    backbone.prepack()
+    backbone.merge_adapters()
     descriptions = plain.encoder.encode(t5_base.DESCRIPTIONS)
     return Subject(plain, backbone, texts[:documents], descriptions, backbone.longest_target(4), "t5-base")
 

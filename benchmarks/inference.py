@@ -36,7 +36,7 @@ from lagamc.evaluation import evaluate_classifier
 from lagamc.neighbours import Neighbours
 
 PACKAGES = ("torch", "torchao", "onnxruntime", "openvino")
-EXACT = {"float32", "prepacked", "torch.compile", "onnxruntime"}
+EXACT = {"float32", "torch.compile", "onnxruntime"}
 NEAR = {True: 0.99999, False: 0.9}  # mean cosine of token states with those of float32
 TIMED = {32: 64, 1: 20}  # batch size > documents
 
@@ -87,11 +87,6 @@ def as_it_is(folder: Path) -> Classifier:
 def float32(classifier: Classifier) -> None:
     """Nothing done, to see the noise."""
     classifier.backbone.float()
-
-
-def prepacked(classifier: Classifier) -> None:
-    """What the product does: weights in float32, laid out for the processor."""
-    classifier.backbone.prepack()
 
 
 def bfloat16(classifier: Classifier) -> None:
@@ -146,7 +141,7 @@ def openvino(classifier: Classifier) -> None:
 
 
 VARIANTS: dict[str, Callable[[Classifier], None]] = {
-    "float32": float32, "prepacked": prepacked, "bfloat16": bfloat16, "int8": int8, "torch.compile": compiled,
+    "float32": float32, "bfloat16": bfloat16, "int8": int8, "torch.compile": compiled,
     "onnxruntime": onnxruntime, "onnxruntime int8": onnxruntime_int8, "openvino": openvino,
 }  # fmt: skip
 

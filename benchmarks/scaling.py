@@ -161,7 +161,6 @@ def speeds(folder: Path, documents: int, repeats: int) -> list[dict[str, Any]]:
     models = [enlarged(backbone, label_set) for label_set in sets]
     sides, rows = [], []
     for label_set, grown in zip(sets, models, strict=True):
-        grown.prepack()
         sides.append(Classifier(grown, label_set, max_new_tokens=manifest.max_new_tokens))
         written = generate(grown, texts, grown.encoder.encode(label_set.descriptions), **options)
         rows.append(

@@ -6,7 +6,7 @@ loads no deep-learning library; the modules that need one import it themselves.
 
 import os
 
-# What oneDNN and torch make for a shape they keep, 1,024 shapes each: half a gigabyte where every batch has another
-# number of tokens. The layers of one batch need a few dozen. Read when the first of them is made.
+# What oneDNN and torch make for a shape they keep, 1,024 shapes each: half a gigabyte where batches have many numbers
+# of tokens. Read when the first of them is made.
 for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(_cache, "64")
+    os.environ.setdefault(_cache, "256")

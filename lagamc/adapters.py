@@ -19,7 +19,6 @@ from lagamc.decoder import RewindingDecoder
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
-from lagamc.prepacked import prepack
 
 __all__ = ["AdapterBackbone"]
 
@@ -94,11 +93,9 @@ class AdapterBackbone(Backbone):
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.parameters() if parameter.requires_grad)
 
-    def prepack(self) -> None:
-        super().prepack()
+    def merge_adapters(self) -> None:
         if self._weight_format(self.config) == torch.float32:  # a short format would round the adapters off
             self.generator = self.generator.merge_and_unload()
-        prepack(self.generator)
 
     def save(self, folder: Path) -> None:
         self._save_encoder(folder)

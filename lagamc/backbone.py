@@ -21,7 +21,6 @@ from lagamc.decoder import Decoder
 from lagamc.encoder import DescriptionScorer, SentenceEmbedder, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
-from lagamc.prepacked import prepack
 from lagamc.prompts import Prompt, Target
 from lagamc.trie import DescriptionTrie
 
@@ -243,9 +242,8 @@ class Backbone(nn.Module):
             embeddings["matching"] = self.matching_encoder.encode(descriptions)
         return embeddings
 
-    def prepack(self) -> None:
-        """Make ready to answer, and faster on a CPU; from here on nothing gives a gradient."""
-        prepack(self.encoder.transformer.encoder)
+    def merge_adapters(self) -> None:
+        """Make ready to answer: adapters beside frozen weights, where a model has them, become part of these."""
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """{name: parameter} of everything that learns."""

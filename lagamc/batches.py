@@ -18,9 +18,11 @@ from lagamc.corpus import Example
 from lagamc.errors import TrainingError
 from lagamc.labels import LabelSet
 from lagamc.losses import IGNORED
-from lagamc.token_rows import padded, shuffled_batches
+from lagamc.token_rows import padded, rounded_up, shuffled_batches
 
 __all__ = ["Batch", "Batches", "one_ahead"]
+
+_WIDTHS = 8  # rows and sentences are as long as a multiple of it, so that products of one shape come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,7 @@ class Batches:
     """All batches of a corpus. Labels in a target stand in the label set's order.
 
     Of a document whose descriptions the decoder has not slots enough for, the last ones are left out of the target; its
-    labels are `carried` all the same. `cut` counts such documents, and `full` those of which the model reads only the
-    beginning, or just to the end.
+    labels are `carried` all the same. `cut` counts such documents.
 
     Raises:
         TrainingError: one description alone is longer than that.
@@ -112,10 +113,13 @@ class Batches:
         self._written = [self._fitting(labels) for labels in self._labels]
         self._targets = [backbone.target_slots(labels) for labels in self._written]
         self.cut = sum(map(operator.ne, self._written, self._labels))
-        self.full = sum(len(ids) == backbone.longest_prompt for ids in self._prompts)
         self._label_count = len(label_set)
         self._batch_size = batch_size
         self._seed = seed
+
+    def full(self, documents: int) -> int:
+        """Of how many of the first so many examples the model reads only the beginning, or just to the end."""
+        return sum(len(ids) == self._backbone.longest_prompt for ids in self._prompts[:documents])
 
     @property
     def rows(self) -> range:
@@ -140,11 +144,12 @@ class Batches:
     def collate(self, rows: Sequence[int]) -> Batch:
         """These documents as one batch, each padded to the longest."""
         backbone = self._backbone
-        input_ids, mask = padded([self._prompts[row] for row in rows], backbone.tokenizer.pad_token_id)
+        prompts = [self._prompts[row] for row in rows]
+        input_ids, mask = padded(prompts, backbone.tokenizer.pad_token_id, multiple=_WIDTHS)
         targets = [self._targets[row] for row in rows]
         shifted = [[backbone.start_slot, *target[:-1]] for target in targets]
         spans = [(b, *span) for b, row in enumerate(rows) for span in self._spans(row)]
-        width = max((last - first for _, first, last, _ in spans), default=1)
+        width = rounded_up(max((last - first for _, first, last, _ in spans), default=1), _WIDTHS)
         positions = torch.tensor([[min(first + i, last - 1) for i in range(width)] for _, first, last, _ in spans])
         lengths = torch.tensor([last - first for _, first, last, _ in spans])
         carried = torch.zeros(len(rows), self._label_count, dtype=torch.bool)

@@ -91,7 +91,7 @@ class Classifier(LoadedClassifier):
         config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device=device)  # not that of training
         backbone = load_backbone(model_folder, config, label_set)
         backbone.to(chosen_device(device)).eval()
-        backbone.prepack()
+        backbone.merge_adapters()
         neighbours = Neighbours.load(model_folder, len(label_set), share=config.neighbour_share)
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,

@@ -18,7 +18,6 @@ from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
 from lagamc.packed_decoder import PackedDecoder
-from lagamc.prepacked import prepack
 from lagamc.prompts import Prompt, Target
 
 __all__ = ["EmbeddedBackbone"]
@@ -104,10 +103,6 @@ class EmbeddedBackbone(Backbone):
 
     def decoder(self, states: Tensor, mask: Tensor) -> PackedDecoder:
         return PackedDecoder(self.generator.decoder, states, mask)
-
-    def prepack(self) -> None:
-        super().prepack()
-        prepack(self.generator.decoder)
 
     def new_parameters(self) -> Iterable[nn.Parameter]:
         return (parameter for parameter in self.generator.decoder.parameters() if parameter.requires_grad)

@@ -11,7 +11,6 @@ from torch import nn
 from lagamc.decision import DocumentResult
 from lagamc.labels import LabelSet
 from lagamc.matcher import check_threshold
-from lagamc.prepacked import PrepackedLinear
 from lagamc.streaming import CHUNK, Advance, Progress, answered
 
 __all__ = ["LoadedClassifier", "megabytes", "sizes"]
@@ -38,6 +37,7 @@ class LoadedClassifier(ABC):
         """Classify documents, in order.
 
         Raises:
+            TypeError: `texts` is one text.
             ConfigError: the threshold is no cosine.
             Cancelled: `cancelled` returned true.
         """
@@ -55,9 +55,12 @@ class LoadedClassifier(ABC):
         """Classify any number of documents, in order, in memory for a chunk of them; see `answered`.
 
         Raises:
+            TypeError: `texts` is one text, whose characters would be the documents.
             ConfigError: the threshold is no cosine.
             Cancelled: `cancelled` returned true, while the iterator was advanced.
         """
+        if isinstance(texts, str):
+            raise TypeError("Expected documents, got one text. Put it in a list.")
         decided = self.threshold if threshold is None else check_threshold(threshold)
         return answered(
             texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
@@ -75,5 +78,4 @@ def megabytes(classifiers: Iterable[LoadedClassifier]) -> float:
 
 def sizes(model: nn.Module) -> dict[int, int]:
     """Bytes of the weights of a model by where they lie."""
-    packed = {id(module): module.nbytes for module in model.modules() if isinstance(module, PrepackedLinear)}
-    return packed | {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}
+    return {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}

@@ -2,6 +2,9 @@
 
 Linear layers are most of the work, in training and in generation, and they know no rows; so the tokens of all rows
 go through them as one run. Attention, which does know rows, is computed on a padded copy.
+
+For products in bfloat16 on a CPU, oneDNN compiles a kernel for every number of tokens, which takes longer than the
+product itself. There the run is filled up with zeros to a multiple of `KERNEL_TOKENS`, so that kernels come again.
 """
 
 from __future__ import annotations
@@ -14,11 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["Packing", "attend", "decode", "encode", "heads", "memory"]
+from lagamc.token_rows import rounded_up
+
+__all__ = ["KERNEL_TOKENS", "Packing", "attend", "decode", "encode", "heads", "memory"]
+
+KERNEL_TOKENS = 64
 
 
 class Packing:
-    """Where the N tokens in use of B padded rows lie.
+    """Where the N tokens in use of B padded rows lie, and into how many `slots` they are packed: N, or a few more.
 
     Args:
         mask: (B, T), true where a token is in use; those in use come first.
@@ -29,16 +36,24 @@ class Packing:
         self.where = self.mask.flatten().nonzero().squeeze(1)  # (N,)
         self.rows = self.where // mask.shape[1]  # (N,)
         self.positions = self.where % mask.shape[1]  # (N,)
-        self._full = len(self.where) == self.mask.numel()  # one document, say: there is nothing to leave out
+        compiled = mask.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        self.slots = rounded_up(len(self.where), KERNEL_TOKENS if compiled else 1)
+        # one document, say: there is nothing to leave out
+        self._full = len(self.where) == self.slots == self.mask.numel()
 
-    def pack(self, padded: Tensor) -> Tensor:  # (B, T, ...) -> (1, N, ...)
-        """The tokens in use, one after another."""
+    @property
+    def position_ids(self) -> Tensor:  # (1, slots)
+        """The places of the tokens in their rows."""
+        return F.pad(self.positions, (0, self.slots - len(self.positions))).unsqueeze(0)
+
+    def pack(self, padded: Tensor) -> Tensor:  # (B, T, ...) -> (1, slots, ...)
+        """The tokens in use, one after another, and zeros in the slots that are left."""
         if self._full:
             return padded.flatten(0, 1).unsqueeze(0)
-        packed: Tensor = _Pack.apply(padded.flatten(0, 1), self.where)  # type: ignore[no-untyped-call]
+        packed: Tensor = _Pack.apply(padded.flatten(0, 1), self.where, self.slots)  # type: ignore[no-untyped-call]
         return packed.unsqueeze(0)
 
-    def unpack(self, packed: Tensor) -> Tensor:  # (1, N, ...) -> (B, T, ...)
+    def unpack(self, packed: Tensor) -> Tensor:  # (1, slots, ...) -> (B, T, ...)
         """The tokens back in their rows, zero elsewhere."""
         if self._full:
             return packed.view(*self.mask.shape, *packed.shape[2:])
@@ -50,15 +65,15 @@ class _Pack(torch.autograd.Function):
     """Select rows of a matrix, each once; the gradient is copied back rather than added up."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, where: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, where: Tensor, slots: int) -> Tensor:
         ctx.save_for_backward(where)
         ctx.count = len(rows)
-        return rows.index_select(0, where)
+        return _selected(rows, where, slots)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (where,), [gradient] = ctx.saved_tensors, gradients
-        return gradient.new_zeros(ctx.count, *gradient.shape[1:]).index_copy_(0, where, gradient), None
+        return _put_back(gradient, where, ctx.count), None, None
 
 
 class _Unpack(torch.autograd.Function):
@@ -67,12 +82,25 @@ class _Unpack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, where: Tensor, count: int) -> Tensor:
         ctx.save_for_backward(where)
-        return rows.new_zeros(count, *rows.shape[1:]).index_copy_(0, where, rows)
+        ctx.slots = len(rows)
+        return _put_back(rows, where, count)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (where,), [gradient] = ctx.saved_tensors, gradients
-        return gradient.index_select(0, where), None, None
+        return _selected(gradient, where, ctx.slots), None, None
+
+
+def _selected(rows: Tensor, where: Tensor, slots: int) -> Tensor:
+    if slots == len(where):
+        return rows.index_select(0, where)
+    selected = rows.new_zeros(slots, *rows.shape[1:])
+    selected[: len(where)] = rows.index_select(0, where)
+    return selected
+
+
+def _put_back(rows: Tensor, where: Tensor, count: int) -> Tensor:
+    return rows.new_zeros(count, *rows.shape[1:]).index_copy_(0, where, rows[: len(where)])
 
 
 def encode(transformer: Any, mask: Tensor, *, ids: Tensor | None = None, embeds: Tensor | None = None) -> Tensor:
@@ -88,7 +116,7 @@ def encode(transformer: Any, mask: Tensor, *, ids: Tensor | None = None, embeds:
     hidden = transformer.embeddings(
         input_ids=None if ids is None else rows.pack(ids),
         inputs_embeds=None if embeds is None else rows.pack(embeds),
-        position_ids=rows.positions.unsqueeze(0),
+        position_ids=rows.position_ids,
     )
     for layer in transformer.encoder.layer:
         hidden = _through(layer, _encoder_layer, hidden, rows)
@@ -119,7 +147,7 @@ def decode(decoder: Any, mask: Tensor, ids: Tensor, states: Tensor, states_mask:
         states_mask: (B, T).
     """
     rows = Packing(mask)
-    hidden = decoder.bert.embeddings(input_ids=rows.pack(ids), position_ids=rows.positions.unsqueeze(0))
+    hidden = decoder.bert.embeddings(input_ids=rows.pack(ids), position_ids=rows.position_ids)
     everyone = states_mask.bool()[:, None, None]
     for layer, crossed in zip(decoder.bert.encoder.layer, memory(decoder, states), strict=True):
         hidden = _through(layer, _decoder_layer, hidden, rows, crossed, everyone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -39,12 +39,15 @@ def chosen_precision(name: str, device: torch.device) -> Literal["float32", "bfl
 @contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
     """On a CPU, gradients are added up in one order meanwhile, not in that in which threads come to an end."""
-    before = torch.are_deterministic_algorithms_enabled()
+    deterministic: Any = torch.utils.deterministic
+    before, filling = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(before or device.type == "cpu")
+    deterministic.fill_uninitialized_memory = False  # with NaN, to find who reads it: a twentieth of a step
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        deterministic.fill_uninitialized_memory = filling
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

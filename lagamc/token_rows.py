@@ -8,22 +8,28 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["padded", "shuffled_batches"]
+__all__ = ["padded", "rounded_up", "shuffled_batches"]
 
 _POOL = 50  # batches that are shuffled together before they are sorted by length
 
 
 def padded(
-    rows: Sequence[Sequence[int]], value: int, *, device: torch.device | None = None, shortest: int = 0
-) -> tuple[Tensor, Tensor]:
+    rows: Sequence[Sequence[int]], value: int, *, device: torch.device | None = None, shortest: int = 0,
+    multiple: int = 1,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Ids (B, T), each row filled up with `value` to the longest, and which of them are none of the padding (B, T).
 
-    T is at least `shortest`.
+    T is at least `shortest`, and a multiple of `multiple`.
     """
-    width = max(shortest, *map(len, rows))
+    width = rounded_up(max(shortest, *map(len, rows)), multiple)
     ids = torch.tensor([[*row, *[value] * (width - len(row))] for row in rows], dtype=torch.long, device=device)
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], dtype=torch.long, device=device)
     return ids, mask
+
+
+def rounded_up(count: int, multiple: int) -> int:
+    """The smallest multiple that is not below `count`."""
+    return -(-count // multiple) * multiple
 
 
 def shuffled_batches(lengths: Sequence[tuple[int, ...]], size: int, seed: str) -> list[list[int]]:

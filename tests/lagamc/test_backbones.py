@@ -109,7 +109,7 @@ def test_documents_that_reach_what_the_model_reads_are_counted(tiny, label_set, 
     """In training and in answers, with the prompt of each family taken in."""
     backbone = build(tiny, family, label_set)
     examples = [Example("1", "hole " * 600, ("road",)), Example("2", "a hole in the road", ("road",))]
-    assert Batches(backbone, examples, label_set, batch_size=2, seed=1).full == 1
+    assert Batches(backbone, examples, label_set, batch_size=2, seed=1).full(len(examples)) == 1
     classifier = Classifier(backbone.eval(), label_set, max_new_tokens=20)
     long, short = classifier.classify([example.text for example in examples])
     assert (long.cut_at, short.cut_at) == (backbone.config.max_document_tokens, None)

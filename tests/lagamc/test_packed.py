@@ -84,3 +84,25 @@ def test_under_autocast_the_states_are_near(backbone, batch):
         rounded = packed.encode(backbone.encoder.transformer, mask, ids=ids)
     torch.testing.assert_close(rounded.float(), exact, rtol=0.05, atol=0.1)
     assert not torch.equal(rounded.float(), exact)
+
+
+def test_products_in_bfloat16_have_few_shapes_and_give_the_same(backbone):
+    """Rows of other lengths fill the same slots; what fills them up reaches neither states nor gradients."""
+    transformer = backbone.encoder.transformer
+    learners = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+    slots = set()
+    for lengths in ((7, 1, 4), (7, 7, 6)):
+        mask = torch.arange(7) < torch.tensor(lengths)[:, None]
+        ids = torch.full((3, 7), 6) * mask
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            slots.add(packed.Packing(mask).slots)
+            states = packed.encode(transformer, mask, ids=ids)
+        plain = packed.encode(transformer, mask, ids=ids)
+        torch.testing.assert_close(states.float(), plain, rtol=0.1, atol=0.1)
+        assert not states[~mask].any()
+        own, other = (
+            torch.cat([part.flatten() for part in gradients(learners, outputs, mask)])
+            for outputs in (states.float(), plain)
+        )
+        assert torch.cosine_similarity(own, other, dim=0) > 0.99
+    assert slots == {packed.KERNEL_TOKENS}
