@@ -33,7 +33,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
     gr.set_static_paths(services.settings.data_folder / "classified")
     job = gr.State(None)  # id of the job on show
     file = gr.File(
-        label="CSV or JSON lines (.gz), UTF-8, up to 200 MB",
+        label="CSV, TSV or JSON lines (.gz), UTF-8, up to 200 MB",
         height=150,
         elem_id="classify-file",
     )

@@ -41,8 +41,8 @@ LATE = "The chat model's wordings are of a label that is not open here any more,
 PROMPTS = 2 * MOST_CLUSTERS  # as many groups as there can be of both kinds
 
 
-def build(services: Services, bar: ProjectBar, connection: ChatConnection, chosen: gr.State, changed: gr.State) -> None:
-    """Lay out the panel; opening a draft shows the label in the editor by way of `chosen`."""
+def build(services: Services, bar: ProjectBar, connection: ChatConnection, chosen: gr.State, made: gr.State) -> None:
+    """Lay out the panel; opening a draft shows the label in the editor by way of `chosen`, and raises `made`."""
     label = gr.State(None)
     found = gr.State(())
     answer = gr.State(None)  # what a chat model made of the clusters of a label, as (label id, found, clusters, told)
@@ -125,7 +125,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
        concurrency_limit=1)  # fmt: skip
     answered = on(ask.click, reword, [bar.project, label, *asked], answer, show_progress_on=told)
     on(answered.success, take, [label, answer], [found, clusters, told], show_progress="hidden")
-    on(clusters.select, draft, [label, found, bar.author, changed], [chosen, changed])
+    on(clusters.select, draft, [label, found, bar.author, made], [chosen, made])
 
 
 def _prompts(groups: Sequence[ClusterView]) -> list[gr.Textbox]:

@@ -29,7 +29,7 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
     """Lay out the panel and return the event that follows a finished import."""
     with gr.Accordion("Import documents", open=True, elem_id="import-panel"):
         file = gr.File(
-            label="CSV or JSON lines (.gz), UTF-8, up to 200 MB",
+            label="CSV, TSV or JSON lines (.gz), UTF-8, up to 200 MB",
             height=150,
             elem_id="import-file",
         )

@@ -24,6 +24,7 @@ EXPLAINED = (
     "A document goes to every part one of whose terms it holds, and else to the part whose description is nearest. "
     "The least certain come first; write other numbers into the last column, like 1 or 1, 2."
 )
+PARTS = ["Name", "Description", "Terms"]
 NO_PARTS = [["", "", ""], ["", "", ""]]
 
 
@@ -31,7 +32,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     """Lay out the panel; a split raises the number in `changed`."""
     proposal = gr.State(None)
     parts = gr.Dataframe(
-        headers=["Name", "Description", "Terms"],
+        headers=PARTS,
         column_widths=["20%", "50%", "30%"],
         value=NO_PARTS,
         type="array",
@@ -57,6 +58,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def show(key: int | None, table: list[list[Any]]) -> tuple[Any, ...]:
         if key is None:
             raise AppError("Open the label to split in the table first.")
+        if others := {len(row) for row in table} - {len(PARTS)}:
+            raise AppError(
+                f"The table of parts has {others.pop()} columns; it needs {', '.join(PARTS)}. "
+                "Take back what was added or deleted, or reload the page."
+            )
         wanted = [
             SplitPart(str(name or ""), str(text or ""), tuple(str(terms or "").split(",")))
             for name, text, terms in table

@@ -68,7 +68,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Tab("Split", id="split"):
             label_split.build(services, bar, editor, changed)
         with gr.Tab("Corrections", id="corrections"):
-            corrections.build(services, bar, connection, chosen, changed)
+            corrections.build(services, bar, connection, chosen, made)
         with gr.Tab("Import and export", id="exchange"):
             label_exchange.build(services, bar, changed)
     label_editor.wire(services, bar, editor)
@@ -152,22 +152,24 @@ def build(services: Services, bar: ProjectBar) -> None:
                 gr.Info(UNDESCRIBED if not now else UNCHANGED if now == known else f"Saved as version {now}.")
         return table(project_id, retired), gr.skip(), *label_editor.shown(find(project_id, key), writing)
 
+    # One after another: each answers with a label and its text, and what two of them say must not be mixed.
+    in_turn = {"concurrency_id": "label editor", "concurrency_limit": 1}
     where = [bar.project, with_retired]
     edited = [editor.left, *editor.outputs]
     everything = [labels, *edited]
     writing = editor.writing
-    on(bar.project.change, refresh, [*where, bar.author, *writing], everything, show_progress="hidden")
+    on(bar.project.change, refresh, [*where, bar.author, *writing], everything, show_progress="hidden", **in_turn)
     on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden")
     on(made.change, table, where, labels, show_progress="hidden")
     on(with_retired.input, table, where, labels, show_progress="hidden")
-    on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden")
+    on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden", **in_turn)
     on(chosen.change, open_chosen, [bar.project, bar.author, chosen, editor.version, *writing], [chosen, *edited],
-       show_progress="hidden")  # fmt: skip
-    on(changed.change, reload, [*where, editor.version, *writing], everything, show_progress="hidden")
-    on(editor.new.click, begin, [bar.author, *writing], edited, show_progress="hidden")
+       show_progress="hidden", **in_turn)  # fmt: skip
+    on(changed.change, reload, [*where, editor.version, *writing], everything, show_progress="hidden", **in_turn)
+    on(editor.new.click, begin, [bar.author, *writing], edited, show_progress="hidden", **in_turn)
     on(editor.save.click, save_label,
        [*where, bar.author, editor.version, editor.draft_id, editor.note, *writing],
-       everything)  # fmt: skip
+       everything, **in_turn)  # fmt: skip
 
 
 def _name(label: LabelView) -> Markup:

@@ -58,8 +58,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     # What is chosen, as it was last answered. The boxes themselves are only read when somebody chooses: where their
     # choices have just changed, gradio would refuse what the page sent before.
     picked = gr.State(((), None))
+    wanted = gr.State(None)  # the step that somebody chose to take back
 
-    def refresh(project_id: int, picked: Picked, typed: str, before: str) -> tuple[Any, ...]:
+    def refresh(project_id: int, picked: Picked, typed: str, before: str, wanted: int | None) -> tuple[Any, ...]:
         """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
         chosen, into = picked
         labels = services.labels.list(project_id) if project_id else []
@@ -68,7 +69,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return (
             gr.Dropdown(choices=[(label.name, label.id) for label in labels], value=still, multiselect=True),
             *narrowed(found, still, into, typed if still else before, before),
-            *log(services.lifecycle.history(project_id) if project_id else []),
+            *log(services.lifecycle.history(project_id) if project_id else [], wanted),
         )
 
     def choose(project_id: int, chosen: Sequence[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
@@ -96,13 +97,15 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         title = f"Merge: relabel {found.documents_total:,} documents"
         return impact_html(found), gr.Button(title, interactive=True)
 
-    def do_merge(project_id: int, picked: Picked, text: str, before: str, author: str, count: int) -> tuple[Any, ...]:
+    def do_merge(
+        project_id: int, picked: Picked, text: str, before: str, wanted: int | None, author: str, count: int
+    ) -> tuple[Any, ...]:  # fmt: skip
         chosen, into = picked
         if into is None:
             raise AppError("Choose the labels that become one, and the one that survives.")
         services.lifecycle.merge(chosen, into, text, author_name(author))
         gr.Info("Merged. The history can take it back.")
-        return count + 1, *refresh(project_id, ((), None), "", before)
+        return count + 1, *refresh(project_id, ((), None), "", before, wanted)
 
     def move(project_id: int, key: int | None, author: str, count: int, by: int) -> int:
         ids = [label.id for label in services.labels.list(require_project(project_id))]
@@ -119,16 +122,16 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def move_down(project_id: int, key: int | None, author: str, count: int) -> int:
         return move(project_id, key, author, count, 1)
 
-    def take_back(chosen: int | None, author: str, count: int) -> int:
+    def take_back(chosen: int | None, author: str, count: int) -> tuple[int, None]:
         if chosen is None:
-            raise AppError("There is no step to take back.")
+            raise AppError("Choose a step to take back first.")
         services.lifecycle.undo(chosen, author_name(author))
         gr.Info("Taken back; labels and documents are as they were before that step.")
-        return count + 1
+        return count + 1, None
 
     merged = [picked, survivor, wording, own, impact, merge]
     listed = [merging, *merged, history, step]
-    chosen = [bar.project, picked, wording, own]
+    chosen = [bar.project, picked, wording, own, wanted]
     hidden = {"show_progress": "hidden"}
     follow(bar, "labels", refresh, chosen, listed)
     on(changed.change, refresh, chosen, listed, **hidden)
@@ -136,7 +139,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     on(merge.click, do_merge, [*chosen, bar.author, changed], [changed, *listed])
     for button, handler in ((up, move_up), (down, move_down)):
         on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], changed, **hidden)
-    on(undo.click, take_back, [step, bar.author, changed], changed)
+    on(step.input, lambda key: key, step, wanted, **hidden)
+    on(undo.click, take_back, [step, bar.author, changed], [changed, wanted])
 
 
 def impact_html(found: Impact, *, learnt: bool = True) -> str:
@@ -151,8 +155,8 @@ def impact_html(found: Impact, *, learnt: bool = True) -> str:
     )
 
 
-def log(steps: list[Step]) -> tuple[Any, ...]:
-    """The table of steps, and the ones to choose from for undo."""
+def log(steps: list[Step], wanted: int | None) -> tuple[Any, ...]:
+    """The table of steps, and the ones to choose from for undo; the wanted one stays, and no other takes its place."""
     rows = [
         markup.Row(
             [step.summary, step.author, markup.moment(step.created_at)],
@@ -161,8 +165,11 @@ def log(steps: list[Step]) -> tuple[Any, ...]:
         for step in steps
     ]
     open_steps = [(step.summary, step.id) for step in steps if not step.undone and step.operation != "undone"]
-    first = open_steps[0][1] if open_steps else None
+    if wanted in {step.id for step in steps}:
+        shown = wanted if wanted in {key for _, key in open_steps} else None
+    else:
+        shown = open_steps[0][1] if open_steps else None
     return (
         markup.table(("Step", "By", "When (UTC)"), rows, empty=NO_STEPS),
-        gr.Dropdown(choices=open_steps, value=first),
+        gr.Dropdown(choices=open_steps, value=shown),
     )

@@ -160,15 +160,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         if now is None or now.project_id != project_id:
             leave(now)
             now = Session(project_id, asked=now.asked if now else None)
-        seen = now.item is not None and now.item.document_id == document_id  # or the ticks are another document's
-        own = tuple(ticked) if now.item and seen and set(ticked) != set(_proposed(now.item)[0]) else None
+        own = own_ticks(now, document_id, ticked)
         if asked is not None and asked.project_id == project_id and asked is not now.asked:
             now = replace(now, asked=asked)
             if now.item is None or now.item.document_id != asked.document_id:
-                if now.item and own is not None:
-                    kept = {now.item.document_id: Ticks(now.item.annotation_id, own)}
-                    now = replace(now, ticks={**now.ticks, **kept})
-                return show(out_of_turn(now, asked.document_id))
+                return show(out_of_turn(keeping(now, own), asked.document_id))
         if now.item is None:
             return show(following(now))
         item = services.reviews.item(now.item.document_id)
@@ -219,7 +215,9 @@ def build(services: Services, bar: ProjectBar) -> None:
             markup.note(f"{item.external_id} skipped until you reload the page.", "plain"),
         )
 
-    def undo_last(now: Session | None, author: str) -> tuple[Any, ...]:
+    def undo_last(
+        now: Session | None, document_id: int | None, ticked: list[str], author: str
+    ) -> tuple[Any, ...]:  # fmt: skip
         if now is None or not now.saved:
             raise AppError("There is nothing to undo: nothing was saved since you opened this project.")
         last = now.saved[-1]
@@ -229,6 +227,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         except StaleWrite as error:  # it cannot be undone any more, but what was saved before it can
             remark = markup.note(f"{error} Undo again takes back what you saved before it.", "warning")
         item = services.reviews.item(last.document_id)
+        now = keeping(now, own_ticks(now, document_id, ticked))
         return show(replace(now, saved=now.saved[:-1], item=item, behind=last.behind), remark)
 
     entering = [bar.project, bar.tab, bar.asked, session, seen, labels]
@@ -236,7 +235,21 @@ def build(services: Services, bar: ProjectBar) -> None:
         on(event, enter, entering, shown, show_progress_on=passage, **INFERENCE)
     on(save.click, save_item, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
     on(skip.click, skip_item, [session, seen], shown, show_progress_on=passage, **INFERENCE)
-    on(undo.click, undo_last, [session, bar.author], shown, show_progress_on=passage, **INFERENCE)
+    on(undo.click, undo_last, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
+
+
+def own_ticks(now: Session, document_id: int | None, ticked: Sequence[str]) -> tuple[str, ...] | None:
+    """What a person chose for the document on show; None where it is what was proposed, or is of another document."""
+    if now.item is None or now.item.document_id != document_id or set(ticked) == set(_proposed(now.item)[0]):
+        return None
+    return tuple(ticked)
+
+
+def keeping(now: Session, own: tuple[str, ...] | None) -> Session:
+    """The session, with what was chosen for the document that now makes way."""
+    if now.item is None or own is None:
+        return now
+    return replace(now, ticks={**now.ticks, now.item.document_id: Ticks(now.item.annotation_id, own)})
 
 
 def on_show(now: Session | None, document_id: int | None) -> tuple[Session, ReviewItem]:

@@ -115,6 +115,14 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     def entered(tab: str, project_id: int, run_id: int | None, seen: Any) -> Any:
         return refresh(project_id, run_id, seen) if tab == "train" else gr.skip()
 
+    def polled(tab: str, project_id: int, run_id: int | None, seen: Any) -> Any:
+        """On another tab only what tells the other tabs that a version was made."""
+        if tab == "train":
+            return refresh(project_id, run_id, seen)
+        alive = bool(project_id) and any(run.status in LIVE for run in services.training.list(project_id))
+        model = active_model(services.projects.get(project_id).active_model) if project_id else ""
+        return *(gr.skip() for _ in live[:-2]), gr.Timer(active=alive), model
+
     def pick(project_id: int, seen: Any, event: gr.EventData) -> tuple[Any, ...]:
         return int(event.key), *refresh(project_id, int(event.key), seen)
 
@@ -152,7 +160,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     on(bar.model.change, lambda key: learnt(key, None), bar.project, label_set, show_progress="hidden")
     on(version.input, learnt, [bar.project, version], label_set, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")
-    on(timer.tick, refresh, inputs, live, queue=False, show_progress="hidden")
+    on(timer.tick, polled, [bar.tab, *inputs], live, queue=False, show_progress="hidden")
     on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden")
     on(cancel.click, cancel_run, inputs, live)
     on(resume.click, resume_run, inputs, live)

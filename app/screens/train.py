@@ -27,6 +27,10 @@ TO_SPLIT = (
     "tenth goes to dev and a tenth to test."
 )
 UNASSIGNED = "Among the train documents are {:,} that carry labels and are in no split."
+MISSING = {
+    "train": "Labels without a train document: {}. A model can hardly learn these.",
+    "dev": "Labels without a dev document: {}. The figures on dev say nothing of these.",
+}
 METRICS = [("micro and macro", "micro_macro_f1"), ("micro", "micro_f1"), ("macro", "macro_f1"), ("sample", "sample_f1")]
 
 SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
@@ -122,11 +126,11 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
             alpha = _number(default.lora_alpha, "LoRA alpha", "Strength of what is learnt.", precision=0)
             dropout = _number(default.lora_dropout, "LoRA dropout", "Guards against overfitting.", step=0.01)
         with gr.Row():
-            parts = _number(default.accumulation_steps, "Parts a batch", "More take less memory.", precision=0)
+            parts = _number(default.accumulation_steps, "Accumulation steps", "More take less memory.", precision=0)
             twice = gr.Checkbox(
                 default.gradient_checkpointing,
-                label="Compute activations twice",
-                info="Far less memory, a third more time.",
+                label="Gradient checkpointing",
+                info="Activations computed twice: far less memory, a third more time.",
                 min_width=130,
             )
     return [backbone, epochs, rate, batch, metric, rank, alpha, dropout, parts, twice], backbone_help, lora
@@ -165,5 +169,8 @@ def _material(found: TrainingPreview) -> str:
         parts.append(markup.note(TO_SPLIT.format(found.to_split), "plain"))
     elif found.unassigned:
         parts.append(markup.note(UNASSIGNED.format(found.unassigned), "plain"))
+    for split, sentence in MISSING.items():
+        if found.documents_by_split[split] and (names := found.labels_missing[split]):
+            parts.append(markup.note(sentence.format(few(names)), "plain"))
     parts += [markup.note(problem, "warning") for problem in found.problems]
     return "".join(parts)

@@ -25,7 +25,7 @@ __all__ = ["ClassifyStream", "FileJobs"]
 logger = logging.getLogger(__name__)
 
 SHOWN_REFUSALS = 20
-FORMATS = {".csv", ".jsonl", ".ndjson", ".gz"}
+FORMATS = {".csv", ".tsv", ".jsonl", ".ndjson", ".gz"}
 
 ClassifyStream = Callable[
     [Iterable[str], Callable[[int], None], Callable[[], bool]], Iterator[tuple[list[str], list[dict[str, Any]]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from sqlmodel import Session
@@ -13,7 +14,7 @@ from storage import annotations as annotation_log
 from storage import documents, labels
 from storage.models import SplitName
 
-__all__ = ["PARTS", "corpus", "problems", "sizes", "split", "to_split", "unassigned"]
+__all__ = ["PARTS", "corpus", "missing", "problems", "sizes", "split", "to_split", "unassigned"]
 
 PARTS: Mapping[str, tuple[SplitName, ...]] = {
     # an unassigned document becomes training data once it is labelled
@@ -32,6 +33,20 @@ def sizes(session: Session, project_id: int) -> dict[str, int]:
 def unassigned(session: Session, project_id: int) -> int:
     """Return how many labelled documents are in no split."""
     return documents.labelled(session, project_id=project_id).get(SplitName.UNASSIGNED, 0)
+
+
+def missing(session: Session, project_id: int) -> dict[str, list[str]]:
+    """Return {part: names of the labels in use that no document of it carries}, the most frequent ones first."""
+    counts = documents.label_counts(session, project_id=project_id)
+    frequency: Counter[int] = Counter()
+    for label_id, _, number in counts:
+        frequency[label_id] += number
+    in_use = sorted(labels.described(session, project_id=project_id), key=lambda found: -frequency[found[0].id or 0])
+    return {
+        part: [label.name for label, _ in in_use if label.id not in carried]
+        for part, splits in PARTS.items()
+        for carried in [{label_id for label_id, split, _ in counts if split in splits}]
+    }
 
 
 def to_split(session: Session, project_id: int) -> int:

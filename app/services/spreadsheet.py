@@ -34,6 +34,8 @@ def _evidence(sentences: Sequence[dict[str, Any]]) -> str:
 
 
 def _remark(row: dict[str, Any]) -> str:
+    if row["retired"]:
+        return "retired, "
     if row["abstained"]:
         return "abstained, nearest "
     if row["zero_shot"]:

@@ -40,6 +40,7 @@ class TrainingPreview:
     corrections_since_last: int  # reviews that changed what the model had said
     changed_descriptions: list[str]
     problems: list[str]
+    labels_missing: dict[str, list[str]]  # by split: those in use that none of its documents carries
     unassigned: int  # labelled documents without a split: training documents, unless a start divides them
     to_split: int  # labelled documents without a split that a start divides among train, dev and test
     recommended_epochs: int
@@ -97,6 +98,7 @@ class TrainingService:
                 corrections_since_last=_reviews(session, project_id, [Action.CORRECTED]),
                 changed_descriptions=[change.name for change in changed],
                 problems=material.problems(session, project_id, sizes),
+                labels_missing=material.missing(session, project_id),
                 unassigned=material.unassigned(session, project_id),
                 to_split=material.to_split(session, project_id),
                 recommended_epochs=recommended_epochs(sizes["train"]),
@@ -118,7 +120,8 @@ class TrainingService:
             return None
         said = event.payload
         count = ParameterCount(said["trainable_parameters"], said["parameters"])
-        return RunStart(count, said["cut_targets"], said["full_documents"], said["max_document_tokens"])
+        names = ("cut_targets", "full_documents", "max_document_tokens")  # an older version did not tell all of them
+        return RunStart(count, *(said.get(name, 0) for name in names))
 
     def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
         """Queue a run and return its id.

@@ -133,7 +133,8 @@ class WhatIfService:
             raise AppError("The documents are not prepared for a trial yet. Press 'Prepare', once a model.")
         edited = self._measuring.embed(measure, [text])[0]
         known = self._labels(project_id, label_id)
-        added = measure.source is not None and label_id in {item.id for item in measure.source.added}
+        undescribed = label_id is not None and not known.texts[known.ids.index(label_id)]
+        added = measure.source is not None and (undescribed or label_id in {item.id for item in measure.source.added})
         impact = None
         if measure.model_id is not None and not added:
             impact = self._impact(project_id, stored, known, label_id or NEW, measure=measure, edited=edited)
@@ -174,9 +175,9 @@ class WhatIfService:
             ]
         if label_id is None:
             found.append((NEW, "the new label", ""))
-        ids, names, texts = (list(column) for column in zip(*found, strict=True))
-        if label_id is not None and label_id not in ids:
+        elif label_id not in {key for key, *_ in found}:
             raise AppError("That label is not in use in the open project. Restore it, or reload the page.")
+        ids, names, texts = (list(column) for column in zip(*found, strict=True))
         return _Labels(ids, names, texts)
 
     def _given(self, stored: Stored, label_ids: Sequence[int]) -> np.ndarray:

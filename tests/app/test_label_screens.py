@@ -19,6 +19,7 @@ from app.screens import (
     label_refine,
     label_versions,
     label_what_if,
+    lifecycle,
     runs,
 )
 from app.screens.label_refine import ChatConnection
@@ -35,6 +36,7 @@ from lagamc.descriptions.exchange import LabelRecord, compare
 from lagamc.descriptions.impact import Figures
 from lagamc.descriptions.refine import Budget
 from lagamc.errors import ConfigError
+from storage.models import utc_now
 
 OWN = "https://models.example.org/v1"
 
@@ -49,6 +51,29 @@ def read(monkeypatch):
         return connection.read(url, "small", key, 0.7, 2.0, longest, price_in, price_out)[0]
 
     return call
+
+
+def test_the_step_to_take_back_stays_the_one_that_was_chosen():
+    """A colleague's later step does not take its place; where nothing was chosen, or in another project, it is the
+    newest.
+    """
+    step = SimpleNamespace(summary="a step", author="ann", created_at=utc_now(), undone=False, operation="renamed")
+    steps = [SimpleNamespace(**{**vars(step), "id": number}) for number in (3, 2, 1)]
+
+    def shown(wanted):
+        return lifecycle.log(steps, wanted)[1].value
+
+    assert [shown(wanted) for wanted in (None, 1, 9)] == [3, 1, 3]
+    steps[2].undone = True
+    assert shown(1) is None
+
+
+def test_a_table_of_parts_with_another_column_is_refused_by_name(tab):
+    tab.visitor.select("labels-table", tab.noise)
+    for row in (["a", "b"], ["a", "b", "c", ""]):
+        tab.visitor.put("split-parts", [row, row])
+        with pytest.raises(gr.Error, match=f"has {len(row)} columns; it needs Name, Description, Terms"):
+            tab.visitor.click("split-propose")
 
 
 def test_the_environments_key_goes_to_its_own_address_alone(read):

@@ -123,6 +123,19 @@ def test_what_makes_way_keeps_its_ticks(services, tab):
     assert "d1 was accepted by ben" in ada["review-last"]
 
 
+def test_an_undo_keeps_the_ticks_of_the_document_that_makes_way(services, tab):
+    services.labels.add(tab.project, "noise", "Loud things.", "ann")
+    ada = tab.visit("ada")
+    ada.click("review-save")
+    own = [] if ada["review-labels"] else ["noise"]
+    ada.put("review-labels", own)
+    ada.click("review-undo")
+    assert "text 1" in ada["review-text"]
+    ada.click("review-save")
+    assert "text 2" in ada["review-text"]
+    assert ada["review-labels"] == own
+
+
 def test_a_request_is_answered_once(services, tab):
     """Another project may be opened in between. The queue of a Review that was not open yet begins at its start."""
     other = services.projects.create("other")

@@ -14,7 +14,7 @@ MEGABYTE = 1024 * 1024
 FILES = {
     "empty.csv": (b"", "empty.csv is empty. Export it again"),
     "latin.csv": ("id,text\n1,café\n".encode("latin-1"), "latin.csv is not UTF-8 text"),
-    "sheet.xlsx": (b"PK\x03\x04", "sheet.xlsx is not a type that can be read. Use .csv or .jsonl"),
+    "sheet.xlsx": (b"PK\x03\x04", "sheet.xlsx is not a type that can be read. Use .csv, .tsv or .jsonl"),
     "columns.csv": (b"id,labels\n1,noise\n", "columns.csv has no column with texts; it has 'id', 'labels'"),
     "big.csv": (b"id,text\n" + bytes(201 * MEGABYTE), "big.csv has 201 MB; at most 200 MB are read at a time"),
 }

@@ -280,7 +280,13 @@ def test_a_chat_model_words_what_was_corrected(page: Page, tmp_path: Path, https
     expect(page.locator("#correction-told")).to_contain_text("230 tokens, cost unknown")
     expect(groups.first).to_contain_text("By small. Click to open as a draft")
     assert json.loads(httpserver.log[0][0].data)["messages"][0]["content"] == prompt
+    corrected = missed.first.locator("td").first.inner_text()
+    others = page.locator("#labels-table tr[data-key]").filter(has_not_text=corrected)
+    others.last.click()
+    expect(page.locator("#label-editor h3")).not_to_have_text("New label")
     groups.first.click()
+    expect(page.locator("#label-editor h3")).to_have_text(corrected)
+    expect(page.locator("#label-name input, #label-name textarea")).to_have_value(corrected)
     inner(page, "Drafts")
     expect(page.locator("#drafts-table")).to_contain_text("corrections")
     page.locator("#drafts-table tbody tr").first.click()

@@ -7,8 +7,22 @@ from lagamc.readers import preview_file, read_rows
 
 SENTENCE = {
     "sentence": "=1", "label": "a", "cosine": 0.5, "abstained": False, "zero_shot": False, "log_probability": -0.1,
-    "probability": 0.5,
+    "probability": 0.5, "retired": False,
 }  # fmt: skip
+
+
+def test_the_evidence_says_why_a_label_is_not_given(tmp_path):
+    changes = {"retired": {"retired": True}, "added": {"zero_shot": True}, "abstained": {"abstained": True}}
+    records = [
+        {"line": line, "id": "1", "text": "a", "labels": [], "sentences": [{**SENTENCE, **change}]}
+        for line, change in enumerate(changes.values())
+    ]
+    classified, file = tmp_path / "classified.jsonl", tmp_path / "classified.csv"
+    classified.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    write_csv(classified, file)
+    said = file.read_text(encoding="utf-8-sig")
+    for remark in ("(retired, a 0.500)", "(added after training, a 0.500)", "(abstained, nearest a 0.500)"):
+        assert remark in said
 
 
 def test_what_is_downloaded_comes_back_by_an_import(tmp_path):

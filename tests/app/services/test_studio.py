@@ -255,6 +255,12 @@ def test_before_training_only_the_nearest_documents_are_told(untrained):
     assert view.micro_f1 is None
     with pytest.raises(AppError, match="no text to try"):
         what_if.try_text(project, None, " ")
+    labels = untrained.services.labels.list(project)
+    untrained.services.lifecycle.retire(labels[0].id, "ann")
+    for label in labels[1:]:
+        untrained.services.lifecycle.retire(label.id, "ann")
+    with pytest.raises(AppError, match="not in use in the open project"):
+        what_if.try_text(project, labels[0].id, "Water leaks.")
 
 
 MISTAKEN = 2  # a document about water

@@ -65,6 +65,17 @@ def test_one_label_is_too_few(collection):
         collection.training.start(collection.project_id, {}, "ann")
 
 
+def test_labels_that_no_train_or_dev_document_carries_are_named(collection):
+    """The most frequent ones come first; a retired one is not missed."""
+    collection.add_documents(dev=1)
+    missing = collection.training.preview(collection.project_id).labels_missing
+    assert (missing["train"], missing["dev"]) == ([], ["bins", "water"])
+    review(collection, "train-1", ["water"])
+    assert collection.training.preview(collection.project_id).labels_missing["dev"] == ["water", "bins"]
+    collection.lifecycle.retire(collection.label_ids["water"], "ann")
+    assert collection.training.preview(collection.project_id).labels_missing["dev"] == ["bins"]
+
+
 def test_a_wrong_setting_queues_nothing(collection):
     """A ConfigError names it, and neither run nor folder is left."""
     collection.add_documents()
