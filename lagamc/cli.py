@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"lagamc: {error}", file=sys.stderr)
         _give_up_output()
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("lagamc: stopped", file=sys.stderr)
+        return EXIT_CANCELLED
     except Cancelled as stop:
         print(stop, file=sys.stderr)
         return EXIT_CANCELLED

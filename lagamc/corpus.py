@@ -14,7 +14,7 @@ from typing import overload
 from lagamc.errors import DatasetError
 from lagamc.readers import ColumnMapping, Refusal, Row, preview_file, read_rows
 
-__all__ = ["UNASSIGNED", "Corpus", "Example", "read_corpus", "read_split", "read_splits"]
+__all__ = ["UNASSIGNED", "Corpus", "Example", "read_corpus", "read_split", "read_splits", "with_labels"]
 
 UNASSIGNED = "unassigned"  # in no split
 
@@ -97,16 +97,28 @@ def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
     return {name: Corpus(examples) for name, examples in parts.items()}
 
 
-def read_split(path: Path, split: str, *, known: Iterable[str] = ()) -> Corpus:
+def read_split(
+    path: Path, split: str, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()
+) -> Corpus:  # fmt: skip
     """The documents of one split, or all where the file tells no splits; `known` is as `read_splits` has it.
 
     Raises:
         DatasetError: the file tells splits, and not this one; or as `read_corpus`.
     """
-    parts = read_splits(path, known=known)
+    parts = read_splits(path, mapping, known=known)
     if split not in parts and set(parts) != {UNASSIGNED}:
         raise DatasetError(f"{path.name} holds no document of the split {split!r}, but {', '.join(parts)}.")
     return parts[split if split in parts else UNASSIGNED]
+
+
+def with_labels(corpus: Corpus, path: Path) -> Corpus:
+    """Give back the documents of a file. Raises DatasetError where none of them carries a label."""
+    if not corpus.label_counts():
+        raise DatasetError(
+            f"No document of {path.name} carries a label. Its labels must stand in a column 'labels', or under that "
+            "key of JSON lines."
+        )
+    return corpus
 
 
 def _guessed(path: Path, known: Iterable[str] = ()) -> ColumnMapping:

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lagamc.corpus import Corpus, read_corpus
+from lagamc.corpus import Corpus, read_corpus, with_labels
 from lagamc.errors import DatasetError, LabelError
 from lagamc.labels import Label, LabelSet, each_once
 
@@ -22,10 +22,11 @@ __all__ = [
     "read_data_set",
     "read_descriptions",
     "read_labels",
+    "split_file",
 ]
 
 SPLITS = ("train", "dev", "test")
-_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
+_ENDINGS = tuple(f"{ending}{packed}" for ending in (".jsonl", ".csv", ".tsv") for packed in ("", ".gz"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +90,24 @@ def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
 
 
 def read_data_set(folder: Path) -> DataSet:
-    """Read train, dev and test (.jsonl or .csv, plain or .gz) and labels.json.
+    """Read train, dev and test (.jsonl, .csv or .tsv, plain or .gz) and labels.json.
 
     Raises:
-        DatasetError: a part is missing or cannot be read.
+        DatasetError: a part is missing, cannot be read, or none of its documents carries a label.
         LabelError: the labels cannot be used, or a document carries an unknown one.
     """
     label_set, undescribed = read_labels(folder / "labels.json")
-    parts = {name: _file(folder, name) for name in SPLITS}
+    parts = {name: split_file(folder, name) for name in SPLITS}
     if missing := [name for name, path in parts.items() if path is None]:
         raise DatasetError(
-            f"{folder.name} has no {' and no '.join(missing)} file. Expected {', '.join(SPLITS)} as .jsonl or .csv, "
-            "plain or .gz; docs/data.md says where each set comes from."
+            f"{folder.name} has no {' and no '.join(missing)} file. Expected {', '.join(SPLITS)} as .jsonl, .csv or "
+            ".tsv, plain or .gz; docs/data.md says where each set comes from."
         )
-    corpora = {name: read_corpus(path, known=label_set.names) for name, path in parts.items() if path is not None}
+    corpora = {
+        name: with_labels(read_corpus(path, known=label_set.names), path)
+        for name, path in parts.items()
+        if path is not None
+    }
     for corpus in corpora.values():
         for label in corpus.label_counts():
             label_set.index(label)
@@ -140,7 +145,8 @@ def few_documents(train: Corpus, per_label: int, *, seed: int = 13) -> Corpus:
     return Corpus(train[row] for row in sorted(drawn))
 
 
-def _file(folder: Path, name: str) -> Path | None:
+def split_file(folder: Path, name: str) -> Path | None:
+    """The file of a part in a folder, if there is one."""
     return next((path for ending in _ENDINGS if (path := folder / (name + ending)).is_file()), None)
 
 

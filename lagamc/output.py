@@ -94,7 +94,8 @@ class ResumableOutput:
         if begun := self._marker.exists():
             self._check_origin()
         elif self.path.exists():
-            raise OutputError(f"{self.path} exists already, and is finished. Name another file, or delete this one.")
+            what = "is a folder" if self.path.is_dir() else "exists already, and no run that was stopped wrote it"
+            raise OutputError(f"{self.path} {what}. Name another file.")
         else:
             self._marker.write_text(json.dumps(self._origin, indent=1) + "\n", encoding="utf-8")
         file = self.path.open("a", encoding="utf-8", newline="\n")

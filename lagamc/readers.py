@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -116,10 +115,19 @@ def preview_file(
     Raises:
         DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
     """
-    readable = (record for _, record in read_records(path, max_bytes=max_bytes) if isinstance(record, dict))
-    records = list(itertools.islice(readable, head))
+    records: list[dict[str, Any]] = []
+    refused = ""
+    for line, record in read_records(path, max_bytes=max_bytes):
+        if isinstance(record, str):
+            refused = refused or f" Line {line}: {record.rstrip('.')}."
+        else:
+            records.append(record)
+        if len(records) == head:
+            break
     if not records:
-        raise DatasetError(f"{path.name} has no rows that can be read. Expected a header and rows, or JSON objects.")
+        raise DatasetError(
+            f"{path.name} has no rows that can be read.{refused} Expected a header and rows, or one JSON object a line."
+        )
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
     guess = {
         role: next((column for name in names for column in columns if column.strip().lower() == name), None)

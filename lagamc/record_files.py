@@ -21,17 +21,17 @@ from lagamc.formula_cells import unguarded
 __all__ = ["MAX_FILE_BYTES", "file_format", "read_records"]
 
 MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 def file_format(path: Path) -> str:
-    """`csv` or `jsonl`, by the name of a file. Raises DatasetError for any other."""
+    """`csv` (whatever parts its cells) or `jsonl`, by the name of a file. Raises DatasetError for any other."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
     form = _FORMATS.get(suffixes[-1]) if suffixes else None
     if form is None:
-        raise DatasetError(f"{path.name} is not a type that can be read. Use .csv or .jsonl, plain or with .gz.")
+        raise DatasetError(f"{path.name} is not a type that can be read. Use .csv, .tsv or .jsonl, plain or with .gz.")
     return form
 
 
@@ -88,7 +88,7 @@ def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[st
     csv.field_size_limit(MAX_FILE_BYTES)
     lines = iter(file)
     head = next(lines, "")
-    delimiter = max(",;\t", key=head.count)
+    delimiter = "\t" if ".tsv" in path.suffixes and "\t" in head else max(",;\t", key=head.count)
     reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
     try:
         columns = reader.fieldnames or ()

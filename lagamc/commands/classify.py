@@ -35,7 +35,7 @@ def register(commands: Any) -> None:
         description="Reads and writes a stream: a file of any size takes constant memory. Ctrl-C stops it; with "
         "--output the same command goes on from there.",
     )
-    add_model(command, file_help=".csv or .jsonl, plain or .gz")
+    add_model(command, file_help=".csv, .tsv or .jsonl, plain or .gz")
     add_columns(command, labels=False)
     command.add_argument("--output", type=Path, metavar="FILE", help="write here; the same command resumes it")
     command.add_argument("--matching", default="exact", choices=("exact", "approximate"),

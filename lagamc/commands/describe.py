@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_json
-from lagamc.corpus import Corpus, read_splits
+from lagamc.corpus import Corpus, read_splits, with_labels
 from lagamc.datasets import read_descriptions
 from lagamc.errors import DatasetError, LabelError, LagamcError, few
 
@@ -160,7 +160,7 @@ def run_refine(options: argparse.Namespace) -> None:
                 json.dumps(dataclasses.asdict(request), ensure_ascii=False) if options.json else f"{request.prompt}\n"
             )
         return
-    print(f"lagamc: {len(requests)} prompts with two documents each go to {settings.base_url}", file=sys.stderr)
+    print(f"lagamc: {len(requests)} prompts with up to two documents each go to {settings.base_url}", file=sys.stderr)
     budget, drafted = Budget(max_tokens=options.cap_tokens), 0
     for outcome in refine_all(ChatModel(settings), requests, budget=budget):
         for draft in outcome.drafts:
@@ -200,7 +200,7 @@ def _documents(path: Path, known: Iterable[str]) -> Corpus:
     parts.pop("test", None)
     if not parts:
         raise DatasetError(f"All documents of {path.name} are test documents. Give those that are trained on.")
-    return Corpus(example for part in parts.values() for example in part)
+    return with_labels(Corpus(example for part in parts.values() for example in part), path)
 
 
 def _add_labels(command: argparse.ArgumentParser) -> None:
@@ -210,7 +210,7 @@ def _add_labels(command: argparse.ArgumentParser) -> None:
 
 
 def _add_documents(command: argparse.ArgumentParser) -> None:
-    command.add_argument("documents", type=Path, metavar="FILE", help=".csv or .jsonl with labels, plain or .gz")
+    command.add_argument("documents", type=Path, metavar="FILE", help=".csv, .tsv or .jsonl with labels, plain or .gz")
 
 
 def _encoder(options: argparse.Namespace) -> SentenceEncoder:

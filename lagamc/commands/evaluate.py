@@ -19,7 +19,7 @@ from lagamc.commands.terminal import (
     progress,
     seed,
 )
-from lagamc.corpus import Corpus, read_split, read_splits
+from lagamc.corpus import Corpus, read_split, read_splits, with_labels
 from lagamc.errors import DatasetError
 from lagamc.readers import ColumnMapping
 
@@ -36,7 +36,7 @@ SPLITS = ("train", "dev", "test")
 def register(commands: Any) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("evaluate", help="compare free-running predictions with a file's labels")
-    add_model(command, file_help=".csv or .jsonl with labels, plain or .gz")
+    add_model(command, file_help=".csv, .tsv or .jsonl with labels, plain or .gz")
     add_columns(command, labels=True)
     command.add_argument("--split", choices=SPLITS, help="of a file that holds several")
     command.add_argument("--train", type=Path, metavar="FILE", help="its training documents: tells rare, unseen labels")
@@ -62,7 +62,10 @@ def run(options: argparse.Namespace) -> None:
             f"No document of {options.file.name} carries a label to compare with. Add a column 'labels', or name the "
             "one that holds them: --labels-column NAME."
         )
-    counts = read_split(options.train, "train", known=known).label_counts() if options.train else None
+    counts = None
+    if options.train:
+        mapping = columns(options, head=None, known=known, path=options.train)
+        counts = with_labels(read_split(options.train, "train", mapping), options.train).label_counts()
     classifier = loaded_model(options)
     if options.teacher_forced:
         check_targets(classifier)

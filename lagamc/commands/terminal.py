@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lagamc.errors import few
 from lagamc.readers import ColumnMapping, preview_file, require_columns
 
 if TYPE_CHECKING:
@@ -60,25 +61,29 @@ def add_columns(command: argparse.ArgumentParser, *, labels: bool) -> None:
         )
 
 
-def columns(options: argparse.Namespace, *, head: int | None, known: Iterable[str] = ()) -> ColumnMapping:
-    """The mapping of the file that the options of `add_columns` tell, the rest guessed as `preview_file` does; says it.
+def columns(
+    options: argparse.Namespace, *, head: int | None, known: Iterable[str] = (), path: Path | None = None
+) -> ColumnMapping:
+    """The mapping of `path`, else of the command's file, that the options of `add_columns` tell, the rest guessed as
+    `preview_file` does; says it.
 
     Raises:
         DatasetError: the file cannot be read, or lacks a column that was named.
     """
-    preview = preview_file(options.file, head=head, max_bytes=math.inf, known=known)
+    path = path or options.file
+    preview = preview_file(path, head=head, max_bytes=math.inf, known=known)
     asked = {"text": options.text_column}
     if reads_labels := "labels_column" in options:
         asked |= {"labels": options.labels_column, "label_separator": options.label_separator}
     named = {role: value for role, value in asked.items() if value is not None}
     mapping = dataclasses.replace(preview.mapping, **named)
-    require_columns(options.file, mapping, preview.columns)
+    require_columns(path, mapping, preview.columns)
     said = f"texts from the column {mapping.text!r}"
     if reads_labels and mapping.labels:
         said += f", labels from {mapping.labels!r}"
         if preview.labels_as_text:
             said += f", parted by {mapping.label_separator!r}"
-    print(f"lagamc: {options.file.name}: {said}", file=sys.stderr)
+    print(f"lagamc: {path.name}: {said}", file=sys.stderr)
     return mapping
 
 
@@ -99,7 +104,13 @@ def loaded_model(options: argparse.Namespace, *, matching: Matching = "exact") -
     classifier = Classifier.load(
         options.model, device=options.device, matching=matching, constrained=options.constrained
     )
-    added = [label for label in described if label.name not in classifier.label_set.names]
+    learnt = {label.name: label.description for label in classifier.label_set}
+    added = [label for label in described if label.name not in learnt]
+    if kept := [label.name for label in described if learnt.get(label.name, label.description) != label.description]:
+        print(
+            f"lagamc: these keep the descriptions that they were trained with: {few(kept)}. Train again to use others.",
+            file=sys.stderr,
+        )
     return classifier.with_labels(added) if added else classifier
 
 

@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> None:
             manifest = train_run(folder, callbacks=callbacks, cancelled=cancel)
     except Cancelled as stop:
         _tell(callbacks, "cancelled", {"message": str(stop)})
-        raise
+        first = f"Delete {folder / 'cancel'} first; then the" if (folder / "cancel").exists() else "The"
+        raise Cancelled(f"{stop} {first} same command goes on from the last checkpoint.") from stop
     except RunTaken:  # the events are those of the other process
         raise
     except Exception as error:

@@ -33,17 +33,6 @@ class Collisions:
     cosines: Matrix
     rivals: tuple[Rival, ...]
 
-    def closest(self, count: int) -> list[Rival]:
-        """The closest pairs, nearest first, each pair once."""
-        seen: set[frozenset[int]] = set()
-        pairs: list[Rival] = []
-        for rival in sorted(self.rivals, key=lambda pair: -pair.cosine):
-            pair = frozenset((rival.label, rival.rival))
-            if pair not in seen:
-                seen.add(pair)
-                pairs.append(rival)
-        return pairs[:count]
-
 
 def collisions(embeddings: NDArray[np.floating]) -> Collisions:
     """Compare (L, D) description embeddings, block by block.

@@ -16,7 +16,7 @@ from lagamc.callbacks import EventLog
 from lagamc.checkpoint import read_json, replaced_folder, write_run_folder
 from lagamc.classifier import Classifier
 from lagamc.config import TrainingConfig, recommended_epochs
-from lagamc.datasets import SPLITS, DataSet, Split, find_data_sets, read_data_set
+from lagamc.datasets import SPLITS, DataSet, Split, find_data_sets, read_data_set, split_file
 from lagamc.errors import DatasetError
 from lagamc.evaluation import Report, evaluate_classifier
 from lagamc.metrics import Indicator, indicator
@@ -74,7 +74,7 @@ class Laboratory:
         """The sets that can be trained on, cut to size; a note says why another cannot, or what stands in."""
         for name in self.names:
             folder = self._data / name
-            if missing := [part for part in SPLITS if not list(folder.glob(f"{part}.*"))]:
+            if missing := [part for part in SPLITS if split_file(folder, part) is None]:
                 self.notes[f"{name} is left out: it has no {' and no '.join(missing)} file."] = None
                 continue
             data = read_data_set(folder)

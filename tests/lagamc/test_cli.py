@@ -229,6 +229,15 @@ def test_what_the_system_refuses_is_said_in_one_line(model, make_run, tmp_path, 
     assert "Traceback" not in said
 
 
+def test_ctrl_c_ends_any_command_with_one_line(monkeypatch, capsys):
+    def stopped(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lagamc.commands.baseline.run", stopped)
+    assert main(["baseline", "list"]) == 3
+    assert capsys.readouterr().err == "lagamc: stopped\n"
+
+
 def test_columns_are_guessed_and_said_or_named(model, tmp_path, capsys):
     """A guess that is wrong can be seen, and set right."""
     file = tmp_path / "rows.csv"
@@ -240,6 +249,13 @@ def test_columns_are_guessed_and_said_or_named(model, tmp_path, capsys):
     printed = capsys.readouterr()
     assert "texts from the column 'note', labels from 'topics', parted by '+'" in printed.err
     assert sum(label["support"] for label in json.loads(printed.out)["labels"]) == 2
+    assert main(["evaluate", str(model), str(file), "--json", *named, "--train", str(file)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count("labels from 'topics', parted by '+'") == 2
+    blank = tmp_path / "blank.jsonl"
+    blank.write_text('{"text": "a hole", "about": ["road"]}\n')
+    assert main(["evaluate", str(model), str(file), *named[2:], "--train", str(blank)]) == 1
+    assert "No document of blank.jsonl carries a label." in capsys.readouterr().err
     assert main(["evaluate", str(model), str(file), "--labels-column", "tags"]) == 1
     assert "rows.csv has no column 'tags'; it has 'title', 'note', 'topics'." in capsys.readouterr().err
 

@@ -95,11 +95,18 @@ def test_malformed_lines_among_good_ones_are_refused_alone(tmp_path):
         ("f.csv", "text,text\na,b\n", "name each column once"),
         ("f.jsonl.gz", b"", "cannot be read|no rows"),
         ("f.csv", "text,labels\n", "no rows"),
+        ("f.jsonl", '[{"text": "a"}]', "no rows that can be read. Line 1: not a JSON object in braces. Expected"),
     ],
 )
 def test_unreadable_files_say_why(tmp_path, name, content, found):
     with pytest.raises(DatasetError, match=found):
         preview_file(write(tmp_path / name, content))
+
+
+def test_tabs_may_part_the_cells(tmp_path):
+    path = write(tmp_path / "f.tsv", "text\tlabels\nwet, cold; dark\tweather;light\n")
+    (row,) = read_rows(path, preview_file(path).mapping)
+    assert (row.text, row.labels) == ("wet, cold; dark", ("weather", "light"))
 
 
 def test_a_cut_gzip_file_is_refused(tmp_path):

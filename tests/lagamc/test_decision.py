@@ -103,6 +103,8 @@ def test_of_equally_good_rules_the_usual_one_is_taken():
 def test_a_model_gives_probable_labels_that_it_did_not_write(trained):
     """With the widest rule the labels are those above .3 and those written; probabilities come with each."""
     classifier = Classifier.load(trained / "model")
+    with pytest.raises(TypeError, match="got one text"):
+        classifier.classify("please")
     classifier.rule = WIDEST
     names = set(classifier.label_set.names)
     unwritten = []

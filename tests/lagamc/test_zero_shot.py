@@ -112,7 +112,9 @@ def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tm
     rows = [{"text": text, "labels": ["shop"]} for text in TEXTS]
     documents.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     assert main(["evaluate", str(trained / "model"), str(documents), "--labels", str(labels), "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert "these keep the descriptions that they were trained with: road. Train again" in printed.err
+    report = json.loads(printed.out)
     assert {label["name"]: label["support"] for label in report["labels"]}["shop"] == 3
     assert report["unseen"]["labels"] == ["shop"]
     assert main(["classify", str(trained / "model"), str(documents), "--labels", str(labels), "--json"]) == 0

@@ -25,13 +25,6 @@ def test_the_blocked_product_agrees_with_every_single_cosine(seed, size):
         assert rival.rival != rival.label
 
 
-def test_the_closest_pairs_come_once_and_nearest_first():
-    found = collisions(np.array([[1, 0], [1, 0.1], [0, 1]], dtype=np.float32))
-    pairs = [{rival.label, rival.rival} for rival in found.closest(5)]
-    assert pairs == [{0, 1}, {1, 2}]
-    assert found.closest(1)[0].cosine > 0.99
-
-
 def test_a_label_alone_has_no_rival():
     """One label, or no other one, is no error; no label is."""
     assert collisions(np.ones((1, 3))).rivals == ()
