@@ -18,6 +18,7 @@ from lagamc.paper import figures
 from lagamc.paper.laboratory import Laboratory
 from lagamc.paper.outcome import Cell, Outcome, Row
 from lagamc.prompts import INSTRUCTION, TASK_DESCRIPTION
+from lagamc.run import ordered_labels
 from lagamc.teacher_forcing import teacher_forced
 
 __all__ = [
@@ -121,13 +122,13 @@ def matcher_ablation(laboratory: Laboratory, matchers: Sequence[str]) -> Outcome
             the frozen built-in encoder.
     """
     rows: list[Row] = []
-    with_prompt = {"instruction": INSTRUCTION, "task_description": TASK_DESCRIPTION}
-    without = {"instruction": "", "task_description": ""}
     prompted = laboratory.config.resolved_family != "embedded"  # an embedded encoder reads no instruction
+    texts = ("", "") if prompted else (INSTRUCTION, TASK_DESCRIPTION)
+    changed = dict(zip(("instruction", "task_description"), texts, strict=True))
     for data in laboratory.data_sets():
         name, split = data.name, data.split
         printed = {system: sets[name] for system, sets in figures.MATCHERS.items() if name in sets}
-        report = laboratory.report(name, split, **(with_prompt if prompted else without))
+        report = laboratory.report(name, split)  # of the same run as in the other tables
         rows.append(
             _macro(name, "Ours" if prompted else "Ours (no instruction by default)", report, printed.get("Ours"))
         )
@@ -135,7 +136,7 @@ def matcher_ablation(laboratory: Laboratory, matchers: Sequence[str]) -> Outcome
             other = rematched(report, figures.MATCHER_SOURCES.get(matcher, matcher) or None)
             title = f"matcher {matcher or 'all-MiniLM-L6-v2, frozen'}"
             rows.append(_macro(name, title, other, printed.pop(matcher, None)))
-        other = laboratory.report(name, split, **(without if prompted else with_prompt))
+        other = laboratory.report(name, split, **changed)
         title = "w/o instruction" if prompted else "with the paper's instruction"
         rows.append(_macro(name, title, other, printed.get("w/o instruction") if prompted else None))
         others = ("S-BERT-L12", "ST5-xxl") if prompted else ("S-BERT-L12", "ST5-xxl", "w/o instruction")
@@ -148,6 +149,8 @@ def descriptions_in_peers(laboratory: Laboratory) -> Outcome:
     rows: list[Row] = []
     for data in laboratory.data_sets():
         name, split = data.name, data.split
+        order = ordered_labels(split.label_set, split.train)  # as in the other tables, which ask the same peers
+        split = dataclasses.replace(split, label_set=order)
         printed = {system: sets[name] for system, sets in figures.TABLE_8.items() if name in sets}
         actual = indicator([example.labels for example in split.test], split.label_set)
         for peer_name, system in (("sigmoid", "BERT"), ("sigmoid-descriptions", "BERT + Label Desc.")):
