@@ -49,7 +49,7 @@ def answered(
         results: dict[int, Result] = {}
         for start in range(0, len(order), batch_size):
             if cancelled is not None and cancelled():
-                raise Cancelled(f"Stopped after {done + len(results):,} documents.")
+                raise Cancelled(f"Stopped after {done:,} documents.")
             batch = order[start : start + batch_size]
             with turn:
                 results.update(zip(batch, answer([rows[row] for row in batch]), strict=True))

@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> None:
     try:
         with cancel.listening():
             manifest = train_run(folder, callbacks=callbacks, cancelled=cancel)
-    except Cancelled as stop:
-        _tell(callbacks, "cancelled", {"message": str(stop)})
+    except Cancelled as stop:  # its words may be those of an evaluation that was under way
+        _tell(callbacks, "cancelled", {"message": "Training was cancelled."})
         first = f"Delete {folder / 'cancel'} first; then the" if (folder / "cancel").exists() else "The"
-        raise Cancelled(f"{stop} {first} same command goes on from the last checkpoint.") from stop
+        raise Cancelled(f"Training was cancelled. {first} same command goes on from the last checkpoint.") from stop
     except RunTaken:  # the events are those of the other process
         raise
     except Exception as error:
