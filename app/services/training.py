@@ -120,8 +120,7 @@ class TrainingService:
             return None
         said = event.payload
         count = ParameterCount(said["trainable_parameters"], said["parameters"])
-        names = ("cut_targets", "full_documents", "max_document_tokens")  # an older version did not tell all of them
-        return RunStart(count, *(said.get(name, 0) for name in names))
+        return RunStart(count, said["cut_targets"], said["full_documents"], said["max_document_tokens"])
 
     def start(self, project_id: int, config: Mapping[str, Any], author: str) -> int:
         """Queue a run and return its id.

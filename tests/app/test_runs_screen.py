@@ -10,8 +10,8 @@ import pytest
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
-from app.screens import runs
-from app.services.training import RunStart
+from app.screens import runs, train
+from app.services.training import RunStart, TrainingPreview
 from lagamc.parameters import ParameterCount
 
 
@@ -56,6 +56,39 @@ def test_an_active_version_that_is_worse_on_dev_than_another_is_told():
     for best in ([version(2, 0.8, 0.6, active=True), version(1, 0.8, 0.6)], [version(1, 0.8, 0.6)]):
         assert "reached less" not in runs._models_table(best)
     assert "with neighbours" not in runs._models_table([])
+
+
+def test_a_page_on_another_tab_reads_no_curves():
+    """It hears of a new version, and whether to go on asking."""
+    listed = [SimpleNamespace(status="running")]
+    services = SimpleNamespace(
+        training=SimpleNamespace(list=lambda project: listed),
+        projects=SimpleNamespace(get=lambda project: SimpleNamespace(active_model="v2")),
+    )
+    with gr.Blocks() as page:
+        runs.build(services, project_bar())
+    [polled] = [event.fn for event in page.fns.values() if event.fn and event.fn.__name__ == "polled"]
+    *others, timer, model = polled("review", 1, None, None)
+    assert all(other == gr.skip() for other in others)
+    assert timer.active
+    assert "v2" in model
+    listed.clear()
+    assert not polled("review", 1, None, None)[-2].active
+
+
+def test_train_names_the_labels_that_a_split_lacks():
+    """Where the split has documents at all."""
+    preview = TrainingPreview(
+        documents_by_split={"train": 5, "dev": 0, "test": 0}, reviews_since_last=0, corrections_since_last=0,
+        changed_descriptions=[], problems=[], labels_missing={"train": ["<noise>"], "dev": ["bins"], "test": []},
+        unassigned=0, to_split=0, recommended_epochs=3,
+    )  # fmt: skip
+    shown = train._material(preview)
+    assert "Labels without a train document: &lt;noise&gt;." in shown
+    assert "without a dev document" not in shown
+    assert "dev document: bins" in train._material(
+        replace(preview, documents_by_split={"train": 5, "dev": 1, "test": 0})
+    )
 
 
 def test_cancel_and_resume_act_on_the_run_that_the_page_shows():

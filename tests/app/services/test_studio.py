@@ -326,6 +326,10 @@ def test_sentences_are_generated_once_and_matched_again(trained, spoken, monkeyp
     view = services.what_if.try_text(project, added, spoken)
     assert (view.trained, view.added, view.changes, view.affected, len(view.nearest)) == (True, True, (), (), 10)
     services.lifecycle.retire(added, "ann")
+    blank = services.labels.add(project, "cats", "", "ann")
+    view = services.what_if.try_text(project, blank, spoken)
+    assert (view.added, view.micro_f1, len(view.nearest)) == (True, None, 10)
+    services.lifecycle.retire(blank, "ann")
 
     again = build(trained.settings)
     try:
