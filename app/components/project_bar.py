@@ -76,14 +76,19 @@ def project_bar() -> ProjectBar:
     )
 
 
-def follow(bar: ProjectBar, screen: str, handler: Callable[..., Any], inputs: list[Any], outputs: Any) -> None:
-    """Run `handler` when another project is opened, and when the tab with the id `screen` comes to the front."""
+def follow(
+    bar: ProjectBar, screen: str, handler: Callable[..., Any], inputs: list[Any], outputs: Any, **options: Any
+) -> None:
+    """Run `handler` when another project is opened, and when the tab with the id `screen` comes to the front.
+
+    `options` are as `on` has them.
+    """
 
     def entered(tab: str, *values: Any) -> Any:
         return handler(*values) if tab == screen else gr.skip()
 
-    on(bar.project.change, handler, inputs, outputs, show_progress="hidden")
-    on(bar.tab.change, entered, [bar.tab, *inputs], outputs, show_progress="hidden")
+    on(bar.project.change, handler, inputs, outputs, show_progress="hidden", **options)
+    on(bar.tab.change, entered, [bar.tab, *inputs], outputs, show_progress="hidden", **options)
 
 
 def author_name(author: str | None) -> str:

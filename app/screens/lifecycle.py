@@ -60,14 +60,18 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     picked = gr.State(((), None))
     wanted = gr.State(None)  # the step that somebody chose to take back
 
-    def refresh(project_id: int, picked: Picked, typed: str, before: str, wanted: int | None) -> tuple[Any, ...]:
+    def refresh(
+        project_id: int, picked: Picked, typed: str, before: str, wanted: int | None, *, merged: bool = False
+    ) -> tuple[Any, ...]:  # fmt: skip
         """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
         chosen, into = picked
         labels = services.labels.list(project_id) if project_id else []
         found = {label.id: label for label in labels}
         still = [key for key in chosen if key in found]
+        # Labels that were clicked meanwhile are on their way here, and stay where nothing of the choice is gone.
+        left = {"value": still} if merged or len(still) < len(chosen) else {}
         return (
-            gr.Dropdown(choices=[(label.name, label.id) for label in labels], value=still, multiselect=True),
+            gr.Dropdown(choices=[(label.name, label.id) for label in labels], multiselect=True, **left),
             *narrowed(found, still, into, typed if still else before, before),
             *log(services.lifecycle.history(project_id) if project_id else [], wanted),
         )
@@ -105,7 +109,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             raise AppError("Choose the labels that become one, and the one that survives.")
         services.lifecycle.merge(chosen, into, text, author_name(author))
         gr.Info("Merged. The history can take it back.")
-        return count + 1, *refresh(project_id, ((), None), "", before, wanted)
+        return count + 1, *refresh(project_id, ((), None), "", before, wanted, merged=True)
 
     def move(project_id: int, key: int | None, author: str, count: int, by: int) -> int:
         ids = [label.id for label in services.labels.list(require_project(project_id))]
@@ -133,10 +137,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     listed = [merging, *merged, history, step]
     chosen = [bar.project, picked, wording, own, wanted]
     hidden = {"show_progress": "hidden"}
-    follow(bar, "labels", refresh, chosen, listed)
-    on(changed.change, refresh, chosen, listed, **hidden)
-    on([merging.input, survivor.input], choose, [bar.project, merging, survivor, wording, own], merged, **hidden)
-    on(merge.click, do_merge, [*chosen, bar.author, changed], [changed, *listed])
+    # What is told of a choice comes behind what was asked before it.
+    in_turn = {"concurrency_id": "merge", "concurrency_limit": 1}
+    follow(bar, "labels", refresh, chosen, listed, **in_turn)
+    on(changed.change, refresh, chosen, listed, **hidden, **in_turn)
+    on([merging.input, survivor.input], choose, [bar.project, merging, survivor, wording, own], merged, **hidden,
+       **in_turn)  # fmt: skip
+    on(merge.click, do_merge, [*chosen, bar.author, changed], [changed, *listed], **in_turn)
     for button, handler in ((up, move_up), (down, move_down)):
         on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], changed, **hidden)
     on(step.input, lambda key: key, step, wanted, **hidden)

@@ -160,6 +160,15 @@ def test_a_guideline_that_somebody_else_has_changed_meanwhile_is_not_overwritten
     assert services.lifecycle.attributes(tab.noise).guideline == "At night."
 
 
+def test_a_label_that_was_just_clicked_for_a_merge_stays(tab):
+    """The answer to a look at the tab may come before the answer to the click."""
+    visitor = tab.visitor
+    visitor._values[visitor._key("merge-labels")] = [tab.noise]  # the page shows it, the server has not heard of it
+    visitor.put(tab.bar.tab, "review")
+    visitor.put(tab.bar.tab, "labels")
+    assert visitor["merge-labels"] == [tab.noise]
+
+
 def test_a_wording_typed_for_a_merge_stays(services, tab):
     """Until the labels are merged; the survivor's own gives way to another survivor's."""
     visitor, both = tab.visitor, [tab.noise, tab.bins]
