@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagamc.commands.terminal import add_json
-from lagamc.corpus import Corpus, read_splits, with_labels
+from lagamc.commands.terminal import add_columns, add_json, at_least, columns, labelled
+from lagamc.corpus import Corpus, read_splits
 from lagamc.datasets import read_descriptions
 from lagamc.errors import DatasetError, LabelError, LagamcError, few
 
@@ -33,7 +33,10 @@ def register(commands: Any) -> None:
     _add_labels(check)
     check.add_argument("--documents", type=Path, metavar="FILE", help="labelled documents, to name what tells apart")
     check.add_argument("--separator", default="[unused0]", help="what stands between descriptions (%(default)s)")
-    check.add_argument("--max-tokens", type=int, default=64, help="budget of a description (default: %(default)s)")
+    check.add_argument(
+        "--max-tokens", type=at_least(4), default=64, help="budget of a description (default: %(default)s)"
+    )
+    add_columns(check, labels=True)
     check.set_defaults(run=run_check)
 
     scaffold = actions.add_parser("scaffold", help="drafts from documents alone")
@@ -46,7 +49,9 @@ def register(commands: Any) -> None:
     wikipedia.add_argument("--contact", default=os.environ.get("LAGAMC_CONTACT", ""), help="your e-mail or web address")
     wikipedia.add_argument("--language", default="en", help="language of Wikipedia (default: %(default)s)")
     wikipedia.add_argument("--article", action="store_true", help="print a draft of the article of that title")
-    wikipedia.add_argument("--max-tokens", type=int, default=64, help="budget of the draft (default: %(default)s)")
+    wikipedia.add_argument(
+        "--max-tokens", type=at_least(4), default=64, help="budget of the draft (default: %(default)s)"
+    )
     add_json(wikipedia)
     wikipedia.set_defaults(run=run_wikipedia)
 
@@ -78,7 +83,7 @@ def run_check(options: argparse.Namespace) -> None:
     described = [position for position, text in enumerate(texts) if text]
     pairs = collisions(rows[described]).rivals if described else ()
     rivals = {described[pair.label]: (names[described[pair.rival]], pair.cosine) for pair in pairs}
-    table = _terms(names, _documents(options.documents, names)) if options.documents else None
+    table = _terms(names, _documents(options, names)) if options.documents else None
     wrong = 0
     for position, (name, text) in enumerate(labels.items()):
         rest = [other for other in described if other != position]
@@ -110,7 +115,7 @@ def run_scaffold(options: argparse.Namespace) -> None:
     from lagamc.descriptions.scaffold import assemble, candidate_sentences, typical_sentences
 
     names = list(read_descriptions(options.labels))
-    corpus = _documents(options.documents, names)
+    corpus = _documents(options, names)
     table, encoder = _terms(names, corpus), _encoder(options)
     for position, name in enumerate(names):
         texts = [example.text for example in corpus if name in example.labels]
@@ -146,7 +151,7 @@ def run_refine(options: argparse.Namespace) -> None:
     from lagamc.descriptions.refine import Budget, refine_all
 
     labels = read_descriptions(options.labels)
-    corpus = _documents(options.documents, labels)
+    corpus = _documents(options, labels)
     settings = ChatSettings(
         model=options.model,
         base_url=options.base_url,
@@ -194,13 +199,14 @@ def _requests(options: argparse.Namespace, labels: Mapping[str, str], corpus: Co
     return requests
 
 
-def _documents(path: Path, known: Iterable[str]) -> Corpus:
+def _documents(options: argparse.Namespace, known: Iterable[str]) -> Corpus:
     """Those of a file that are not in test, which is kept to measure on: a description must not be made from it."""
-    parts = read_splits(path, known=known)
+    path: Path = options.documents
+    parts = read_splits(path, columns(options, head=None, known=known, path=path))
     parts.pop("test", None)
     if not parts:
         raise DatasetError(f"All documents of {path.name} are test documents. Give those that are trained on.")
-    return with_labels(Corpus(example for part in parts.values() for example in part), path)
+    return labelled(Corpus(example for part in parts.values() for example in part), path)
 
 
 def _add_labels(command: argparse.ArgumentParser) -> None:
@@ -211,6 +217,7 @@ def _add_labels(command: argparse.ArgumentParser) -> None:
 
 def _add_documents(command: argparse.ArgumentParser) -> None:
     command.add_argument("documents", type=Path, metavar="FILE", help=".csv, .tsv or .jsonl with labels, plain or .gz")
+    add_columns(command, labels=True)
 
 
 def _encoder(options: argparse.Namespace) -> SentenceEncoder:

@@ -15,11 +15,12 @@ from lagamc.commands.terminal import (
     at_least,
     columns,
     label_names,
+    labelled,
     loaded_model,
     progress,
     seed,
 )
-from lagamc.corpus import Corpus, read_split, read_splits, with_labels
+from lagamc.corpus import Corpus, read_split, read_splits
 from lagamc.errors import DatasetError
 from lagamc.readers import ColumnMapping
 
@@ -56,16 +57,11 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
     known = label_names(options)
-    corpus = _asked(options.file, options.split, columns(options, head=None, known=known))
-    if not corpus.label_counts():
-        raise DatasetError(
-            f"No document of {options.file.name} carries a label to compare with. Add a column 'labels', or name the "
-            "one that holds them: --labels-column NAME."
-        )
+    corpus = labelled(_asked(options.file, options.split, columns(options, head=None, known=known)), options.file)
     counts = None
     if options.train:
         mapping = columns(options, head=None, known=known, path=options.train)
-        counts = with_labels(read_split(options.train, "train", mapping), options.train).label_counts()
+        counts = labelled(read_split(options.train, "train", mapping), options.train).label_counts()
     classifier = loaded_model(options)
     if options.teacher_forced:
         check_targets(classifier)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagamc.errors import few
+from lagamc.errors import DatasetError, few
 from lagamc.readers import ColumnMapping, preview_file, require_columns
 
 if TYPE_CHECKING:
     from lagamc.classifier import Classifier
+    from lagamc.corpus import Corpus
     from lagamc.matcher import Matching
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "at_least",
     "columns",
     "label_names",
+    "labelled",
     "loaded_model",
     "progress",
     "seed",
@@ -85,6 +87,16 @@ def columns(
             said += f", parted by {mapping.label_separator!r}"
     print(f"lagamc: {path.name}: {said}", file=sys.stderr)
     return mapping
+
+
+def labelled(corpus: Corpus, path: Path) -> Corpus:
+    """Give back the documents of a file. Raises DatasetError where the columns read give none of them a label."""
+    if not corpus.label_counts():
+        raise DatasetError(
+            f"No document of {path.name} carries a label. Add a column 'labels', or name the one that holds them: "
+            "--labels-column NAME."
+        )
+    return corpus
 
 
 def label_names(options: argparse.Namespace) -> list[str]:

@@ -61,6 +61,19 @@ def test_drafts_are_not_made_from_test_documents(files, capsys):
     assert "All documents of documents.jsonl are test documents" in capsys.readouterr().err
 
 
+def test_columns_are_named_where_the_guess_is_wrong(files, capsys):
+    labels, documents, encoder = files
+    rows = [{"body": row["text"], "text": "re:", "kind": "/".join(row["labels"])} for row in DOCUMENTS]
+    Path(documents).write_text("\n".join(map(json.dumps, rows)))
+    assert main(["describe", "scaffold", labels, documents, *encoder]) == 1
+    assert "--labels-column NAME" in capsys.readouterr().err
+    named = ["--text-column", "body", "--labels-column", "kind", "--label-separator", "/"]
+    assert main(["describe", "scaffold", labels, documents, *encoder, *named]) == 0
+    printed = capsys.readouterr()
+    assert "bins. Typical words are" in printed.out
+    assert "texts from the column 'body', labels from 'kind', parted by '/'" in printed.err
+
+
 def test_labels_need_no_description_to_be_checked_or_drafted(files, capsys):
     """Nor different ones, which the check says."""
     labels, documents, encoder = files
