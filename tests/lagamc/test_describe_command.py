@@ -71,7 +71,7 @@ def test_columns_are_named_where_the_guess_is_wrong(files, capsys):
     assert main(["describe", "scaffold", labels, documents, *encoder, *named]) == 0
     printed = capsys.readouterr()
     assert "bins. Typical words are" in printed.out
-    assert "texts from the column 'body', labels from 'kind', parted by '/'" in printed.err
+    assert "texts from the column 'body', labels from 'kind'" in printed.err
 
 
 def test_labels_need_no_description_to_be_checked_or_drafted(files, capsys):
