@@ -75,7 +75,8 @@ def register(services: Services) -> None:
         found = services.documents.find(services.projects.find(project), document)
         item = services.reviews.item(found.id)
         prediction_id = item.prediction.id if item.prediction else None
-        saved = services.reviews.save(found.id, labels, _author(author), item.annotation_id, prediction_id)
+        chosen = services.reviews.label_ids(found.id, labels)
+        saved = services.reviews.save(found.id, chosen, _author(author), item.annotation_id, prediction_id)
         return {**asdict(saved), "saved_at": saved.saved_at.isoformat()}
 
     gr.api(_endpoint(classify), api_name="classify", **INFERENCE)

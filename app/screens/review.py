@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -17,6 +16,7 @@ from app.components.project_bar import NO_PROJECT, Asked, ProjectBar, author_nam
 from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.screens.evidence import evidence, origin
+from app.screens.review_session import Saved, Session, keeping, named, of_project, on_show, own_ticks, proposed
 from storage.errors import StaleWrite
 
 if TYPE_CHECKING:
@@ -35,35 +35,6 @@ return given !== null && ticked.join() !== given.dataset.ticked;
 """
 NO_DOCUMENTS = "There is no document to review yet. Import some on the Projects tab."
 ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
-
-
-class Saved(NamedTuple):
-    """What can be undone, and where the queue was to go on after it."""
-
-    annotation_id: int
-    document_id: int
-    behind: int | None
-
-
-class Ticks(NamedTuple):
-    """What a person chose for a document and did not save, and the annotation that it had then."""
-
-    annotation_id: int | None
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One person's way through a project: what is on show, what was skipped, what can be undone."""
-
-    project_id: int
-    item: ReviewItem | None = None
-    skipped: frozenset[int] = frozenset()
-    saved: tuple[Saved, ...] = ()  # oldest first
-    asked: Asked | None = None  # what another screen asked for and was answered, the last one
-    behind: int | None = None  # where the queue goes on after a document out of turn
-    ticks: Mapping[int, Ticks] = field(default_factory=dict)  # by document, of those that made way for another
-    key: str = field(default_factory=lambda: uuid4().hex)
 
 
 def build(services: Services, bar: ProjectBar) -> None:
@@ -96,16 +67,20 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     shown = [session, seen, counts, passage, last, decision, labels, answered, table, guide]
 
-    def show(now: Session, remark: str = "", ticks: Sequence[str] | None = None) -> tuple[Any, ...]:
+    def show(now: Session, remark: str = "", own: Collection[int] | None = None) -> tuple[Any, ...]:
+        """All of the screen. `own` are the labels that a person has chosen, where the document does not say them."""
         item = now.item
         if item is not None and item.document_id in now.ticks:
             kept = now.ticks[item.document_id]
-            ticks, remark = kept.labels, remark or meanwhile(item, kept.annotation_id)
+            own, remark = kept.label_ids, remark or meanwhile(item, kept.annotation_id)
             now = replace(now, ticks={key: of for key, of in now.ticks.items() if key != item.document_id})
         shown_to[now.key] = item.document_id if item else 0
-        if item is not None and ticks is not None:
-            in_use = {label.name for label in item.labels_all}
-            ticks = [name for name in ticks if name in in_use]
+        ticks: list[str] | None = None
+        if item is not None and own is not None:
+            standing, gone = services.reviews.standing(own)
+            ticks = [label.name for label in item.labels_all if label.id in standing]
+            if gone:
+                remark += markup.note(f"Retired meanwhile, and not ticked any more: {', '.join(gone)}.", "warning")
         counts = services.reviews.counts(now.project_id)
         head = now, item.document_id if item else None, _counts(counts)
         if item is None:
@@ -121,7 +96,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 "",
             )
         prediction = item.prediction
-        proposed, origin_of_ticks = _proposed(item)
+        suggested, origin_of_ticks = proposed(item)
         colours = {label.name: label.colour for label in item.labels_all}
         added = prediction.added if prediction else ()
         choices = [_choice(name, digit, added) for _, name, digit, *_ in item.labels_all]
@@ -132,7 +107,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             gr.Column(visible=True),
             gr.CheckboxGroup(
                 choices=choices,
-                value=proposed if ticks is None else ticks,
+                value=suggested if ticks is None else ticks,
                 info=origin_of_ticks if ticks is None else TICKS_KEPT,
             ),
             origin(prediction.model_name, trained=prediction.trained)
@@ -141,7 +116,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             evidence(prediction.rows, prediction.threshold, colours, trained=prediction.trained, added=added)
             if prediction
             else "",
-            label_guide(item.labels_all, proposed),
+            label_guide(item.labels_all, suggested),
         )
 
     def enter(
@@ -153,14 +128,17 @@ def build(services: Services, bar: ProjectBar) -> None:
             return gr.skip()
         if not project_id:
             leave(now)
-            nothing, hidden = Session(0, asked=asked), gr.Column(visible=False)
-            return nothing, None, markup.note(NO_PROJECT), "", "", hidden, [], "", "", ""
+            nothing = replace(
+                of_project(0, keeping(now, own_ticks(now, document_id, ticked)) if now else None), asked=asked
+            )
+            return nothing, None, markup.note(NO_PROJECT), "", "", gr.Column(visible=False), [], "", "", ""
         if tab != "review":  # a prediction takes time; make it when somebody looks
             return gr.skip()
+        own = own_ticks(now, document_id, ticked)
+        elsewhere = now is None or now.project_id != project_id
         if now is None or now.project_id != project_id:
             leave(now)
-            now = Session(project_id, asked=now.asked if now else None)
-        own = own_ticks(now, document_id, ticked)
+            now, own = of_project(project_id, keeping(now, own) if now else None), None
         if asked is not None and asked.project_id == project_id and asked is not now.asked:
             now = replace(now, asked=asked)
             if now.item is None or now.item.document_id != asked.document_id:
@@ -168,10 +146,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         if now.item is None:
             return show(following(now))
         item = services.reviews.item(now.item.document_id)
-        if item == now.item:  # leave what is ticked
+        if item == now.item and not elsewhere:  # leave what is ticked
             return now, gr.skip(), _counts(services.reviews.counts(project_id)), *(gr.skip() for _ in shown[3:])
         remark = meanwhile(item, now.item.annotation_id)
-        if remark and own is None and now.behind is None:  # somebody else did it
+        chosen = own is not None or item.document_id in now.ticks
+        if remark and not chosen and now.behind is None:  # somebody else did it
             return show(following(now))
         return show(replace(now, item=item), remark, own)
 
@@ -192,17 +171,18 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def save_item(now: Session | None, document_id: int | None, chosen: list[str], author: str) -> tuple[Any, ...]:
         now, item = on_show(now, document_id)
+        label_ids = named(item, chosen)
         try:
             done = services.reviews.save(
                 item.document_id,
-                chosen,
+                label_ids,
                 author_name(author),
                 item.annotation_id,
                 prediction_id=item.prediction.id if item.prediction else None,
             )
         except StaleWrite as error:  # show the document as it is now, and keep what this person has ticked
             now = replace(now, item=services.reviews.item(item.document_id))
-            return show(now, markup.note(error, "warning"), chosen)
+            return show(now, markup.note(error, "warning"), label_ids)
         now = replace(now, saved=(*now.saved, Saved(done.annotation_id, item.document_id, now.behind)))
         remark = f"{item.external_id} {_by(done)}: {', '.join(chosen) or 'no label'}."
         return show(following(now), markup.note(remark, "done"))
@@ -238,29 +218,6 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(undo.click, undo_last, [session, seen, labels, bar.author], shown, show_progress_on=passage, **INFERENCE)
 
 
-def own_ticks(now: Session, document_id: int | None, ticked: Sequence[str]) -> tuple[str, ...] | None:
-    """What a person chose for the document on show; None where it is what was proposed, or is of another document."""
-    if now.item is None or now.item.document_id != document_id or set(ticked) == set(_proposed(now.item)[0]):
-        return None
-    return tuple(ticked)
-
-
-def keeping(now: Session, own: tuple[str, ...] | None) -> Session:
-    """The session, with what was chosen for the document that now makes way."""
-    if now.item is None or own is None:
-        return now
-    return replace(now, ticks={**now.ticks, now.item.document_id: Ticks(now.item.annotation_id, own)})
-
-
-def on_show(now: Session | None, document_id: int | None) -> tuple[Session, ReviewItem]:
-    """Return the session and its document. Raises AppError when there is none, or the page shows another one."""
-    if now is None or now.item is None:
-        raise AppError("There is no document to review. Open the Review tab again.")
-    if now.item.document_id != document_id:
-        raise AppError(f"Nothing was done: {now.item.external_id} was not on screen yet. Look at it, then press again.")
-    return now, now.item
-
-
 def meanwhile(item: ReviewItem, annotation_id: int | None) -> str:
     """Say that somebody reviewed a document since it had this annotation; nothing where nobody did."""
     if item.current is None or item.current.action == "imported" or item.annotation_id == annotation_id:
@@ -274,15 +231,6 @@ def _by(saved: SavedReview) -> str:
 
 def _head(item: ReviewItem) -> str:
     return f"{item.external_id} · {item.split} · {_by(item.current) if item.current else 'nobody has labelled it'}"
-
-
-def _proposed(item: ReviewItem) -> tuple[list[str], str]:
-    """Return the labels to tick at first, and who says so."""
-    if item.current is not None and (item.labels or item.current.action != "imported"):
-        return item.labels, "Ticked: the labels that the document has."
-    if item.prediction is not None:
-        return item.prediction.labels, f"Ticked: what {item.prediction.model_name} proposes."
-    return [], "Nothing is ticked: there is no answer of a model."
 
 
 def _counts(counts: ReviewCounts) -> str:

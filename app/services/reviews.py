@@ -16,6 +16,7 @@ from lagamc.errors import LagamcError
 from storage import annotations as annotation_log
 from storage import documents, labels, predictions, projects
 from storage.engine import Database
+from storage.errors import StaleWrite
 from storage.models import Action, Annotation, DescriptionVersion, Document, Label, name_key
 
 __all__ = ["LabelChoice", "ReviewCounts", "ReviewItem", "ReviewService", "SavedReview"]
@@ -141,23 +142,23 @@ class ReviewService:
     def save(
         self,
         document_id: int,
-        labels: Sequence[str],
+        label_ids: Collection[int],
         author: str,
         expected_annotation_id: int | None,
         prediction_id: int | None = None,
     ) -> SavedReview:
         """Record a person's decision; no label at all is one too. Retired labels of the document, not offered, stay.
 
-        It corrects when it differs from the prediction it answers, or, without a prediction, from the
-        labels that the document had.
+        A label that was merged since it was chosen is the one that survived. The decision corrects when it differs from
+        the prediction it answers, or, without a prediction, from the labels that the document had.
 
         Raises:
-            AppError: a label is unknown or retired, or the prediction is of another document.
-            StaleWrite: somebody has saved the document since it was loaded.
+            AppError: a label is of another project, or the prediction is of another document.
+            StaleWrite: somebody has saved the document since it was loaded, or retired a label.
         """
         with self._database.write() as session:
             document = _locked(session, document_id)
-            chosen = _label_ids(session, document, labels)
+            chosen = _chosen(session, document, label_ids)
             proposed = _proposed(session, document, prediction_id)
             saved = annotation_log.record(
                 session,
@@ -169,6 +170,27 @@ class ReviewService:
                 prediction_id=prediction_id,
             )
             return _saved(saved)
+
+    def label_ids(self, document_id: int, names: Sequence[str]) -> list[int]:
+        """Return the labels in use that have these names in a document's project. Raises AppError for one unknown."""
+        with self._database.read() as session:
+            document = documents.get(session, document_id=document_id)
+            known = labels.by_name(session, project_id=document.project_id)
+        if unknown := [name for name in names if name_key(name) not in known]:
+            raise AppError(
+                f"The project has no label {', '.join(map(repr, unknown))} in use. Add or restore it on the "
+                "Labels tab, then save again."
+            )
+        return [known[name_key(name)].id for name in names]
+
+    def standing(self, label_ids: Collection[int]) -> tuple[list[int], list[str]]:
+        """Return the labels in use that stand for these now, and the names of those that were retired."""
+        with self._database.read() as session:
+            stands = labels.standing(session, label_ids=label_ids).values()
+            return (
+                [label.id for label in stands if label.retired_at is None],
+                [label.name for label in stands if label.retired_at is not None],
+            )
 
     def undo(self, annotation_id: int, author: str) -> None:
         """Take a decision back; the one before it holds again. Raises StaleWrite when a later one exists."""
@@ -235,14 +257,13 @@ def _choices(
     ]
 
 
-def _label_ids(session: Session, document: Document, names: Sequence[str]) -> set[int]:
-    known = labels.by_name(session, project_id=document.project_id)
-    if unknown := [name for name in names if name_key(name) not in known]:
-        raise AppError(
-            f"The project has no label {', '.join(map(repr, unknown))} in use. Add or restore it on the "
-            "Labels tab, then save again."
-        )
-    return {known[name_key(name)].id for name in names}
+def _chosen(session: Session, document: Document, label_ids: Collection[int]) -> set[int]:
+    stands = labels.standing(session, label_ids=label_ids)
+    if any(label.retired_at is not None for label in stands.values()):
+        raise StaleWrite("Nothing was saved: a label that you chose is not in use any more.")
+    if len(stands) < len(set(label_ids)) or any(label.project_id != document.project_id for label in stands.values()):
+        raise AppError("A chosen label is of another project. Reload the page, then choose again.")
+    return {label.id for label in stands.values()}
 
 
 def _proposed(session: Session, document: Document, prediction_id: int | None) -> set[int]:

@@ -91,13 +91,13 @@ def test_labels_corrected_since_are_those_that_classify_shows(services, opened):
     """With the answer as it was."""
     page = opened(classify, "classify")
     visitor = page.visitor
-    services.labels.add(page.project, "noise", "Loud things.", "ann")
+    noise = services.labels.add(page.project, "noise", "Loud things.", "ann")
     document = services.documents.page(page.project, 1).rows[0]
     visitor.select("documents-table", document.id)
     assert "no label" in visitor["classify-passage"]
     answer = visitor["classify-table"]
     visitor.put(page.bar.tab, "review")
-    services.reviews.save(document.id, ["noise"], "ann", None)
+    services.reviews.save(document.id, [noise], "ann", None)
     visitor.put(page.bar.tab, "classify")
     assert "noise" in visitor["classify-passage"]
     assert document.text in visitor["classify-passage"]

@@ -147,10 +147,13 @@ def test_a_request_is_answered_once(services, tab):
     for elsewhere in (other, 0):
         ada.put(tab.bar.project, elsewhere)
         ada.put(tab.bar.project, tab.project)
-        assert "text 1" in ada["review-text"]
+        assert "text 5" in ada["review-text"]
+    ada.click("review-skip")
+    assert "text 1" in ada["review-text"]
     ada.put(tab.bar.asked, Asked(tab.project, services.documents.find(tab.project, "d5").id))
     ada.put(tab.bar.tab, "labels")
     ada.put(tab.bar.tab, "review")
+    assert "text 5" in ada["review-text"]
     ada.click("review-skip")
     assert "text 1" in ada["review-text"]
 
@@ -196,6 +199,59 @@ def test_what_a_colleague_did_meanwhile_is_said_where_one_has_ticked(services, t
     ben.put(tab.bar.tab, "labels")
     ben.put(tab.bar.tab, "review")
     assert "text 2" in ben["review-text"]
+
+
+def test_ticks_follow_their_labels(services, tab):
+    """Through another name, which a third label may take, and into the label that survives a merge."""
+    noise, bins = (services.labels.add(tab.project, name, f"About {name}.", "ann") for name in ("noise", "bins"))
+    ada, item = tab.visit("ada"), services.reviews.item(services.documents.find(tab.project, "d1").id)
+    own = ["bins"] if ada["review-labels"] == ["noise"] else ["noise"]
+    ada.put("review-labels", own)
+    kept, other = (bins, noise) if own == ["bins"] else (noise, bins)
+    services.labels.save(kept, "rubbish", "About rubbish.", "ann")
+    services.labels.save(other, own[0], "About something else.", "ann")
+    ada.put(tab.bar.tab, "labels")
+    ada.put(tab.bar.tab, "review")
+    assert ada["review-labels"] == ["rubbish"]
+    services.labels.save(kept, "litter", "About rubbish.", "ann")  # the page shows the name from before
+    ada.click("review-save")
+    assert services.reviews.item(item.document_id).labels == ["litter"]
+    ada.put("review-labels", ["litter"])
+    services.lifecycle.merge([kept, other], other, "About both.", "ann")
+    ada.put(tab.bar.tab, "labels")
+    ada.put(tab.bar.tab, "review")
+    assert ada["review-labels"] == own
+
+
+def test_a_tick_of_a_label_that_was_retired_is_told(services, tab):
+    """By the save, which changes nothing, and the others stay ticked."""
+    noise, _ = (services.labels.add(tab.project, name, f"About {name}.", "ann") for name in ("noise", "bins"))
+    ada = tab.visit("ada")
+    ada.put("review-labels", ["noise", "bins"])
+    services.lifecycle.retire(noise, "ann")
+    ada.click("review-save")
+    assert "Nothing was saved" in ada["review-last"]
+    assert "not ticked any more: noise." in ada["review-last"]
+    assert (ada["review-labels"], "text 1" in ada["review-text"]) == (["bins"], True)
+    ada.click("review-save")
+    assert services.reviews.item(services.documents.find(tab.project, "d1").id).labels == ["bins"]
+
+
+def test_another_project_does_not_end_the_way_through_one(services, tab):
+    """What was skipped stays skipped, what was ticked is ticked, and what was saved can be undone."""
+    services.labels.add(tab.project, "noise", "Loud things.", "ann")
+    other = services.projects.create("other")
+    ada = tab.visit("ada")
+    ada.click("review-save")
+    ada.click("review-skip")
+    own = [] if ada["review-labels"] else ["noise"]
+    ada.put("review-labels", own)
+    ada.put(tab.bar.project, other)
+    assert "no document to review" in ada["review-text"]
+    ada.put(tab.bar.project, tab.project)
+    assert (ada["review-labels"], "text 3" in ada["review-text"]) == (own, True)
+    ada.click("review-undo")
+    assert "text 1" in ada["review-text"]
 
 
 def test_a_document_of_another_project_is_not_shown(services, tab):

@@ -48,7 +48,9 @@ def review(database, project_id, label_ids):
             stored = predictions.add(
                 session, document_id=document.id, model_version_id=None, threshold=0.4, sentences=[said]
             )
-        ReviewService(database, None).save(document.id, chosen, "ann", None, prediction_id=stored.id)
+        ReviewService(database, None).save(
+            document.id, [label_ids[name] for name in chosen], "ann", None, prediction_id=stored.id
+        )
 
     return decide
 
@@ -237,7 +239,7 @@ def test_what_was_missed_comes_before_what_was_rejected(service, database, label
         stored = predictions.add(
             session, document_id=document.id, model_version_id=None, threshold=0.4, sentences=[said]
         )
-    ReviewService(database, None).save(document.id, ["water"], "ann", None, prediction_id=stored.id)
+    ReviewService(database, None).save(document.id, [label_ids["water"]], "ann", None, prediction_id=stored.id)
     assert [cluster.kind for cluster in service.clusters(label_ids["bins"])] == ["missed", "rejected"]
 
 
@@ -252,7 +254,9 @@ def test_a_sentence_that_gave_no_label_rejects_none(service, database, project_i
             PredictedSentence(text="About water.", label_id=label_ids["water"], cosine=0.1, abstained=True),
         ]
         stored = predictions.add(session, document_id=document.id, model_version_id=None, threshold=0.4, sentences=said)
-    ReviewService(database, None).save(document.id, ["noise", "bins"], "ann", None, prediction_id=stored.id)
+    ReviewService(database, None).save(
+        document.id, [label_ids["noise"], label_ids["bins"]], "ann", None, prediction_id=stored.id
+    )
     assert [(one.name, one.rejected, one.missed) for one in service.overview(project_id)] == [("bins", 0, 1)]
 
 

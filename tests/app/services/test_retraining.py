@@ -53,7 +53,8 @@ def test_what_is_reviewed_makes_the_next_version_better(services, write_jsonl):
     first = trained(services, project_id)
     for row in unseen:
         item = services.reviews.item(services.documents.find(project_id, row["id"]).id)
-        services.reviews.save(item.document_id, row["labels"], "ben", item.annotation_id, item.prediction.id)
+        chosen = services.reviews.label_ids(item.document_id, row["labels"])
+        services.reviews.save(item.document_id, chosen, "ben", item.annotation_id, item.prediction.id)
     material = services.training.preview(project_id)
     assert material.reviews_since_last == REVIEWED > material.corrections_since_last > 0
     second = trained(services, project_id)

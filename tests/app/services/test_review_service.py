@@ -10,6 +10,7 @@ from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.label_lifecycle import LabelAttributes, LifecycleService
 from app.services.labels import LabelService
+from app.services.projects import ProjectService
 from app.services.reviews import ReviewCounts, ReviewService
 from lagamc.errors import LabelError
 from lagamc.readers import ColumnMapping
@@ -110,6 +111,11 @@ def train(database, project_id, classification):
     return make
 
 
+def decide(service, document_id, names, *args, **options):
+    """Save what a person chose, by the names of labels."""
+    return service.save(document_id, service.label_ids(document_id, names), *args, **options)
+
+
 def test_an_item_shows_text_labels_and_evidence(service, project_id, documents, label_ids):
     """The prediction comes with every sentence; the first ten labels have digit keys."""
     item = service.next(project_id)
@@ -149,11 +155,11 @@ def test_agreeing_accepts_and_differing_corrects(service, project_id, documents)
     """The queue moves on, the counts follow, and an undo puts everything back."""
     assert service.counts(project_id) == ReviewCounts(reviewed=0, corrections=0, remaining=3)
     item = service.next(project_id)
-    accepted = service.save(item.document_id, ["Noise"], "ann", None, prediction_id=item.prediction.id)
+    accepted = decide(service, item.document_id, ["Noise"], "ann", None, prediction_id=item.prediction.id)
     assert accepted.action == "accepted"
     item = service.next(project_id)
     assert item.document_id == documents["second"]
-    corrected = service.save(item.document_id, ["bins", "water"], "ben", None, prediction_id=item.prediction.id)
+    corrected = decide(service, item.document_id, ["bins", "water"], "ben", None, prediction_id=item.prediction.id)
     assert corrected.action == "corrected"
     assert service.counts(project_id) == ReviewCounts(reviewed=2, corrections=1, remaining=1)
     assert service.item(documents["second"]).labels == ["bins", "water"]
@@ -166,7 +172,7 @@ def test_agreeing_accepts_and_differing_corrects(service, project_id, documents)
 def test_without_a_prediction_the_present_labels_are_what_is_answered(service, documents):
     """Keeping imported labels accepts them; changing them, even to none, corrects them."""
     item = service.item(documents["dev"])
-    kept = service.save(documents["dev"], ["bins"], "ann", item.annotation_id)
+    kept = decide(service, documents["dev"], ["bins"], "ann", item.annotation_id)
     assert kept.action == "accepted"
     assert service.save(documents["dev"], [], "ann", kept.annotation_id).action == "corrected"
     assert service.item(documents["dev"]).labels == []
@@ -186,7 +192,7 @@ def test_a_test_document_is_reviewed_without_the_answer_of_the_model(service, cl
     item = service.item(documents["test"])
     assert (item.prediction, classification.calls) == (None, 0)
     assert item.problem.startswith("A test document: decide by the text alone.")
-    assert service.save(documents["test"], item.labels, "ann", item.annotation_id).action == "accepted"
+    assert decide(service, documents["test"], item.labels, "ann", item.annotation_id).action == "accepted"
 
 
 def test_two_tabs_saving_one_document_lose_nothing(service, documents):
@@ -195,7 +201,9 @@ def test_two_tabs_saving_one_document_lose_nothing(service, documents):
 
     def tab(author, label):
         try:
-            return service.save(item.document_id, [label], author, item.annotation_id, prediction_id=item.prediction.id)
+            return decide(
+                service, item.document_id, [label], author, item.annotation_id, prediction_id=item.prediction.id
+            )
         except StaleWrite as error:
             return str(error)
 
@@ -207,7 +215,7 @@ def test_two_tabs_saving_one_document_lose_nothing(service, documents):
     assert f"its labels are now: {label}" in told
     again = service.item(documents["first"])
     assert again.labels == [label]
-    assert service.save(again.document_id, ["noise"], "cleo", again.annotation_id).action == "corrected"
+    assert decide(service, again.document_id, ["noise"], "cleo", again.annotation_id).action == "corrected"
 
 
 def test_labels_and_predictions_must_belong(service, database, documents, label_ids):
@@ -220,7 +228,7 @@ def test_labels_and_predictions_must_belong(service, database, documents, label_
         (["noise"], other, "is of another document"),
     ):
         with pytest.raises(AppError, match=message):
-            service.save(documents["first"], chosen, "ann", None, prediction_id=prediction_id)
+            decide(service, documents["first"], chosen, "ann", None, prediction_id=prediction_id)
     assert service.item(documents["first"]).annotation_id is None
 
 
@@ -254,7 +262,7 @@ def test_a_merged_label_is_answered_by_the_one_that_survived(service, database, 
     LifecycleService(database).merge([label_ids["noise"]], label_ids["bins"], "About both.", "ann")
     item = service.item(documents["first"])
     assert (item.prediction.id, item.prediction.labels) == (before.id, ["bins"])
-    saved = service.save(item.document_id, ["bins"], "ann", item.annotation_id, prediction_id=item.prediction.id)
+    saved = decide(service, item.document_id, ["bins"], "ann", item.annotation_id, prediction_id=item.prediction.id)
     assert saved.action == "accepted"
 
 
@@ -278,20 +286,37 @@ def test_a_save_keeps_a_retired_label_that_was_not_offered(service, database, do
     lifecycle = LifecycleService(database)
     before = service.item(documents["dev"])
     lifecycle.retire(label_ids["bins"], "ann")
-    service.save(documents["dev"], ["noise"], "ann", before.annotation_id)
+    decide(service, documents["dev"], ["noise"], "ann", before.annotation_id)
     lifecycle.restore(label_ids["bins"], "ann")
     assert service.item(documents["dev"]).labels == ["noise", "bins"]
+
+
+def test_a_choice_outlives_a_rename_and_a_merge(service, database, documents, label_ids):
+    """But not a label that was retired meanwhile, nor one of another project."""
+    LabelService(database).save(label_ids["noise"], "din", "It is loud.", "ann")
+    LifecycleService(database).merge([label_ids["bins"], label_ids["water"]], label_ids["water"], "About both.", "ann")
+    item = service.item(documents["dev"])
+    saved = service.save(item.document_id, [label_ids["noise"], label_ids["bins"]], "ann", item.annotation_id)
+    assert service.item(item.document_id).labels == ["din", "water"]
+    LifecycleService(database).retire(label_ids["noise"], "ann")
+    with pytest.raises(StaleWrite, match="not in use any more"):
+        service.save(item.document_id, [label_ids["noise"]], "ann", saved.annotation_id)
+    assert service.standing([label_ids["noise"], label_ids["bins"]]) == ([label_ids["water"]], ["din"])
+    other = ProjectService(database).create("other")
+    strange = LabelService(database).add(other, "trees", "Trees fall.", "ann")
+    with pytest.raises(AppError, match="of another project"):
+        service.save(item.document_id, [strange], "ann", saved.annotation_id)
 
 
 def test_what_an_undo_brings_back_reads_under_the_surviving_label(service, database, documents, label_ids):
     """A save made before a merge is undone after it; the labels before that save can be saved again."""
     item = service.item(documents["dev"])
-    saved = service.save(item.document_id, ["water"], "ann", item.annotation_id)
+    saved = decide(service, item.document_id, ["water"], "ann", item.annotation_id)
     LifecycleService(database).merge([label_ids["bins"]], label_ids["noise"], "About both.", "ann")
     service.undo(saved.annotation_id, "ann")
     item = service.item(documents["dev"])
     assert item.labels == ["noise"]
-    assert service.save(item.document_id, item.labels, "ann", item.annotation_id).action == "accepted"
+    assert decide(service, item.document_id, item.labels, "ann", item.annotation_id).action == "accepted"
 
 
 def test_a_new_model_is_asked_itself(service, classification, documents, train):
@@ -313,7 +338,7 @@ def test_documents_can_be_reviewed_without_a_model(service, classification, docu
     classification.error = error
     item = service.item(documents["first"])
     assert (item.prediction, item.problem) == (None, str(error))
-    assert service.save(item.document_id, ["noise"], "ann", None).action == "corrected"
+    assert decide(service, item.document_id, ["noise"], "ann", None).action == "corrected"
 
 
 def test_unexpected_faults_are_not_hidden(service, classification, documents):
