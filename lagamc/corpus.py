@@ -69,12 +69,15 @@ class Corpus(Sequence[Example]):
 
 
 def read_corpus(path: Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()) -> Corpus:
-    """Read a whole file strictly, however large. Without a mapping one is guessed, by the `known` labels if any.
+    """Read a whole file strictly, however large. Without a mapping one is guessed.
+
+    The `known` labels tell what parts names, and what belongs to one.
 
     Raises:
         DatasetError: the file, or any line in it, cannot be taken; two lines share an id.
     """
-    return Corpus(example for example, _ in _examples(path, mapping or replace(_guessed(path, known), split=None)))
+    mapping = mapping or replace(_guessed(path, known), split=None)
+    return Corpus(example for example, _ in _examples(path, mapping, known))
 
 
 def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()) -> dict[str, Corpus]:
@@ -92,7 +95,7 @@ def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
     if not any(isinstance(row, Row) and row.split for row in read_rows(path, mapping, max_bytes=math.inf)):
         mapping = replace(mapping, split=None)
     parts: dict[str, list[Example]] = {}
-    for example, split in _examples(path, mapping):
+    for example, split in _examples(path, mapping, known):
         parts.setdefault(split or UNASSIGNED, []).append(example)
     return {name: Corpus(examples) for name, examples in parts.items()}
 
@@ -125,9 +128,9 @@ def _guessed(path: Path, known: Iterable[str] = ()) -> ColumnMapping:
     return preview_file(path, head=None, max_bytes=math.inf, known=known).mapping
 
 
-def _examples(path: Path, mapping: ColumnMapping) -> list[tuple[Example, str | None]]:
+def _examples(path: Path, mapping: ColumnMapping, known: Iterable[str]) -> list[tuple[Example, str | None]]:
     found: dict[str, tuple[Example, str | None]] = {}
-    for row in read_rows(path, mapping, max_bytes=math.inf):
+    for row in read_rows(path, mapping, max_bytes=math.inf, known=known):
         if isinstance(row, Refusal):
             raise DatasetError(f"{path.name}, line {row.line}: {row.reason}")
         identifier = row.id or str(row.line)

@@ -136,27 +136,31 @@ def preview_file(
     text = guess["text"] or _longest(path, columns, records[:HEAD], taken=set(guess.values()))
     labels = guess["labels"]
     cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
-    names = {" ".join(name.split()).casefold() for name in known}
-    parted = [cell for cell in cells if " ".join(cell.split()).casefold() not in names]
+    names = set(map(_key, known))
+    parted = [cell for cell in cells if _key(cell) not in names]
     separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in parted)), ";")
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
     shown = tuple({column: _shown(record.get(column)) for column in columns} for record in records[:rows])
     return Preview(columns, shown, mapping, bool(cells) or file_format(path) == "csv")
 
 
-def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES) -> Iterator[Row | Refusal]:
+def read_rows(
+    path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = ()
+) -> Iterator[Row | Refusal]:
     """Stream a file: a Row for every good line, a Refusal for every other, in order.
 
     Args:
         path: the file.
         mapping: its columns.
         max_bytes: the size, unpacked, that is refused when it is exceeded; math.inf for no limit.
+        known: names of labels; one that holds the separator is not parted by it.
 
     Raises:
         DatasetError: the file as a whole cannot be read, or is a CSV file that lacks a mapped column. JSON lines may
             lack any.
     """
     checked = False
+    whole = {_key(name) for name in known if mapping.label_separator in name}
     for line, record in read_records(path, max_bytes=max_bytes):
         if isinstance(record, str):
             yield Refusal(line, record)
@@ -164,7 +168,7 @@ def read_rows(path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE
         if not checked and file_format(path) == "csv":
             require_columns(path, mapping, record)
             checked = True
-        yield _row(line, record, mapping)
+        yield _row(line, record, mapping, whole)
 
 
 def require_columns(path: Path, mapping: ColumnMapping, columns: Collection[str]) -> None:
@@ -210,7 +214,23 @@ def _half_character(**values: str) -> str | None:
     return None
 
 
-def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping) -> Row | Refusal:
+def _key(name: str) -> str:
+    """A label's name as names are compared."""
+    return " ".join(name.split()).casefold()
+
+
+def _parted(cell: str, separator: str, whole: Collection[str]) -> Iterator[str]:
+    """The names in a cell. Neighbouring parts that make one of the names in `whole` stay together, as many as do."""
+    parts, place = cell.split(separator), 0
+    most = 1 + max((name.count(separator) for name in whole), default=0)
+    while place < len(parts):
+        joined = (separator.join(parts[place : place + count]) for count in range(most, 1, -1))
+        name = next((name for name in joined if _key(name) in whole), parts[place])
+        yield name
+        place += 1 + name.count(separator)
+
+
+def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping, whole: Collection[str]) -> Row | Refusal:
     text = record.get(mapping.text)
     if not isinstance(text, str):
         return Refusal(line, f"no text in {mapping.text!r}")
@@ -225,7 +245,7 @@ def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping) -> Row | 
     if labels is None:
         labels = []
     elif isinstance(labels, str):
-        labels = labels.split(mapping.label_separator)
+        labels = list(_parted(labels, mapping.label_separator, whole))
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         return Refusal(line, f"{mapping.labels!r} holds neither a list of label names nor a text of them")
     names = tuple(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))

@@ -63,9 +63,9 @@ def _assign(examples: Sequence[Example], fractions: Mapping[str, float], seed: i
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # rarer labels than splits: stratified as far as they go
             stay, go = next(splitter.split(left, indicator[left]))
-        if len(go) < size:  # labels with few documents each: the share of every one is rounded to none
-            stay = np.random.default_rng(seed).permutation(stay)
-            go, stay = np.concatenate([go, stay[: size - len(go)]]), np.sort(stay[size - len(go) :])
+        shuffled = np.random.default_rng(seed).permutation
+        order = np.concatenate([shuffled(go), shuffled(stay)])  # shares of rare labels are rounded: go is not of `size`
+        go, stay = order[:size], np.sort(order[size:])
         for row in left[go]:
             assigned[row] = name
         left = left[stay]

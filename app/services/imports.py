@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlmodel import Session
 
-from app.services.naming import MAX_NAME_CHARACTERS, unstorable
+from app.services.import_rows import CHUNK, Given, NewRow, Sieve, chunks, given_labels, malformed, standing
 from lagamc.corpus import Example
-from lagamc.readers import ColumnMapping, Preview, Refusal, Row, preview_file, read_rows
+from lagamc.readers import ColumnMapping, Preview, Refusal, Row, preview_file
 from lagamc.splits import LEAST, stratified_split
 from storage import annotations as annotation_log
 from storage import documents, labels, projects
 from storage.engine import Database
-from storage.models import Document, Label, SplitName, name_key
+from storage.models import Document, SplitName, name_key
 
 __all__ = ["ImportReport", "ImportService"]
-
-CHUNK = 500
-OTHER_LABELS = (
-    "the project has this text, as {!r}, with other labels, and keeps them; look for it on the Classify tab, and "
-    "correct them from there"
-)
-OTHER_SPLIT = "the project has this text, as {!r}, in {}, and keeps it there"
-DIGEST_ID = 16  # characters of the text's hash that name a document without an id
 
 
 @dataclass(slots=True)
@@ -62,10 +53,10 @@ class ImportService:
     def unknown_labels(self, project_id: int, path: Path, mapping: ColumnMapping) -> list[str]:
         """Return the label names in a file that the project does not have, in order of appearance."""
         with self._database.read() as session:
-            known = labels.by_name(session, project_id=project_id, include_retired=True).keys()
+            known = labels.by_name(session, project_id=project_id, include_retired=True)
         found: dict[str, str] = {}
-        for row in read_rows(path, mapping):
-            if isinstance(row, Row) and not _malformed(row):
+        for row in itertools.chain.from_iterable(chunks(path, mapping, known)):
+            if isinstance(row, Row) and not malformed(row):
                 found.update({name_key(name): name for name in row.labels if name_key(name) not in found})
         return [name for key, name in found.items() if key not in known]
 
@@ -98,13 +89,13 @@ class ImportService:
         created = self._create_labels(project_id, missing)
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
-            known = _standing(session, labels.by_name(session, project_id=project_id, include_retired=True))
-        given, total = _given(known, path, mapping)
+            known = standing(session, labels.by_name(session, project_id=project_id, include_retired=True))
+            given, total = given_labels(session, project_id, known, path, mapping)
         splits = self._planned(project_id, given)
-        sieve = _Sieve(project_id, known, given)
+        sieve = Sieve(project_id, known, given)
         report = ImportReport(refused=sieve.refused, created_labels=created)
         done = 0
-        for chunk in _chunks(path, mapping):
+        for chunk in chunks(path, mapping, known):
             with self._database.write() as session:
                 projects.get(session, project_id=project_id, lock=True)
                 rows = sieve.sift(session, chunk)
@@ -125,7 +116,7 @@ class ImportService:
             missing = [name for name in names if name_key(name) not in present]
             return [labels.add(session, project_id=project_id, name=name).name for name in missing]
 
-    def _planned(self, project_id: int, given: Mapping[str, _Given]) -> Mapping[str, str]:
+    def _planned(self, project_id: int, given: Mapping[str, Given]) -> Mapping[str, str]:
         """Return {text hash: split} for the labelled texts that get one here, where there are enough to divide."""
         unsplit = [digest for digest, text in given.items() if text.split is None]
         examples: list[Example] = []
@@ -142,163 +133,12 @@ class ImportService:
         return stratified_split(examples) if len(examples) >= LEAST else {}
 
 
-class _Given(NamedTuple):
-    """What the rows with one text say together: all their label ids, and the first split."""
-
-    labels: frozenset[int]
-    split: str | None
-
-
-_NOTHING = _Given(frozenset(), None)
-
-
-def _standing(session: Session, known: Mapping[str, Label]) -> dict[str, Label]:
-    """The labels that these names stand for now; others may have merged, split or retired some since they were read."""
-    stands = labels.standing(session, label_ids={label.id for label in known.values()})
-    return {name: stands[label.id] for name, label in known.items()}
-
-
-def _given(known: Mapping[str, Label], path: Path, mapping: ColumnMapping) -> tuple[dict[str, _Given], int]:
-    """Return {text hash: what is given} for the texts with labels, and the number of rows."""
-    given: dict[str, _Given] = {}
-    hash_of: dict[str, str] = {}  # of ids: a row whose id is another text's will be refused
-    total = 0
-    for row in itertools.chain.from_iterable(_chunks(path, mapping)):
-        total += 1
-        if isinstance(row, Row) and row.labels and not _fault(row, known):
-            digest = documents.text_hash(row.text)
-            if row.id and hash_of.setdefault(row.id, digest) != digest:
-                continue
-            before = given.get(digest, _NOTHING)
-            ids = {known[name_key(name)].id for name in row.labels}
-            given[digest] = _Given(before.labels | ids, before.split or row.split)
-    return given, total
-
-
 def _open(document: Document) -> bool:
     """Whether a document of the project would be labelled, and split, by a file."""
     return document.annotation_id is None and document.split is SplitName.UNASSIGNED
 
 
-@dataclass(frozen=True, slots=True)
-class _NewRow:
-    """A row that the project does not have yet, or whose document has no labels yet, with the ids of its labels."""
-
-    id: str
-    hash: str
-    text: str
-    labels: frozenset[int]
-    split: str | None
-    document_id: int | None = None
-
-
-class _Sieve:
-    """Tells the new rows of a file from repeated and faulty ones, chunk by chunk.
-
-    `given` is what the whole file says of each text with labels.
-    """
-
-    def __init__(self, project_id: int, known: Mapping[str, Label], given: Mapping[str, _Given]) -> None:
-        self.duplicates = 0
-        self.refused: list[Refusal] = []
-        self._project_id = project_id
-        self._known = known
-        self._stands: dict[int, Label] = {}  # by the ids of those, as of the chunk in hand
-        self._given = given
-        self._seen: dict[str, tuple[str, str | None]] = {}  # texts of this file so far: {hash: (id, split)}
-        self._hash_of: dict[str, str] = {}  # of every external id met, in the project or in the file
-        self._hashes: set[str] = set()
-
-    def sift(self, session: Session, chunk: Sequence[Row | Refusal]) -> list[_NewRow]:
-        """Return the new rows of a chunk; what was counted or refused adds up over the chunks."""
-        known = _standing(session, self._known)
-        self._stands = {self._known[name].id: label for name, label in known.items()}
-        good: list[tuple[Row, str]] = []
-        for row in chunk:
-            if refusal := row if isinstance(row, Refusal) else _fault(row, known):
-                self.refused.append(refusal)
-            elif isinstance(row, Row):
-                good.append((row, documents.text_hash(row.text)))
-        present = documents.existing(
-            session,
-            project_id=self._project_id,
-            external_ids={row.id or digest[:DIGEST_ID] for row, digest in good},
-            hashes={digest for _, digest in good},
-        )
-        self._hash_of.update(present)
-        self._hashes.update(present.values())
-        telling = {digest for row, digest in good if digest in self._given or row.split} - self._seen.keys()
-        stored = documents.by_hash(session, project_id=self._project_id, hashes=telling & self._hashes)
-        return [new for row, digest in good if (new := self._if_new(session, row, digest, stored.get(digest)))]
-
-    def _if_new(self, session: Session, row: Row, digest: str, stored: Document | None) -> _NewRow | None:
-        identifier = row.id or digest[:DIGEST_ID]
-        given, split = self._given.get(digest, _NOTHING)
-        given |= {self._known[name_key(name)].id for name in row.labels}  # one restored by now was not given before
-        labels = frozenset(label.id for key in given if not (label := self._stands[key]).retired_at)
-        split = row.split or split
-        first = digest not in self._seen
-        labelled = first and digest in self._given
-        if digest in self._hashes:
-            if first and stored is None:  # the row tells nothing that could differ
-                self.duplicates += 1
-                return None
-            if labelled and stored and stored.annotation_id is None:
-                self._seen[digest] = stored.external_id, split or _told(stored.split)
-                return _NewRow(identifier, digest, row.text, labels, split, stored.id)
-            if first and stored:
-                self._seen[digest] = stored.external_id, _told(stored.split)
-            name, kept = self._seen[digest]
-            if labelled and stored and annotation_log.label_ids(session, annotation_id=stored.annotation_id) != labels:
-                self.refused.append(Refusal(row.line, OTHER_LABELS.format(name)))
-            elif row.split not in (None, kept):
-                where = f"the split {kept}" if kept else "no split"
-                self.refused.append(Refusal(row.line, OTHER_SPLIT.format(name, where)))
-            else:
-                self.duplicates += 1
-            return None
-        if identifier in self._hash_of:
-            self.refused.append(Refusal(row.line, f"the id {identifier!r} belongs to a document with another text"))
-            return None
-        self._hash_of[identifier] = digest
-        self._hashes.add(digest)
-        self._seen[digest] = identifier, split
-        return _NewRow(identifier, digest, row.text, labels, split)
-
-
-def _told(split: SplitName) -> str | None:
-    """A split as a file tells it."""
-    return None if split is SplitName.UNASSIGNED else split.value
-
-
-def _fault(row: Row, known: Mapping[str, Label]) -> Refusal | None:
-    if reason := _malformed(row):
-        return Refusal(row.line, reason)
-    names = {name: known.get(name_key(name)) for name in row.labels}
-    if unknown := [f"{name!r}" for name, label in names.items() if label is None]:
-        return Refusal(row.line, f"unknown label {', '.join(unknown)}; create it, or correct the file")
-    if retired := [f"{name!r}" for name, label in names.items() if label and label.retired_at]:
-        return Refusal(row.line, f"the label {', '.join(retired)} is retired; restore it, or correct the file")
-    return None
-
-
-def _malformed(row: Row) -> str | None:
-    """Return why a row that reads well cannot be stored."""
-    for what, value in (("text", row.text), ("id", row.id or ""), *(("label name", name) for name in row.labels)):
-        if reason := unstorable(value):
-            return f"the {what} cannot be stored: {reason}"
-        if what != "text" and len(value) > MAX_NAME_CHARACTERS:
-            return f"the {what} is longer than {MAX_NAME_CHARACTERS} characters"
-    return None
-
-
-def _chunks(path: Path, mapping: ColumnMapping) -> Iterator[list[Row | Refusal]]:
-    rows = read_rows(path, mapping)
-    while chunk := list(itertools.islice(rows, CHUNK)):
-        yield chunk
-
-
-def _write(session: Session, project_id: int, rows: Sequence[_NewRow], splits: Mapping[str, str], author: str) -> None:
+def _write(session: Session, project_id: int, rows: Sequence[NewRow], splits: Mapping[str, str], author: str) -> None:
     added = []
     for row in rows:
         split = SplitName(row.split or splits.get(row.hash, SplitName.UNASSIGNED))

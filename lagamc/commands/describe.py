@@ -202,7 +202,7 @@ def _requests(options: argparse.Namespace, labels: Mapping[str, str], corpus: Co
 def _documents(options: argparse.Namespace, known: Iterable[str]) -> Corpus:
     """Those of a file that are not in test, which is kept to measure on: a description must not be made from it."""
     path: Path = options.documents
-    parts = read_splits(path, columns(options, head=None, known=known, path=path))
+    parts = read_splits(path, columns(options, head=None, known=known, path=path), known=known)
     parts.pop("test", None)
     if not parts:
         raise DatasetError(f"All documents of {path.name} are test documents. Give those that are trained on.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +57,12 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.teacher_forcing import TEACHER_FORCED, check_targets, teacher_forced
 
     known = label_names(options)
-    corpus = labelled(_asked(options.file, options.split, columns(options, head=None, known=known)), options.file)
+    mapping = columns(options, head=None, known=known)
+    corpus = labelled(_asked(options.file, options.split, mapping, known), options.file)
     counts = None
     if options.train:
         mapping = columns(options, head=None, known=known, path=options.train)
-        counts = labelled(read_split(options.train, "train", mapping), options.train).label_counts()
+        counts = labelled(read_split(options.train, "train", mapping, known=known), options.train).label_counts()
     classifier = loaded_model(options)
     if options.teacher_forced:
         check_targets(classifier)
@@ -89,9 +90,9 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(_as_text(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)))
 
 
-def _asked(path: Path, split: str | None, mapping: ColumnMapping) -> Corpus:
+def _asked(path: Path, split: str | None, mapping: ColumnMapping, known: Iterable[str]) -> Corpus:
     """The documents of a file, or those of a split: a model is not asked about what it was trained on by accident."""
-    parts = read_splits(path, mapping)
+    parts = read_splits(path, mapping, known=known)
     if split is None and len(parts) > 1:
         found = ", ".join(f"{len(corpus):,} {name}" for name, corpus in parts.items())
         raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: --split test.")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lagamc.corpus import Example
 from lagamc.errors import DatasetError
-from lagamc.splits import stratified_split
+from lagamc.splits import LEAST, stratified_split
 
 corpora = st.lists(st.sets(st.sampled_from("abcd"), max_size=3), min_size=1, max_size=60).map(
     lambda rows: [Example(str(i), "t", tuple(sorted(row))) for i, row in enumerate(rows)]
@@ -21,7 +21,8 @@ def test_every_document_gets_one_split_and_the_seed_decides(examples, seed):
     split = stratified_split(examples, seed=seed)
     assert set(split) == {example.id for example in examples}
     assert split == stratified_split(examples, seed=seed)
-    assert "train" in split.values()
+    share = max(1, round(len(examples) / 10)) if len(examples) >= LEAST else 0
+    assert Counter(split.values()) == Counter(train=len(examples) - 2 * share, dev=share, test=share)
 
 
 def test_a_rare_label_reaches_every_split():

@@ -113,3 +113,29 @@ def test_a_header_without_rows_is_told_at_the_preview(importer, tmp_path):
     path.write_text("text,labels\n")
     with pytest.raises(DatasetError, match="no rows"):
         importer.preview(path)
+
+
+def test_a_refused_row_gives_its_labels_to_no_other(importer, project_id, label_ids, write_jsonl, documents):
+    """Its id is that of another text, in the project or further up; a later copy under a free id keeps its own."""
+    importer.run(project_id, write_jsonl({"id": "1", "text": "foo"}), MAPPING, "ann")
+    path = write_jsonl(
+        {"id": "1", "text": "bar", "labels": ["bins"]},
+        {"id": "2", "text": "bar", "labels": ["water"]},
+        {"id": "2", "text": "leak", "labels": ["bins"]},
+        {"id": "3", "text": "leak", "labels": ["noise"]},
+        {"id": "1", "text": "leak", "labels": ["water"]},
+    )
+    report = importer.run(project_id, path, MAPPING, "ann")
+    assert [refusal.line for refusal in report.refused] == [1, 3]
+    assert (report.taken, report.duplicates) == (2, 1)
+    assert {row.external_id: row.labels for row in documents()} == {"1": [], "2": ["water"], "3": ["noise", "water"]}
+
+
+def test_a_label_that_holds_the_separator_is_imported_whole(importer, database, project_id, tmp_path, documents):
+    LabelService(database).add(project_id, "Health; safety", "About both.", "ann")
+    path = tmp_path / "classified.csv"
+    path.write_text("id,text,labels\n1,A fall.,Health; safety; new\n")
+    mapping = importer.preview(path, project_id).mapping
+    assert importer.unknown_labels(project_id, path, mapping) == ["new"]
+    importer.run(project_id, path, mapping, "ann", create_labels=True)
+    assert [row.labels for row in documents()] == [["Health; safety", "new"]]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services import imports
+from app.services import import_rows
 from app.services.imports import ImportService
 from app.services.label_lifecycle import LifecycleService
 from app.services.labels import LabelService
@@ -67,7 +67,7 @@ def test_rows_with_one_text_are_one_document_with_the_labels_of_all(
     importer, project_id, write_jsonl, documents, monkeypatch
 ):
     """A row a label is how databases export; the rows need not stand together."""
-    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(import_rows, "CHUNK", 2)
     path = write_jsonl(
         {"id": "1", "text": "loud bins", "labels": ["noise"]},
         {"id": "2", "text": "a leak", "labels": ["water"]},
@@ -171,7 +171,7 @@ def test_labels_that_others_change_between_two_chunks(
     importer, database, *, project_id, label_ids, write_jsonl, documents, monkeypatch
 ):
     """A merged one is followed, a retired one refused, also where another row of the text gave it."""
-    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(import_rows, "CHUNK", 2)
     lifecycle = LifecycleService(database)
     lifecycle.retire(restored := LabelService(database).add(project_id, "trees", "About trees.", "ann"), "ann")
     path = write_jsonl(
@@ -224,7 +224,7 @@ def test_splits_that_the_file_names_are_kept(importer, project_id, label_ids, wr
 
 def test_progress_reaches_the_number_of_rows(importer, project_id, label_ids, write_jsonl, monkeypatch):
     """Rows are written in chunks, each of which reports."""
-    monkeypatch.setattr(imports, "CHUNK", 4)
+    monkeypatch.setattr(import_rows, "CHUNK", 4)
     steps = []
     importer.run(
         project_id, write_jsonl(*messages(10)), MAPPING, "ann", progress=lambda done, total: steps.append((done, total))
@@ -236,7 +236,7 @@ def test_a_broken_import_is_completed_by_the_next(
     importer, *, project_id, label_ids, write_jsonl, documents, monkeypatch
 ):
     """What was written before the break is whole, and the same file brings the rest."""
-    monkeypatch.setattr(imports, "CHUNK", 4)
+    monkeypatch.setattr(import_rows, "CHUNK", 4)
     path = write_jsonl(*messages(10))
 
     def break_off(done, _total):
@@ -292,7 +292,7 @@ def test_every_row_is_accounted_for(database, write_jsonl, rows, chunk):
         LabelService(database).add(project_id, name, f"About {name}.", "ann")
     importer, path = ImportService(database), write_jsonl(*rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imports, "CHUNK", chunk)
+        patch.setattr(import_rows, "CHUNK", chunk)
         report = importer.run(project_id, path, MAPPING, "ann")
         again = importer.run(project_id, path, MAPPING, "ann")
     assert report.taken + report.duplicates + len(report.refused) == len(rows)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.errors import AppError
-from app.services import imports
+from app.services import import_rows, imports
 from app.services.documents import DocumentService
 from app.services.imports import ImportService
 from app.services.labels import LabelService
@@ -173,7 +173,7 @@ def test_a_demo_broken_off_among_its_documents_is_completed(small_demo, database
         write(session, project_id, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(imports, "CHUNK", 1)
+        patch.setattr(import_rows, "CHUNK", 1)
         patch.setattr(imports, "_write", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             service.load_demo("ann")

@@ -40,3 +40,18 @@ def test_what_is_downloaded_comes_back_by_an_import(tmp_path):
     assert [(row.id, row.text, row.labels) for row in rows] == [
         (record["id"], record["text"], ("+ more", "b")) for record in records
     ]
+
+
+def test_a_label_that_holds_the_separator_comes_back_where_it_is_known(tmp_path):
+    """Beside others, in another spelling too; elsewhere its parts are names, as in any file."""
+    labels = ["noise", "Health; safety", "a;b;c", "bins"]
+    classified, file = tmp_path / "classified.jsonl", tmp_path / "classified.csv"
+    record = {"line": 2, "id": "1", "text": "t", "labels": labels, "sentences": []}
+    classified.write_text(json.dumps(record))
+    write_csv(classified, file)
+    known = ["noise", "health;  SAFETY", "a;b;c", "bins", "Health; bins"]
+    mapping = preview_file(file, known=known).mapping
+    [row] = read_rows(file, mapping, known=known)
+    assert row.labels == tuple(labels)
+    [row] = read_rows(file, mapping)
+    assert row.labels == ("noise", "Health", "safety", "a", "b", "c", "bins")
