@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.container import Services
-    from app.services.classification import ClassificationView
+    from app.services.answer_view import ClassificationView
     from app.services.documents import DocumentRow
 
 __all__ = ["build"]
@@ -90,6 +90,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 visible=False,
                 elem_id="threshold",
             )
+            by_model = gr.Button("Back to the model's threshold", size="sm", visible=False, elem_id="threshold-model")
             typed = gr.Number(visible=False)  # the threshold as typed: a slider refuses what is out of its range
             table = gr.HTML(elem_id="classify-table")
             alike = markup.clickable("classify-neighbours")
@@ -123,6 +124,10 @@ def build(services: Services, bar: ProjectBar) -> None:
             evidence(view.rows, view.threshold, colours, trained=view.trained, added=view.added),
             value,
         )
+
+    def decide_by_model(project_id: int, view: ClassificationView) -> tuple[Any, ...]:
+        *again, _ = decide(project_id, view, view.model_threshold, 0.0)
+        return *again, view.model_threshold, None
 
     def listed(project_id: int, words: str, begins: tuple[int, ...] = (0,)) -> tuple[Any, ...]:
         if not project_id:
@@ -158,12 +163,18 @@ def build(services: Services, bar: ProjectBar) -> None:
             services.classification.prepare(project_id)
 
     def entered(project_id: int, tab: str, view: ClassificationView | None, document_id: int | None) -> Any:
-        """Labels may have been corrected in the meantime."""
+        """Labels may have been corrected in the meantime, or renamed."""
         if tab != "classify" or not project_id or view is None:
             return gr.skip()
-        colours = services.labels.colours(project_id)
+        view, colours = services.classification.current(view), services.labels.colours(project_id)
         document = "" if document_id is None else _document(services.documents.get(document_id), colours)
-        return document, neighbours(services.classification.neighbours(project_id, view.result), colours)
+        answered, labels, _, sentences, _ = _answer(view, colours)
+        alike = neighbours(services.classification.neighbours(project_id, view.result), colours)
+        return view, document, answered, labels, sentences, alike
+
+    def entered_list(project_id: int, tab: str, pages: Pages) -> Any:
+        """Documents may have been imported in the meantime."""
+        return listed(project_id, pages.words, pages.begins) if tab == "classify" else gr.skip()
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
@@ -194,6 +205,11 @@ def build(services: Services, bar: ProjectBar) -> None:
         js=TYPED_THRESHOLD,
         show_progress="hidden",
     )
+    on(by_model.click, decide_by_model, [bar.project, result], [result, decided, table, threshold, own_threshold],
+       show_progress="hidden")  # fmt: skip
+    on(own_threshold.change, lambda own: gr.Button(visible=own is not None), own_threshold, by_model,
+       show_progress="hidden")  # fmt: skip
+    on(bar.model.change, lambda: None, None, own_threshold, show_progress="hidden")  # it was set for another version
     paged = [documents, pages, previous, following]
     for event in (documents_tab.select, bar.project.change):
         on(event, first, [bar.project, query], paged, show_progress="hidden")
@@ -202,7 +218,9 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
-    on(bar.tab.change, entered, [bar.project, bar.tab, result, source], [passage, alike], show_progress="hidden")
+    on(bar.tab.change, entered, [bar.project, bar.tab, result, source],
+       [result, passage, answered, decided, table, alike], show_progress="hidden", **INFERENCE)  # fmt: skip
+    on(bar.tab.change, entered_list, [bar.project, bar.tab, pages], paged, show_progress="hidden")
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

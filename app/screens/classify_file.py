@@ -11,7 +11,7 @@ import gradio as gr
 from app.components import markup
 from app.components.events import on
 from app.components.mapping_form import mapping_form
-from app.components.project_bar import ProjectBar, require_project
+from app.components.project_bar import ProjectBar, follow, require_project
 from app.errors import AppError
 from lagamc.errors import DatasetError
 
@@ -38,6 +38,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         elem_id="classify-file",
     )
     refused = gr.HTML(elem_id="file-refused")
+    by_hand = gr.HTML(elem_id="file-threshold")
     form = mapping_form(with_labels=False)
     with gr.Row():
         start = gr.Button("Classify the file", variant="primary", interactive=False, elem_id="file-start")
@@ -84,9 +85,11 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
             _jobs(services.classification.file_jobs(found.project_id), job_id),
         )
 
-    def enter(project_id: int) -> tuple[Any, ...]:
+    def enter(project_id: int, job_id: str | None) -> tuple[Any, ...]:
+        """The job on show stays; of another project the newest is shown, which a colleague may have started."""
         found = services.classification.file_jobs(project_id) if project_id else []
-        job_id = found[0].id if found else None
+        if job_id not in [job.id for job in found]:
+            job_id = found[0].id if found else None
         return job_id, *show(job_id)
 
     def poll(project_id: int, job_id: str | None) -> tuple[Any, ...]:
@@ -115,11 +118,20 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         [job, *live],
         show_progress_on=status,
     )
-    on(bar.project.change, enter, bar.project, [job, *live], show_progress="hidden")
+    follow(bar, "classify", enter, [bar.project, job], [job, *live])
+    on(own_threshold.change, _by_hand, own_threshold, by_hand, show_progress="hidden")
     on(jobs.select, select, None, [job, *live], show_progress="hidden")
     on(timer.tick, poll, [bar.project, job], live, queue=False, show_progress="hidden")
     on(cancel.click, stop, job, live)
     on(resume.click, go_on, job, live)
+
+
+def _by_hand(threshold: float | None) -> str:
+    if threshold is None:
+        return ""
+    return markup.note(
+        f"Decided at {threshold:.2f}, where you moved the slider, not at the model's threshold.", "warning"
+    )
 
 
 def _status(job: FileJob) -> str:
@@ -128,7 +140,10 @@ def _status(job: FileJob) -> str:
     if job.total is None:
         return markup.note("Reading the file.")
     share = job.done / job.total if job.total else 1.0
-    text = markup.progress_bar(share, f"{job.name} · {job.status} · {job.done:,} of {job.total:,} documents")
+    done = f"{job.name} · {job.status} · {job.done:,} of {job.total:,} documents"
+    if job.threshold is not None:
+        done += f" · threshold {job.threshold:.2f}, set by hand"
+    text = markup.progress_bar(share, done)
     if job.refused:
         rows = (markup.Row([refusal.line, refusal.reason]) for refusal in job.refusals)
         listed = " The first are listed." if job.refused > len(job.refusals) else ""

@@ -12,7 +12,7 @@ from lagamc.decision import DecisionRule
 from lagamc.errors import few
 
 if TYPE_CHECKING:
-    from app.services.classification import NeighbourRow, SentenceRow
+    from app.services.answer_view import NeighbourRow, SentenceRow
 
 __all__ = ["added_labels", "evidence", "excerpt", "neighbours", "origin", "rule_in_words"]
 

@@ -135,15 +135,15 @@ class Answering:
             description_version_ids=current.description_version_ids,
         )
 
-    def answer(self, source: Source, texts: Sequence[str], threshold: float | None) -> Answer:
+    def answer(self, source: Source, texts: Sequence[str]) -> Answer:
         """Classify texts, loading the classifier where it is not warm; a second caller waits for the first.
 
         Raises:
             AppError: the model in the folder was trained on another label set than the version's.
-            LagamcError: the folder is damaged, or the threshold is no cosine.
+            LagamcError: the folder is damaged.
         """
         with self._lock:
-            results = self._with_added(source).classify(texts, threshold=threshold)
+            results = self._with_added(source).classify(texts)
         return Answer(results, label_ids=source.ids, names=source.renamed)
 
     def stream(

@@ -3,100 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
 from app.errors import AppError
-from app.services.answering import Answer, Answering, Source
+from app.services.answer_view import (
+    ClassificationView,
+    NeighbourRow,
+    decided,
+    given_labels,
+    sentence_rows,
+    stored_sentences,
+)
+from app.services.answering import Answering, Source
 from app.services.file_job_record import FileJob
 from app.services.file_jobs import ClassifyStream, FileJobs
 from app.services.labels import LabelService
 from app.services.naming import unstorable
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
-from storage import annotations, documents, label_sets, predictions, projects
+from storage import annotations, documents, label_sets, labels, predictions, projects
 from storage.engine import Database
-from storage.models import PredictedSentence
 
 if TYPE_CHECKING:
     from lagamc.decision import DocumentResult
 
 __all__ = [
     "ClassificationService",
-    "ClassificationView",
     "FileJob",
-    "NeighbourRow",
-    "SentenceRow",
-    "given_labels",
     "pinned_label_set",
-    "stored_sentences",
 ]
 
 SHOWN = 5  # of the neighbours of a text
-
-
-@dataclass(frozen=True, slots=True)
-class SentenceRow:
-    """One sentence with its nearest label under the name it has now; cosines lie in [-1, 1].
-
-    Without a log-probability no model wrote it; see `lagamc.decision.SentenceResult`.
-    """
-
-    sentence: str
-    label: str
-    cosine: float
-    runner_up: str | None
-    runner_up_cosine: float | None
-    margin: float | None
-    abstained: bool
-    log_probability: float | None
-    probability: float | None
-    zero_shot: bool  # the label was added after training
-    retired: bool  # the label was retired since, and is not given for it
-
-
-@dataclass(frozen=True, slots=True)
-class NeighbourRow:
-    """A training document that had a say in the probabilities, with the labels that it carries now."""
-
-    document_id: int
-    external_id: str
-    text: str
-    labels: list[str]
-    cosine: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClassificationView:
-    """An answer with its evidence. `result` and the keys of `names` use the names that the model learnt.
-
-    `neighbours` are the training documents most like it, the nearest first. `added` are the labels that the model
-    knows by their descriptions alone, `retired` those that it learnt and that are not in use any more: `labels` leaves
-    them out.
-    """
-
-    rows: list[SentenceRow]
-    neighbours: list[NeighbourRow]
-    labels: list[str]
-    threshold: float
-    model_name: str
-    trained: bool
-    seconds: float
-    prediction_id: int | None
-    result: DocumentResult
-    names: Mapping[str, str]
-    added: tuple[str, ...]
-    retired: frozenset[str]
-
-    @property
-    def untrained(self) -> list[str]:
-        """Those of the labels that were given by their description alone."""
-        given = {row.label for row in self.rows if row.zero_shot and not row.abstained}
-        return [name for name in self.labels if name in given]
 
 
 class ClassificationService:
@@ -114,8 +56,8 @@ class ClassificationService:
             AppError: the text is empty or too long, or the model is of another label set.
             LagamcError: the model folder is damaged, or the threshold is no cosine.
         """
-        source = self.answering.source(project_id)
-        return self._classify(project_id, source, text, threshold)[0]
+        view = self._classify(project_id, self.answering.source(project_id), text)
+        return view if threshold is None else self.decide(view, threshold)
 
     def classify_document(self, document_id: int, threshold: float | None = None) -> ClassificationView:
         """Classify a document and store the prediction; a threshold of one's own decides only what is returned.
@@ -125,7 +67,7 @@ class ClassificationService:
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
         source = self.answering.source(document.project_id)
-        view, answer = self._classify(document.project_id, source, document.text, None)
+        view = self._classify(document.project_id, source, document.text)
         with self._database.write() as session:
             prediction = predictions.add(
                 session,
@@ -133,14 +75,28 @@ class ClassificationService:
                 model_version_id=source.model_id,
                 label_set_id=pinned_label_set(session, document.project_id, source),
                 threshold=view.threshold,
-                sentences=stored_sentences(view.result, answer.label_ids),
+                sentences=stored_sentences(view.result, view.label_ids),
             )
         view = replace(view, prediction_id=prediction.id)
         return view if threshold is None else self.decide(view, threshold)
 
     def decide(self, view: ClassificationView, threshold: float) -> ClassificationView:
         """The same answer decided at another threshold; nothing is generated, nothing stored."""
-        return _decided(view, view.result.decide(threshold))
+        return decided(view, view.result.decide(threshold))
+
+    def current(self, view: ClassificationView) -> ClassificationView:
+        """The same answer under the names that its labels have now, those retired meanwhile left out."""
+        with self._database.read() as session:
+            stands = labels.standing(session, label_ids=view.label_ids.values())
+        names = {name: stands[key].name for name, key in view.label_ids.items()}
+        learnt = {now: name for name, now in view.names.items()}
+        changed = replace(
+            view,
+            names=names,
+            added=tuple(names[learnt[name]] for name in view.added),
+            retired=frozenset(label.name for label in stands.values() if label.retired_at is not None),
+        )
+        return decided(changed, view.result)
 
     def prepare(self, project_id: int) -> None:
         """Load what answers in a project in the background, because somebody is about to ask it."""
@@ -205,14 +161,12 @@ class ClassificationService:
             texts: Iterable[str], progress: Callable[[int], None], cancelled: Callable[[], bool]
         ) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
             results = self.answering.stream(source, texts, threshold, progress=progress, cancelled=cancelled)
-            rows = (_rows(result, source.renamed, source.retired) for result in results)
+            rows = (sentence_rows(result, source.renamed, source.retired) for result in results)
             return ((given_labels(own), [asdict(row) for row in own]) for own in rows)
 
         return stream
 
-    def _classify(
-        self, project_id: int, source: Source, text: str, threshold: float | None
-    ) -> tuple[ClassificationView, Answer]:
+    def _classify(self, project_id: int, source: Source, text: str) -> ClassificationView:
         text = text.strip()
         if not text:
             raise AppError("There is no text to classify. Paste one, or pick a document.")
@@ -223,23 +177,25 @@ class ClassificationService:
         if reason := unstorable(text):
             raise AppError(f"The text cannot be classified: {reason}. Paste it again.")
         started = time.perf_counter()
-        answer = self.answering.answer(source, [text], threshold)
+        answer = self.answering.answer(source, [text])
         result = answer.results[0]
         view = ClassificationView(
             rows=[],
             neighbours=self.neighbours(project_id, result),
             labels=[],
             threshold=result.threshold,
+            model_threshold=result.threshold,
             model_name=source.model_name,
             trained=source.model_id is not None,
             seconds=time.perf_counter() - started,
             prediction_id=None,
             result=result,
+            label_ids=answer.label_ids,
             names=answer.names,
             added=tuple(item.name for item in source.added),
             retired=source.retired,
         )
-        return _decided(view, result), answer
+        return decided(view, result)
 
     def neighbours(self, project_id: int, result: DocumentResult) -> list[NeighbourRow]:
         """The nearest training documents of a result, those that the project still has, with their labels of now."""
@@ -265,35 +221,6 @@ def _origin(source: Source, threshold: float | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _decided(view: ClassificationView, result: DocumentResult) -> ClassificationView:
-    rows = _rows(result, view.names, view.retired)
-    return replace(view, result=result, threshold=result.threshold, rows=rows, labels=given_labels(rows))
-
-
-def given_labels(rows: Sequence[SentenceRow]) -> list[str]:
-    """The labels in use that the rows of an answer give, each once, for merged labels share a name."""
-    return list(dict.fromkeys(row.label for row in rows if not row.abstained and not row.retired))
-
-
-def _rows(result: DocumentResult, names: Mapping[str, str], retired: Collection[str]) -> list[SentenceRow]:
-    return [
-        SentenceRow(
-            sentence=sentence.text,
-            label=names[sentence.match.label],
-            cosine=sentence.match.cosine,
-            runner_up=None if sentence.match.runner_up is None else names[sentence.match.runner_up],
-            runner_up_cosine=sentence.match.runner_up_cosine,
-            margin=sentence.match.margin,
-            abstained=sentence.abstained,
-            log_probability=sentence.log_probability,
-            probability=sentence.probability,
-            zero_shot=sentence.zero_shot,
-            retired=names[sentence.match.label] in retired,
-        )
-        for sentence in result.sentences
-    ]
-
-
 def pinned_label_set(session: Session, project_id: int, source: Source) -> int | None:
     """Return the id of the label set that answers; None for that of a model version, which pins its own."""
     if source.model_id is not None and not source.added:
@@ -305,20 +232,3 @@ def pinned_label_set(session: Session, project_id: int, source: Source) -> int |
         for label_id, name, version_id in (*known, *added)
     ]
     return label_sets.pin(session, project_id=project_id, pinned=entries).id
-
-
-def stored_sentences(result: DocumentResult, label_ids: Mapping[str, int]) -> list[PredictedSentence]:
-    """The rows of an answer as the database keeps them."""
-    return [
-        PredictedSentence(
-            text=sentence.text,
-            label_id=label_ids[sentence.match.label],
-            cosine=sentence.match.cosine,
-            runner_up_id=None if sentence.match.runner_up is None else label_ids[sentence.match.runner_up],
-            runner_up_cosine=sentence.match.runner_up_cosine,
-            log_probability=sentence.log_probability,
-            probability=sentence.probability,
-            abstained=sentence.abstained,
-        )
-        for sentence in result.sentences
-    ]

@@ -50,6 +50,12 @@ class FileJob:
         return self.folder.name
 
     @property
+    def threshold(self) -> float | None:
+        """The cosine threshold that somebody set for it, or None for the model's own."""
+        found: float | None = self.origin["threshold"]
+        return found
+
+    @property
     def input_path(self) -> Path:
         """The copy of the file."""
         return self.folder / self.input_name

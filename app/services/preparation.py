@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from app.errors import AppError
+from app.services.answer_view import stored_sentences
 from app.services.background import ProjectThreads
-from app.services.classification import pinned_label_set, stored_sentences
+from app.services.classification import pinned_label_set
 from app.services.measuring import Measure, Measuring
 from app.services.vectors import Vectors
 from lagamc.descriptions.impact import Evidence
@@ -181,7 +182,7 @@ class Preparation:
                 chunk = evidence.unpredicted(session, **options, limit=CHUNK, after_id=last)
             if not chunk:
                 return True
-            answer = self._answering.answer(source, [document.text for document in chunk], None)
+            answer = self._answering.answer(source, [document.text for document in chunk])
             with self._database.write() as session:
                 label_set_id = pinned_label_set(session, project_id, source)
                 for document, result in zip(chunk, answer.results, strict=True):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from app.services.answer_view import SentenceRow, given_labels
 from app.services.answering import UNTRAINED
-from app.services.classification import SentenceRow, given_labels
 from storage import label_sets, labels, model_versions, predictions
 from storage.models import Document, ModelVersion, Prediction
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlmodel import Session
 
 from app.errors import AppError
-from app.services.classification import ClassificationView
+from app.services.answer_view import ClassificationView
 from app.services.review_prediction import PredictionView, fresh_prediction, prediction_view
 from lagamc.errors import LagamcError
 from storage import annotations as annotation_log

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from app.screens import classify
 from app.screens.evidence import added_labels, evidence, neighbours
-from app.services.classification import NeighbourRow, SentenceRow
+from app.services.answer_view import NeighbourRow, SentenceRow
 from lagamc.decision import DecisionRule
 
 

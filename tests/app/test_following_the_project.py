@@ -1,5 +1,6 @@
 """What screens show of a project when it has changed elsewhere, and what a person types there meanwhile."""
 
+import time
 from types import SimpleNamespace
 
 import gradio as gr
@@ -102,6 +103,86 @@ def test_labels_corrected_since_are_those_that_classify_shows(services, opened):
     assert "noise" in visitor["classify-passage"]
     assert document.text in visitor["classify-passage"]
     assert visitor["classify-table"] == answer
+
+
+def test_labels_renamed_or_retired_since_are_shown_so(services, opened):
+    """In the answer on show, as in the document beneath it."""
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    noise, bins = (
+        services.labels.add(page.project, name, f"A text about {name}.", "ann") for name in ("noise", "bins")
+    )
+    visitor.put("classify-text", "A text about bins.")
+    visitor.click("classify-run")
+    assert "bins" in visitor["classify-labels"]
+    services.labels.save(bins, "rubbish", "A text about bins.", "ann")
+    services.lifecycle.retire(noise, "ann")
+    visitor.put(page.bar.tab, "labels")
+    visitor.put(page.bar.tab, "classify")
+    assert "rubbish" in visitor["classify-labels"]
+    assert ">bins<" not in visitor["classify-table"]
+    services.lifecycle.retire(bins, "ann")
+    visitor.put(page.bar.tab, "labels")
+    visitor.put(page.bar.tab, "classify")
+    assert "rubbish" not in visitor["classify-labels"]
+
+
+def test_what_others_imported_or_classified_is_listed(services, opened, tmp_path):
+    """The page of the list, and the job on show, stay."""
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    services.labels.add(page.project, "noise", "Loud things.", "ann")
+    visitor.click("documents-next")
+    page.add(page.project, 3, word="more")
+    jobs = []
+    for name in ("one", "two"):
+        path = write(tmp_path / f"{name}.csv", 1)
+        mapping = services.imports.preview(path).mapping
+        jobs.append(services.classification.classify_file(page.project, path, mapping))
+        visitor.put(page.bar.tab, "labels")
+        visitor.put(page.bar.tab, "classify")
+        assert f"{name}.csv" in visitor["file-jobs"]
+        assert "one.csv" in visitor["file-status"]
+    assert "Page 2 · 23 documents" in visitor["documents-table"]
+
+
+def test_a_threshold_set_by_hand_is_told_and_can_be_taken_back(services, opened, tmp_path):
+    """It decides files too, until another version answers."""
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    services.labels.add(page.project, "noise", "A text about noise.", "ann")
+    visitor.put("classify-text", "A text about noise.")
+    visitor.click("classify-run")
+    own = visitor["threshold"]
+    [typed] = [block for block in visitor.page.blocks.values() if isinstance(block, gr.Number)]
+
+    def move(value):
+        visitor._values[typed._id] = value  # the page's script does
+        visitor.put("threshold", value)
+
+    def classified():
+        visitor.put("classify-file", str(write(tmp_path / "file.csv", 1)))
+        visitor._fire(visitor._key("classify-file"), "upload")
+        visitor.click("file-start")
+        job = services.classification.file_jobs(page.project)[0]
+        while services.classification.file_job(job.id).status == "running":
+            time.sleep(0.01)
+        visitor.select("file-jobs", job.id)
+        return job.threshold
+
+    move(1.0)
+    assert "no label" in visitor["classify-labels"]
+    assert "Decided at 1.00" in visitor["file-threshold"]
+    assert classified() == 1.0
+    assert "threshold 1.00, set by hand" in visitor["file-status"]
+    visitor.click("threshold-model")
+    assert visitor["threshold"] == own
+    assert "noise" in visitor["classify-labels"]
+    assert visitor["file-threshold"] == ""
+    assert classified() is None
+    move(1.0)
+    visitor._set(page.bar.model._id, "version 2")
+    assert visitor["file-threshold"] == ""
 
 
 def test_a_late_look_at_a_file_of_another_project_shows_nothing(services, opened, tmp_path):

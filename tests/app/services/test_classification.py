@@ -136,10 +136,10 @@ def test_a_model_that_classifies_a_file_is_not_let_go(untrained):
     stream = answering.stream(source, [TEXT] * 2, None, **options)
     next(stream)
     other = replace(source, model_id=7)
-    answering.answer(other, [TEXT], None)
+    answering.answer(other, [TEXT])
     assert set(answering._warm) == {(None, source.label_set_hash), (7, source.label_set_hash)}
     list(stream)
-    answering.answer(replace(source, model_id=8), [TEXT], None)
+    answering.answer(replace(source, model_id=8), [TEXT])
     assert set(answering._warm) == {(8, source.label_set_hash)}
     fresh.close()
 
