@@ -24,6 +24,11 @@ class Visitor:
         self._set(self._key(element), value)
         self._fire(self._key(element), "input")
 
+    def upload(self, element, path):
+        """Give a file element a file; None takes it out."""
+        self._set(self._key(element), None if path is None else str(path))
+        self._fire(self._key(element), "clear" if path is None else "upload")
+
     def click(self, element):
         """Press a button."""
         self._fire(self._key(element), "click")

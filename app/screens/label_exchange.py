@@ -15,6 +15,7 @@ from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 from lagamc.descriptions.diff import word_diff
 from lagamc.descriptions.exchange import FIELDS
+from lagamc.errors import LabelError
 
 if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
@@ -53,11 +54,19 @@ def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
         path = save_bytes_to_cache(made.text.encode(), made.file_name, file_out.GRADIO_CACHE)
         return gr.File(value=path, visible=True)
 
-    def from_file(project_id: int, path: str) -> tuple[Any, ...]:
-        return show(project_id, services.exchange.read(Path(path)))
+    def from_file(project_id: int, path: str | None) -> tuple[Any, ...]:
+        """What is compared comes from one place: the project beside is chosen no more."""
+        if path is None:
+            return *nothing(), None
+        try:
+            records = services.exchange.read(Path(path))
+        except (AppError, LabelError) as error:  # stays in sight as long as the file does
+            return *nothing(markup.note(error, "error")), None
+        return *show(project_id, records), None
 
     def from_project(project_id: int, source: int) -> tuple[Any, ...]:
-        return show(project_id, services.exchange.records(source))
+        """Likewise the file is taken out."""
+        return *show(project_id, services.exchange.records(source)), None
 
     def show(project_id: int, records: list[LabelRecord]) -> tuple[Any, ...]:
         found = services.exchange.compare(require_project(project_id), records)
@@ -79,16 +88,18 @@ def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
         gr.Info(f"{added} added, {altered} changed, {retired} retired. The history can take it back.")
         return count + 1, *show(project_id, [one.after for one in found if one.after is not None])
 
+    def nothing(said: str = "") -> tuple[Any, ...]:
+        return None, said, gr.CheckboxGroup(choices=[], value=[], visible=False), gr.Button(visible=False)
+
     def opened() -> tuple[Any, ...]:
-        nothing = gr.CheckboxGroup(choices=[], value=[], visible=False), gr.Button(visible=False)
-        return None, "", *nothing, None, gr.File(value=None, visible=False)
+        return *nothing(), None, gr.File(value=None, visible=False)
 
     shown = [compared, comparison, chosen, take]
     follow(bar, "labels", refresh, [bar.project], other)
     on(export.click, make, [bar.project, form], file_out)
     on(bar.project.change, opened, None, [*shown, file_in, file_out], show_progress="hidden")
-    on(file_in.upload, from_file, [bar.project, file_in], shown)
-    on(other.input, from_project, [bar.project, other], shown)
+    on([file_in.upload, file_in.clear], from_file, [bar.project, file_in], [*shown, other])
+    on(other.input, from_project, [bar.project, other], [*shown, file_in])
     on(take.click, do_take, [bar.project, compared, chosen, bar.author, changed], [changed, *shown])
 
 
