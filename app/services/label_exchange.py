@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.services.label_changes import recorded, reword
 from app.services.label_lifecycle import LabelAttributes, checked_attributes
 from app.services.labels import MAX_DESCRIPTION_CHARACTERS
-from app.services.naming import checked_line
+from app.services.naming import checked_line, one_line
 from lagamc.descriptions.exchange import (
     Difference,
     LabelRecord,
@@ -86,8 +86,13 @@ class ExchangeService:
         return read_labels(path.read_bytes(), name=path.name)
 
     def compare(self, project_id: int, incoming: Sequence[LabelRecord]) -> list[Difference]:
-        """Return what taking these labels would add and change, and which labels they lack; nothing is written."""
-        return compare(self.records(project_id), incoming)
+        """Return what taking these labels would add and change, and which labels they lack; nothing is written.
+
+        Every difference shows a label as it would be stored. What cannot be stored is refused when it is taken.
+        """
+        present = self.records(project_id)
+        names = {name_key(record.name): record.name for record in present}
+        return compare(present, [_as_stored(record, names) for record in incoming])
 
     def take(
         self, project_id: int, shown: Sequence[Difference], chosen: Collection[str], author: str
@@ -101,7 +106,7 @@ class ExchangeService:
             author: who decided.
 
         Returns:
-            How many labels were added, changed and retired.
+            How many labels were added or restored, changed and retired.
 
         Raises:
             AppError: nothing is chosen, a text or attribute cannot be taken, or two labels would share one.
@@ -127,8 +132,18 @@ class ExchangeService:
                 added = [_take(session, project_id, known.get(name_key(one.name)), one, author) for one in taken]
                 event.payload = {**event.payload, "added": [key for key in added if key is not None]}
                 _take_parents(session, project_id, taken)
-        kinds = [one.kind for one in taken]
-        return kinds.count("added"), kinds.count("changed"), kinds.count("missing")
+            became = [fields.get("retired") for fields in event.payload.get("labels", {}).values()]
+        return became.count([True, False]), became.count(None), became.count([False, True])
+
+
+def _as_stored(record: LabelRecord, names: Mapping[str, str]) -> LabelRecord:
+    """Return a record as taking it stores it; `names` are those of the labels in use, by their keys."""
+    forms = {"name": one_line, "description": one_line, "group": one_line, "guideline": str.strip,
+             "colour": lambda text: text.strip().casefold()}  # fmt: skip
+    said = {field: form(value) for field, form in forms.items() if (value := getattr(record, field)) is not None}
+    if record.parent is not None:
+        said["parent"] = names.get(name_key(record.parent), one_line(record.parent))
+    return replace(record, **said)
 
 
 def _take(session: Session, project_id: int, known: LabelRow | None, one: Difference, author: str) -> int | None:

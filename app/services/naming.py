@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.errors import AppError
 
-__all__ = ["MAX_NAME_CHARACTERS", "checked_line", "checked_text", "unstorable"]
+__all__ = ["MAX_NAME_CHARACTERS", "checked_line", "checked_text", "one_line", "unstorable"]
 
 MAX_NAME_CHARACTERS = 200
 
@@ -18,6 +18,11 @@ def unstorable(text: str) -> str | None:
     except UnicodeEncodeError:
         return "it holds half of a surrogate pair, which is no character"
     return None
+
+
+def one_line(text: str) -> str:
+    """Return a text with its white space collapsed."""
+    return " ".join(text.split())
 
 
 def checked_text(text: str, *, what: str, limit: int) -> str:
@@ -40,7 +45,7 @@ def checked_line(text: str, *, what: str, limit: int = MAX_NAME_CHARACTERS) -> s
     Raises:
         AppError: it is blank, longer than `limit`, or cannot be stored; `what` names it, capitalised.
     """
-    text = " ".join(text.split())
+    text = one_line(text)
     if not text:
         raise AppError(f"{what} is blank. Write it.")
     return checked_text(text, what=what, limit=limit)

@@ -8,7 +8,7 @@ from app.services.label_exchange import ExchangeService
 from app.services.label_lifecycle import LabelAttributes, LifecycleService
 from app.services.labels import LabelService
 from app.services.projects import ProjectService
-from lagamc.descriptions.exchange import LabelRecord
+from lagamc.descriptions.exchange import LabelRecord, compare
 from storage import labels as label_rows
 from storage.errors import StaleWrite
 
@@ -67,6 +67,32 @@ def test_a_blank_description_is_no_change(service, database, project_id, label_i
     assert service.take(project_id, shown, ["noise", "trees"], "ben") == (1, 1, 0)
     found = {label.name: label.description for label in LabelService(database).list(project_id)}
     assert (found["noise"], found["trees"]) == ("About noise.", "")
+
+
+def test_what_is_stored_alike_is_no_difference(service, database, project_id, label_ids, tmp_path):
+    """White space, a colour in capitals, a parent in another case: before such a file is taken, and after it was."""
+    attributes = LabelAttributes("Streets", "#1d6b57", guideline="At night.", parent_id=label_ids["bins"])
+    LifecycleService(database).edit(label_ids["noise"], attributes, "ann")
+    path = tmp_path / "labels.csv"
+    row = ",Streets ,#1D6B57, At night. ,BINS"
+    path.write_text(
+        f"name,description,group,colour,guideline,parent\nnoise,About  noise. {row}\nwater,Pipes  and taps. {row}\n",
+        encoding="utf-8",
+    )
+    shown = service.compare(project_id, service.read(path))
+    assert [one.kind for one in shown] == ["unchanged", "changed", "missing"]
+    assert shown[1].after.description == "Pipes and taps."
+    assert service.take(project_id, shown, ["noise", "water"], "ben") == (0, 1, 0)
+    assert [one.kind for one in service.compare(project_id, service.read(path))][:2] == ["unchanged"] * 2
+
+
+def test_what_is_counted_is_what_was_written(service, database, project_id, label_ids):
+    """A label that comes back is one more in use; one that reads as before counts nowhere."""
+    LifecycleService(database).retire(label_ids["water"], "ann")
+    incoming = [LabelRecord("noise", " About noise."), LabelRecord("water", "About water.")]
+    shown = compare(service.records(project_id), incoming)
+    assert [one.kind for one in shown] == ["changed", "added", "missing"]
+    assert service.take(project_id, shown, ["noise", "water", "bins"], "ben") == (1, 0, 1)
 
 
 def test_what_changed_since_the_comparison_is_not_overwritten(service, database, project_id, label_ids):
