@@ -5,6 +5,7 @@ import json
 import pytest
 from chat_server import KEY
 from databases import fresh_database
+from label_desk import Desk
 from small_collection import DESCRIPTIONS, Collection
 from tiny_models import build_tiny_embedded
 
@@ -34,6 +35,12 @@ def label_ids(database, project_id):
     """Three described labels as {name: id}."""
     service = LabelService(database)
     return {name: service.add(project_id, name, f"About {name}.", "ann") for name in ("noise", "bins", "water")}
+
+
+@pytest.fixture
+def desk(database):
+    """A project of three labels and six documents, and the services that change it."""
+    return Desk(database)
 
 
 @pytest.fixture

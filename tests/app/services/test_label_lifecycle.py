@@ -3,101 +3,18 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from databases import fresh_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_desk import Desk
 
 from app.errors import AppError
-from app.services.label_lifecycle import LabelAttributes, LifecycleService
-from app.services.label_splits import SplitPart, SplitService
-from app.services.labels import LabelService
-from app.services.projects import ProjectService
+from app.services.label_lifecycle import LabelAttributes
+from app.services.label_splits import SplitPart
 from storage import annotations, documents, labels, projects
 from storage.errors import NameTaken, StaleWrite, StorageError
-from storage.models import Action, Document, SplitName
-
-
-def embed(project_id, texts):
-    """Unit vectors that count two letters, so that 'a' texts and 'b' texts are apart."""
-    vectors = np.array([[text.count("a") + 0.1, text.count("b") + 0.1] for text in texts], dtype=np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-class Desk:
-    """A project of three labels and six documents, and the services that change it."""
-
-    def __init__(self, database):
-        self.database = database
-        self.project_id = ProjectService(database).create("messages")
-        self.labels = LabelService(database)
-        self.lifecycle = LifecycleService(database)
-        self.splits = SplitService(database, embed)
-        self.ids = {n: self.labels.add(self.project_id, n, f"About {n}.", "ann") for n in ("noise", "bins", "water")}
-        noise, bins, water = self.ids.values()
-        held = [{noise}, {noise, bins}, {bins}, {water}, {bins, water}, set()]
-        with database.write() as session:
-            rows = [
-                Document(
-                    project_id=self.project_id,
-                    external_id=f"d{number}",
-                    text="aaa dog" if number % 2 else "bbb cat",
-                    text_hash=str(number),
-                    split=SplitName.TRAIN,
-                )
-                for number in range(len(held))
-            ]
-            documents.add_all(session, documents=rows)
-            self.documents = [row.id for row in rows]
-            carried = {row.id: labels_ for row, labels_ in zip(rows, held, strict=True)}
-            annotations.add_imported(session, labels=carried, author="ann")
-
-    def state(self):
-        """Every label that is not a retired newcomer, and the labels of every document."""
-        with self.database.read() as session:
-            found = {
-                label.id: (label.name, label.position, version.text, label.group, label.digit, label.merged_into_id,
-                           label.retired_at is not None)
-                for label, version in labels.described(session, project_id=self.project_id, include_retired=True)
-                if label.id in self.ids.values() or label.retired_at is None
-            }  # fmt: skip
-            carried = {}
-            for key in self.documents:
-                document = documents.get(session, document_id=key)
-                carried[key] = annotations.label_ids(session, annotation_id=document.annotation_id)
-        return found, carried
-
-    def carried(self, *numbers):
-        """The label ids of documents by their number."""
-        return [self.state()[1][self.documents[number]] for number in numbers]
-
-    def review(self, number, label_ids):
-        """Correct a document by hand."""
-        with self.database.write() as session:
-            document = documents.get(session, document_id=self.documents[number])
-            annotations.record(
-                session,
-                document_id=document.id,
-                labels=label_ids,
-                author="ben",
-                action=Action.CORRECTED,
-                expected_id=document.annotation_id,
-            )
-
-    def last(self):
-        """The id of the last step that was not taken back."""
-        return next(s.id for s in self.lifecycle.history(self.project_id) if not s.undone and s.operation != "undone")
-
-    def written(self):
-        """Annotations written so far."""
-        with self.database.read() as session:
-            return sum(len(annotations.history(session, document_id=key)) for key in self.documents)
-
-
-@pytest.fixture
-def desk(database):
-    return Desk(database)
+from storage.models import Action
 
 
 def test_a_merge_moves_documents_and_undo_moves_them_back(desk):
@@ -161,53 +78,6 @@ def test_a_new_label_with_documents_is_not_retired_by_undo(desk):
     with pytest.raises(StaleWrite, match=r"1 documents were given .*'dogs'"):
         desk.lifecycle.undo(desk.last(), "ben")
     assert desk.carried(5) == [{dogs}]
-
-
-def test_a_split_follows_the_nearest_description_or_a_term(desk):
-    """Terms decide first, as whole words; the others go to the nearest part; the least certain come first."""
-    noise, bins, _ = desk.ids.values()
-    before = desk.state()
-    proposal = desk.splits.propose(noise, [SplitPart("noise", "bbb", terms=("DOG",)), SplitPart("barking", "aaa")])
-    assert [(row.external_id, row.parts, row.margin is None) for row in proposal.rows] == [
-        ("d0", (0,), False),
-        ("d1", (0,), True),
-    ]
-    desk.splits.apply(proposal, "ben", chosen={desk.documents[1]: [0, 1]})
-    barking = next(label.id for label in desk.labels.list(desk.project_id) if label.name == "barking")
-    assert desk.carried(0, 1) == [{noise}, {noise, bins, barking}]
-    assert desk.labels.list(desk.project_id)[0].name == "noise"
-    desk.lifecycle.undo(desk.last(), "ben")
-    assert desk.state() == before
-    desk.splits.apply(desk.splits.propose(noise, [SplitPart("loud", "bbb"), SplitPart("barking", "aaa")]), "ben")
-    assert [label.name for label in desk.labels.list(desk.project_id)] == ["bins", "water", "loud", "barking"]
-
-
-def test_the_parts_of_a_split_stand_where_the_label_stood(desk):
-    """Under the same parent and heading; its own colour, key and guidance say what the whole label meant."""
-    noise, bins, _ = desk.ids.values()
-    desk.lifecycle.edit(noise, LabelAttributes(group="streets", colour="#1d6b57", parent_id=bins), "ann")
-    desk.splits.apply(desk.splits.propose(noise, [SplitPart("loud", "bbb"), SplitPart("barking", "aaa")]), "ben")
-    parts = [label.id for label in desk.labels.list(desk.project_id) if label.name in {"loud", "barking"}]
-    found = [desk.lifecycle.attributes(part) for part in parts]
-    assert [(own.group, own.parent_id, own.colour) for own in found] == [("streets", bins, "")] * 2
-
-
-def test_a_split_loses_no_document(desk):
-    """A document without a part, one saved since, and a part named as a label in use stop the split."""
-    noise, bins, _ = desk.ids.values()
-    parts = [SplitPart("dogs", "aaa"), SplitPart("cats", "bbb")]
-    proposal = desk.splits.propose(noise, parts)
-    state = desk.state()
-    with pytest.raises(AppError, match="1 documents, d0 the first, would be left without a part"):
-        desk.splits.apply(proposal, "ben", chosen={desk.documents[0]: []})
-    with pytest.raises(AppError, match="a label called 'bins' in use"):
-        desk.splits.apply(desk.splits.propose(noise, [parts[0], SplitPart("BINS", "bbb")]), "ben")
-    with pytest.raises(AppError, match="at least two labels"):
-        desk.splits.propose(noise, parts[:1])
-    assert desk.state() == state
-    desk.review(2, {noise, bins})
-    with pytest.raises(StaleWrite, match="1 documents were saved since this split was proposed"):
-        desk.splits.apply(proposal, "ben")
 
 
 def test_impact_counts_what_names_a_label(desk):
@@ -323,14 +193,3 @@ def test_two_labels_never_come_to_be_merged_into_each_other(desk):
     with desk.database.read() as session:
         stands = labels.standing(session, label_ids=[trees, parks])
     assert {key: row.id for key, row in stands.items()} == {trees: trees, parks: trees}
-
-
-def test_the_least_certain_documents_of_a_split_come_first(desk):
-    """Whatever their place in the project; those that hold a term come last."""
-    for number, text in ((0, "bbb"), (1, "a dog"), (3, "aab")):
-        with desk.database.write() as session:
-            documents.get(session, document_id=desk.documents[number]).text = text
-    desk.review(3, {desk.ids["noise"]})
-    parts = [SplitPart("dogs", "aaa", terms=("dog",)), SplitPart("cats", "bbb")]
-    rows = desk.splits.propose(desk.ids["noise"], parts).rows
-    assert [(row.external_id, row.margin is None) for row in rows] == [("d3", False), ("d0", False), ("d1", True)]
