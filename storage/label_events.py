@@ -1,4 +1,4 @@
-"""Operations on labels: an append-only log, from which the last ones can be taken back."""
+"""Operations on labels: a log, from which the last ones can be taken back."""
 
 from __future__ import annotations
 

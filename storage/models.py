@@ -94,7 +94,7 @@ class Label(SQLModel, table=True):
 
 
 class LabelEvent(SQLModel, table=True):
-    """One operation on labels, append-only; `undoes_id` names the one that an undo took back.
+    """One operation on labels, append-only but for orders in a row; `undoes_id` is the one that an undo took back.
 
     `payload` holds {"labels": {label id: {field: [before, after]}}}, and what else the operation notes.
     """

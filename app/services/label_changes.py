@@ -45,7 +45,7 @@ def recorded(
 ) -> Iterator[LabelEvent]:
     """Log what happens to labels inside the block; ids of labels added there go into `added` of the payload.
 
-    An operation that changes nothing leaves no event.
+    An operation that changes nothing leaves no event; labels ordered several times in a row by one author leave one.
 
     Raises:
         AppError: afterwards two labels in use would share a description or a digit, or one stand under itself.
@@ -59,6 +59,8 @@ def recorded(
     session.flush()
     added = _snapshots(session, project_id, event.payload["added"])
     before |= {label_id: new | {"retired": True} for label_id, new in added.items()}
+    if operation is Operation.ORDERED:
+        _take_in_order_before(session, event, before)
     changed = _differences(before, _snapshots(session, project_id, before))
     if not changed:
         session.delete(event)
@@ -188,6 +190,15 @@ def reword(
         note=source if origin else "",
         provenance=provenance,
     )
+
+
+def _take_in_order_before(session: Session, event: LabelEvent, before: Mapping[int, Snapshot]) -> None:
+    """Let `event` begin where the one just before it began, if that is the same author's ordering too."""
+    _, *earlier = label_events.listed(session, project_id=event.project_id, limit=2)
+    if earlier and (earlier[0].operation, earlier[0].author) == (Operation.ORDERED, event.author):
+        for label_id, fields in earlier[0].payload["labels"].items():
+            before[int(label_id)]["position"] = fields["position"][0]
+        session.delete(earlier[0])
 
 
 def _snapshots(session: Session, project_id: int, label_ids: Collection[int]) -> dict[int, Snapshot]:

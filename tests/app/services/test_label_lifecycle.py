@@ -101,6 +101,29 @@ def test_an_order_names_every_label_once(desk):
     assert [step.summary for step in desk.lifecycle.history(desk.project_id)] == ["3 labels moved"]
 
 
+def test_moves_in_a_row_by_one_person_are_one_step(desk):
+    """However many; a step between, another person or an undo ends the row. Undo restores the order before it."""
+    noise, bins, water = desk.ids.values()
+    before = desk.state()
+    desk.lifecycle.merge([noise], bins, "About both.", "ann")
+    desk.lifecycle.undo(desk.last(), "ann")
+    for order in ([bins, noise, water], [bins, water, noise], [water, bins, noise]):
+        desk.lifecycle.order(order, "ann")
+    trees = desk.labels.add(desk.project_id, "trees", "About trees.", "ann")
+    desk.lifecycle.order([trees, water, bins, noise], "ann")
+    desk.lifecycle.order([water, trees, bins, noise], "ben")
+    moved = [step for step in desk.lifecycle.history(desk.project_id) if step.operation == "ordered"]
+    assert [(step.summary, step.author) for step in moved] == [("2 labels moved", "ben"), ("4 labels moved", "ann")]
+    for step in moved:
+        desk.lifecycle.undo(step.id, "cleo")
+    assert [label.id for label in desk.labels.list(desk.project_id)] == [noise, bins, water, trees]
+    desk.lifecycle.order([trees, water, bins, noise], "ann")
+    desk.lifecycle.order([noise, bins, water, trees], "ann")
+    assert desk.lifecycle.history(desk.project_id)[0].operation == "undone"
+    desk.lifecycle.retire(trees, "ann")
+    assert desk.state() == before
+
+
 def test_a_rename_in_the_editor_is_a_step_too(desk):
     """The history holds it, and undo brings the name back while the new wording stays."""
     noise = desk.ids["noise"]
