@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,6 @@ DONE = {
     "retired": "retired or restored",
     "merged_into_id": "merged",
     "position": "moved",
-    "description": "described anew",
     "parent_id": "given another parent",
 }
 
@@ -87,8 +87,9 @@ def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
     if event.operation is Operation.UNDONE or event_id in label_events.undoing(session, project_id=project_id):
         raise AppError("This step was taken back already. Do it again if you want it again.")
     changed = {int(key): fields for key, fields in event.payload["labels"].items()}
-    for label_id, now in _snapshots(session, project_id, changed).items():
-        _refuse_later_changes(now, changed[label_id])
+    present = _snapshots(session, project_id, changed)
+    _refuse_later_steps(present, changed)
+    _refuse_later_wordings(session, present, changed)
     retiring = [label_id for label_id, fields in changed.items() if fields.get("retired") == [True, False]]
     _refuse_later_annotations(session, event, retiring)
     undo = label_events.add(
@@ -227,16 +228,30 @@ def _differences(before: Mapping[int, Snapshot], after: Mapping[int, Snapshot]) 
     return found
 
 
-def _refuse_later_changes(now: Snapshot, fields: Mapping[str, list[Any]]) -> None:
-    if later := [
-        DONE.get(field, f"given other {TITLES.get(field, field)}")
-        for field, (_, new) in fields.items()
-        if now[field] != new
-    ]:
-        raise StaleWrite(
-            f"{now['name']!r} was {' and '.join(later)} since, and this step cannot be taken back under that. "
-            "Undo the later step first."
-        )
+def _refuse_later_steps(present: Mapping[int, Snapshot], changed: Mapping[int, Snapshot]) -> None:
+    for label_id, now in present.items():
+        if later := [
+            DONE.get(field, f"given other {TITLES.get(field, field)}")
+            for field, (_, new) in changed[label_id].items()
+            if now[field] != new and field != "description"
+        ]:
+            raise StaleWrite(
+                f"{now['name']!r} was {' and '.join(later)} since, and this step cannot be taken back under that. "
+                "Undo the later step first."
+            )
+
+
+def _refuse_later_wordings(session: Session, present: Mapping[int, Snapshot], changed: Mapping[int, Snapshot]) -> None:
+    """Say which wording to restore, for a later one may have been saved, which is no step that could be undone."""
+    for label_id, now in present.items():
+        _, text = changed[label_id].get("description", (None, now["description"]))
+        if now["description"] != text:
+            versions = labels.versions(session, label_id=label_id, limit=sys.maxsize)
+            number = next(version.number for version in versions if version.text == text)
+            raise StaleWrite(
+                f"{now['name']!r} was described anew since, and this step cannot be taken back under that. "
+                f"Restore its version {number} under Versions first."
+            )
 
 
 def _refuse_later_annotations(session: Session, event: LabelEvent, label_ids: Collection[int]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_undo_is_refused_where_later_work_depends_on_it(desk):
     merge = desk.last()
     desk.labels.save(bins, "bins", "About many things.", "ann")
     state = desk.state()
-    with pytest.raises(StaleWrite, match="'bins' was described anew since"):
+    with pytest.raises(StaleWrite, match=r"'bins' was described anew since.* Restore its version 2 under Versions"):
         desk.lifecycle.undo(merge, "ben")
     desk.labels.save(bins, "bins", "About both.", "ann")
     desk.review(0, {bins})
@@ -66,6 +67,30 @@ def test_undo_is_refused_where_later_work_depends_on_it(desk):
     desk.labels.add(desk.project_id, "bins", "Another thing.", "ann")
     with pytest.raises(NameTaken, match="called 'bins' already"):
         desk.lifecycle.undo(rename, "ben")
+
+
+@pytest.mark.parametrize("by_a_step", [False, True])
+def test_the_version_that_a_refused_undo_names_makes_way_for_it(desk, by_a_step):
+    """Whether the later wording was saved, which no step could undo, or came with another merge."""
+    noise, bins, water = desk.ids.values()
+    before = desk.state()
+    desk.labels.save(bins, "bins", "About both.", "ann")
+    desk.labels.save(bins, "bins", "About bins.", "ann")
+    desk.lifecycle.merge([noise], bins, "About both.", "ben")
+    merge = desk.last()
+    if by_a_step:
+        desk.review(3, set())
+        desk.review(4, {bins})
+        desk.lifecycle.merge([water], bins, "About many things.", "ben")
+    else:
+        desk.labels.save(bins, "bins", "About many things.", "ann")
+    with pytest.raises(StaleWrite, match="'bins' was described anew since") as refusal:
+        desk.lifecycle.undo(merge, "ben")
+    number = int(re.search(r"Restore its version (\d+)", str(refusal.value)).group(1))
+    desk.labels.restore_version(bins, number, "ben")
+    desk.lifecycle.undo(merge, "ben")
+    (found, _), (described, _) = desk.state(), before
+    assert [found[key] for key in (noise, bins)] == [described[key] for key in (noise, bins)]
 
 
 def test_a_new_label_with_documents_is_not_retired_by_undo(desk):
