@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -9,12 +10,13 @@ from markupsafe import Markup
 
 from app.components import markup
 from app.components.events import on
-from app.components.project_bar import author_name, require_project
+from app.components.project_bar import author_name, follow, require_project
 from app.screens.label_refine import at_most
+from app.services.draft_jobs import BatchRunning
 from lagamc.descriptions.refine import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from app.components.project_bar import ProjectBar
     from app.container import Services
@@ -63,7 +65,7 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
         return services.draft_jobs.view(project_id) if project_id else None
 
     def opened(project_id: int) -> tuple[Any, ...]:
-        return *_live(view_of(project_id)), gr.Column(visible=False)
+        return _live(view_of(project_id))
 
     def poll(project_id: int, count: int) -> tuple[Any, ...]:
         view = view_of(project_id)
@@ -82,27 +84,30 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
         cost: float | None, *fields: Any,
     ) -> tuple[Any, ...]:  # fmt: skip
         settings, wanted = connection.read(*fields)
-        services.draft_jobs.refine(
-            require_project(project_id),
-            author_name(author),
-            settings=settings,
-            drafts_wanted=wanted,
-            unit=unit,
-            budget=Budget(max_tokens=int(cap) if cap else None, max_cost=cost or None),
-            only=only,
-        )
+        with _one_at_a_time():
+            services.draft_jobs.refine(
+                require_project(project_id),
+                author_name(author),
+                settings=settings,
+                drafts_wanted=wanted,
+                unit=unit,
+                budget=Budget(max_tokens=int(cap) if cap else None, max_cost=cost or None),
+                only=only,
+            )
         return poll(project_id, count)
 
     def seed_all(
         project_id: int, author: str, count: int, contact: str, language: str, *, only: Sequence[int] = ()
     ) -> tuple[Any, ...]:
-        services.draft_jobs.seed(
-            require_project(project_id), author_name(author), contact=contact, language=language, only=only
-        )
+        with _one_at_a_time():
+            services.draft_jobs.seed(
+                require_project(project_id), author_name(author), contact=contact, language=language, only=only
+            )
         return poll(project_id, count)
 
     def assemble_all(project_id: int, author: str, count: int, *, only: Sequence[int] = ()) -> tuple[Any, ...]:
-        services.draft_jobs.scaffold(require_project(project_id), author_name(author), only=only)
+        with _one_at_a_time():
+            services.draft_jobs.scaffold(require_project(project_id), author_name(author), only=only)
         return poll(project_id, count)
 
     def go_on(
@@ -134,7 +139,17 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, asked
     on(rest.click, go_on, [*who, *asked, *asking], [*live, *asked_about], show_progress_on=status)
     on(cancel.click, stop, [bar.project, made], live)
     on(timer.tick, poll, [bar.project, made], live, queue=False, show_progress="hidden")
-    on(bar.project.change, opened, bar.project, [*live[:-1], question], show_progress="hidden")
+    on(bar.project.change, lambda: gr.Column(visible=False), None, question, show_progress="hidden")
+    follow(bar, "labels", opened, [bar.project], live[:-1])
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Where somebody's batch runs already, say so and go on: the page then shows that one, with its Cancel."""
+    try:
+        yield
+    except BatchRunning as running:
+        gr.Warning(str(running))
 
 
 def _running(view: BatchView | None) -> bool:

@@ -54,6 +54,11 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     def opened(project_id: int) -> tuple[Any, ...]:
         return _live(services.what_if.running(project_id) if project_id else None)
 
+    def entered(tab: str, project_id: int) -> tuple[Any, ...]:
+        """What somebody else prepares is shown; else what stands here stays."""
+        running = services.what_if.running(project_id) if project_id and tab == "labels" else None
+        return _live(running) if running else tuple(gr.skip() for _ in live)
+
     def start(project_id: int) -> tuple[Any, ...]:
         services.what_if.prepare(require_project(project_id))
         return poll(project_id)
@@ -73,6 +78,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
         for event in (editor.label_id.change, bar.project.change):
             on(event, lambda: "", None, result, show_progress="hidden", **turn)
+    on(bar.tab.change, entered, [bar.tab, bar.project], live, show_progress="hidden")
     on(bar.project.change, opened, bar.project, live, show_progress="hidden")
 
 

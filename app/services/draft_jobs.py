@@ -17,7 +17,7 @@ from lagamc.descriptions.refine import Budget
 from lagamc.errors import LagamcError
 from storage.errors import StorageError
 
-__all__ = ["BatchEstimate", "BatchRow", "BatchView", "DraftJobs"]
+__all__ = ["BatchEstimate", "BatchRow", "BatchRunning", "BatchView", "DraftJobs"]
 
 EXAMPLES_SHOWN = 2
 CLOSING_SECONDS = 5
@@ -26,6 +26,13 @@ Work = Callable[[int, str, Budget], tuple[int, str | None]]
 """Id and name of a label, and what may be spent, in; the number of drafts, and what went wrong, out."""
 
 logger = logging.getLogger(__name__)
+
+
+class BatchRunning(AppError):
+    """A batch of the project is under way, perhaps somebody else's; `DraftJobs.view` shows it."""
+
+    def __init__(self) -> None:
+        super().__init__("A batch is running for this project. Wait for its end, or cancel it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,8 @@ class DraftJobs:
         """Begin to ask a chat model about all labels in use, or about `only` some; the settings go with the batch.
 
         Raises:
-            AppError: a batch is running, or there is no label.
+            BatchRunning: one batch at a time.
+            AppError: there is no label.
         """
 
         def work(label_id: int, _name: str, left: Budget) -> tuple[int, str | None]:
@@ -127,7 +135,8 @@ class DraftJobs:
         """Begin to look labels up in Wikipedia as `refine` does; one that means several things is left to a person.
 
         Raises:
-            AppError: a batch is running, or there is no label.
+            BatchRunning: one batch at a time.
+            AppError: there is no label.
         """
 
         def work(label_id: int, name: str, _left: Budget) -> tuple[int, str | None]:
@@ -170,7 +179,7 @@ class DraftJobs:
     def _start(self, project_id: int, kind: Kind, work: Work, budget: Budget, only: Sequence[int]) -> BatchView:
         with self._starting:
             if (view := self._views.get(project_id)) is not None and view.status == "running":
-                raise AppError("A batch is running for this project. Wait for its end, or cancel it.")
+                raise BatchRunning
             wanted = self._wanted(project_id, only)
             self._views[project_id] = BatchView(kind, "running", tuple(label_id for label_id, _ in wanted))
             self._threads.start(project_id, lambda: self._run(project_id, wanted, work, budget))

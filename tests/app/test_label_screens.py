@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
+from chat_server import until
 
 from app.components.project_bar import project_bar
 from app.errors import AppError
@@ -93,6 +95,37 @@ def test_a_batch_that_runs_is_found_again(panel):
     for project_id in (0, 2):
         told = opened(project_id)
         assert (told["batch-status"], told["batch-cancel"].visible, told["Timer"].active) == ("", False, False)
+
+
+def test_somebody_elses_batch_is_shown_with_its_cancel(services, tab, toasts, monkeypatch):
+    """When the tab comes to the front, and where a start is refused because of it."""
+    visitor, drafted, go_on = tab.visitor, threading.Event(), threading.Event()
+    monkeypatch.setattr(services.drafts, "scaffold", lambda *_: (drafted.set(), go_on.wait(10)))
+    services.draft_jobs.scaffold(tab.project, "ben")
+    drafted.wait(10)
+    visitor.click("batch-scaffold")
+    assert toasts == [("Warning", "A batch is running for this project. Wait for its end, or cancel it.")]
+    assert "running · 0 of 2 labels" in visitor["batch-status"]
+    visitor.put("batch-status", "")
+    for name in ("review", "labels"):
+        visitor.put(tab.bar.tab, name)
+    assert "running · 0 of 2 labels" in visitor["batch-status"]
+    visitor.click("batch-cancel")
+    go_on.set()
+    until(lambda: services.draft_jobs.view(tab.project).status == "cancelled")
+
+
+def test_what_somebody_else_prepares_is_shown_when_the_tab_comes_to_the_front(services, tab, monkeypatch):
+    """What was told of a preparation that has ended stays."""
+    visitor, running = tab.visitor, [None, PreparationView("running", 3, 18, "v1", trained=True)]
+    monkeypatch.setattr(services.what_if, "running", lambda _: running.pop())
+    told = []
+    for name in ("review", "labels", "review", "labels"):
+        visitor.put(tab.bar.tab, name)
+        told.append(visitor["what-if-status"])
+    assert told[0] == ""
+    assert "3 of 18 steps" in told[1]
+    assert told[3] == told[1]
 
 
 def test_a_preparation_that_runs_is_found_again(panel):
