@@ -11,7 +11,7 @@ from storage import labels
 from storage.errors import NotFound, StaleWrite
 from storage.models import Decision, DescriptionDraft, Label, utc_now
 
-__all__ = ["add", "decide", "get", "open_of_label", "open_of_project", "refuse_decided"]
+__all__ = ["add", "decide", "get", "last_discarded", "open_of_label", "open_of_project", "refuse_decided", "reopen"]
 
 
 def get(session: Session, *, draft_id: int, lock: bool = False) -> DescriptionDraft:
@@ -49,6 +49,15 @@ def open_of_label(session: Session, *, label_id: int) -> Sequence[DescriptionDra
     return session.exec(query.order_by(col(DescriptionDraft.id).desc())).all()
 
 
+def last_discarded(session: Session, *, label_id: int) -> DescriptionDraft | None:
+    """Return the draft of a label that was discarded last and not brought back, or None."""
+    query = select(DescriptionDraft).where(
+        DescriptionDraft.label_id == label_id, DescriptionDraft.decision == Decision.DISCARDED
+    )
+    newest = query.order_by(col(DescriptionDraft.decided_at).desc(), col(DescriptionDraft.id).desc())
+    return session.exec(newest.limit(1)).first()
+
+
 def open_of_project(session: Session, *, project_id: int) -> Sequence[DescriptionDraft]:
     """Return the undecided drafts of all labels in use, by label position, newest first within a label."""
     query = (
@@ -74,6 +83,15 @@ def decide(
     draft.decision, draft.decided_at, draft.accepted_version_id = decision, utc_now(), accepted_version_id
     session.flush()
     return draft
+
+
+def reopen(session: Session, *, draft_id: int) -> None:
+    """Open a discarded draft again. Raises StaleWrite for one that is not discarded."""
+    draft = get(session, draft_id=draft_id, lock=True)
+    if draft.decision is not Decision.DISCARDED:
+        raise StaleWrite("That draft is not discarded any more. Reload the label to see its drafts.")
+    draft.decision = draft.decided_at = None
+    session.flush()
 
 
 def refuse_decided(draft: DescriptionDraft) -> None:

@@ -12,6 +12,7 @@ from app.components.events import on
 from app.components.project_bar import NO_PROJECT, author_name, require_project
 from app.errors import AppError
 from app.screens import label_batch, label_editor, label_refine, label_versions, label_wikipedia
+from app.screens.evidence import excerpt
 
 if TYPE_CHECKING:
     from app.components.past import Past
@@ -35,11 +36,11 @@ SCAFFOLD_HELP = (
 def build(
     services: Services, bar: ProjectBar, editor: LabelEditor, accepted: gr.State
 ) -> tuple[ChatConnection, gr.State]:
-    """Lay out the panel; return its chat model's connection, and a number that rises with every draft.
+    """Lay out the panel; return its chat model's connection, and a number that rises as the open drafts change.
 
     An accepted draft raises the number in `accepted`, which other panels raise as well.
     """
-    made = gr.State(0)  # raised by every source that made a draft
+    made = gr.State(0)  # raised by every source that made a draft, and by drafts put away and brought back
     chosen = gr.State(None)
     table = markup.clickable("drafts-table")
     with gr.Column(visible=False, elem_id="draft-detail", elem_classes="lg-panel") as detail:
@@ -50,6 +51,10 @@ def build(
             )
             edit = gr.Button("Put it into the editor", size="sm", scale=0, min_width=170, elem_id="draft-edit")
             discard = gr.Button("Discard", size="sm", scale=0, min_width=170, elem_id="draft-discard")
+    discarded = gr.State(None)
+    with gr.Row(visible=False, elem_classes="lg-bottom") as put_off:
+        said = gr.HTML(elem_id="draft-discarded")
+        back = gr.Button("Bring it back", size="sm", scale=0, min_width=170, elem_id="draft-back")
     with gr.Accordion("From Wikipedia", open=False, elem_id="source-wikipedia"):
         to_wikipedia = gr.HTML(elem_id="wikipedia-notice")
         asked = label_wikipedia.build(services, bar, editor, made)
@@ -69,7 +74,7 @@ def build(
     def show(project_id: int, key: int | None) -> tuple[Any, ...]:
         hidden = gr.Column(visible=False)
         if key is None:
-            return markup.note(NO_LABEL), None, hidden, ""
+            return markup.note(NO_LABEL), None, hidden, "", None, gr.Row(visible=False), ""
         found = services.drafts.list(key)
         rows = [
             markup.Row(
@@ -89,7 +94,9 @@ def build(
             rows,
             empty=NO_DRAFTS,
         )
-        return text, None, hidden, ""
+        last, words = services.drafts.last_discarded(key) or (None, "")
+        told = markup.note(f"Discarded last: {excerpt(words)}", "plain")
+        return text, None, hidden, "", last, gr.Row(visible=last is not None), told
 
     def select(key: int | None, event: gr.EventData) -> tuple[Any, ...]:
         draft = one(key, int(event.key))
@@ -123,9 +130,13 @@ def build(
     def into_editor(key: int | None, draft_id: int | None, before: str, past: Past) -> tuple[Any, ...]:
         return label_editor.proposed(one(key, draft_id).text, draft_id, before, past)
 
-    def put_away(project_id: int, key: int | None, draft_id: int | None) -> tuple[Any, ...]:
+    def put_away(key: int | None, draft_id: int | None, count: int) -> int:
         services.drafts.discard(one(key, draft_id).id)
-        return show(project_id, key)
+        return count + 1
+
+    def bring_back(draft_id: int, count: int) -> int:
+        services.drafts.bring_back(draft_id)
+        return count + 1
 
     def assemble(key: int | None, author: str, count: int) -> int:
         if key is None:
@@ -144,7 +155,7 @@ def build(
         services.projects.set_outside_allowed(require_project(project_id), allowed=wanted)
         return privacy(project_id)
 
-    shown = [table, chosen, detail, about]
+    shown = [table, chosen, detail, about, discarded, put_off, said]
     for event in (editor.label_id.change, editor.version.change, made.change, accepted.change):
         on(event, show, [bar.project, editor.label_id], shown, show_progress="hidden")
     on(table.select, select, editor.label_id, [chosen, detail, about], show_progress="hidden")
@@ -152,7 +163,8 @@ def build(
     on(editor.keep.click, keep, [editor.label_id, editor.seen, editor.description, bar.author, made], made)
     on(edit.click, into_editor, [editor.label_id, chosen, editor.description, editor.past], editor.proposal,
        show_progress="hidden")  # fmt: skip
-    on(discard.click, put_away, [bar.project, editor.label_id, chosen], shown)
+    on(discard.click, put_away, [editor.label_id, chosen, made], made)
+    on(back.click, bring_back, [discarded, made], made)
     on(scaffold.click, assemble, [editor.label_id, bar.author, made], made, show_progress_on=table)
     told = [notice, allowed, to_wikipedia, to_chat]
     on(bar.project.change, privacy, bar.project, told, show_progress="hidden")

@@ -115,9 +115,20 @@ class DraftService:
         )
 
     def discard(self, draft_id: int) -> None:
-        """Put a draft away; it stays in the database. Raises StaleWrite where it was decided."""
+        """Put a draft away; it can be brought back. Raises StaleWrite where it was decided."""
         with self._database.write() as session:
             drafts.decide(session, draft_id=draft_id, decision=Decision.DISCARDED)
+
+    def last_discarded(self, label_id: int) -> tuple[int, str] | None:
+        """Id and text of the draft of a label that was discarded last, or None."""
+        with self._database.read() as session:
+            draft = drafts.last_discarded(session, label_id=label_id)
+        return None if draft is None else (draft.id, draft.text)
+
+    def bring_back(self, draft_id: int) -> None:
+        """Open a discarded draft again. Raises StaleWrite where somebody did so already."""
+        with self._database.write() as session:
+            drafts.reopen(session, draft_id=draft_id)
 
     def search(self, project_id: int, query: str, *, contact: str, language: str) -> list[Article]:
         """Wikipedia's candidates for a label's name. Raises AppError, ConfigError, ProviderError."""

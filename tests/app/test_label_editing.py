@@ -81,6 +81,29 @@ def test_a_draft_is_counted_in_the_table_at_once(tab):
     assert visitor["labels-table"] != before
 
 
+def test_discarded_drafts_are_brought_back(services, tab):
+    """The last one first, with its label open again too; both are counted in the table at once."""
+    visitor = tab.visitor
+    for text in ("Loud at night.", "Drums and horns."):
+        visitor.put("label-description", text)
+        visitor.click("label-keep")
+        visitor.click("label-undo")
+    both = visitor["labels-table"]
+    for draft in services.drafts.list(tab.noise):
+        visitor.select("drafts-table", draft.id)
+        visitor.click("draft-discard")
+    assert "No open draft" in visitor["drafts-table"]
+    assert visitor["labels-table"] != both
+    for key in (tab.bins, tab.noise):
+        visitor.select("labels-table", key)
+    assert "Discarded last: Loud at night." in visitor["draft-discarded"]
+    visitor.click("draft-back")
+    assert "Discarded last: Drums and horns." in visitor["draft-discarded"]
+    visitor.click("draft-back")
+    assert visitor["labels-table"] == both
+    assert [draft.text for draft in services.drafts.list(tab.noise)] == ["Drums and horns.", "Loud at night."]
+
+
 def test_a_map_of_former_descriptions_is_told(services, tab, monkeypatch):
     """No matter by which way the labels have changed."""
     view = CollisionView(("noise", "bins"), (), np.eye(2), (), 0.4, "v1")

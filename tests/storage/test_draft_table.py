@@ -51,6 +51,23 @@ def test_a_draft_is_decided_once(database, add_labels):
         assert labels.current_version(session, label_id=noise).provenance == {"page": 1}
 
 
+def test_a_discarded_draft_is_brought_back_once(database, add_labels):
+    """The one that was discarded last is found; an accepted one is not opened again."""
+    (noise,) = add_labels("noise")
+    first, second, taken = (propose(database, noise, f"draft {number}") for number in range(3))
+    for key, decision in ((second, "DISCARDED"), (first, "DISCARDED"), (taken, "ACCEPTED")):
+        with database.write() as session:
+            drafts.decide(session, draft_id=key, decision=Decision[decision])
+    with database.write() as session:
+        assert drafts.last_discarded(session, label_id=noise).id == first
+        drafts.reopen(session, draft_id=first)
+        assert drafts.last_discarded(session, label_id=noise).id == second
+        assert [draft.id for draft in drafts.open_of_label(session, label_id=noise)] == [first]
+    for key in (first, taken):
+        with pytest.raises(StaleWrite, match="not discarded any more"), database.write() as session:
+            drafts.reopen(session, draft_id=key)
+
+
 def test_a_draft_needs_a_label(database):
     """Nothing is written for a label that does not exist."""
     with pytest.raises(NotFound, match="label 9"):
