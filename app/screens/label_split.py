@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup
-from app.components.events import INFERENCE, on
+from app.components.events import on
 from app.components.project_bar import author_name
 from app.errors import AppError
 from app.screens.lifecycle import impact_html
-from app.services.label_splits import SplitPart, SplitProposal
+from app.services.label_splits import SplitPart
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.components.project_bar import ProjectBar
     from app.container import Services
     from app.screens.label_editor import LabelEditor
+    from app.services.label_splits import SplitProposal, SplitRow
 
 __all__ = ["build", "in_order"]
 
@@ -24,6 +27,9 @@ EXPLAINED = (
     "A document goes to every part one of whose terms it holds, and else to the part whose description is nearest. "
     "The least certain come first; write other numbers into the last column, like 1 or 1, 2."
 )
+LISTED = 500  # documents on the page
+MORE = " Only the {:,} least certain of {:,} documents are listed; the others go where these rules put them."
+IN_TURN = {"concurrency_id": "split", "concurrency_limit": 1}  # many documents take long; nobody else waits for them
 PARTS = ["Name", "Description", "Terms"]
 NO_PARTS = [["", "", ""], ["", "", ""]]
 
@@ -70,17 +76,19 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         ]
         found = services.splits.propose(key, wanted)
         body = [
-            [row.external_id, row.text[:300], markup.score(row.margin), ", ".join(str(part + 1) for part in row.parts)]
-            for row in found.rows
+            [row.external_id, row.excerpt, markup.score(row.margin), ", ".join(str(part + 1) for part in row.parts)]
+            for row in found.rows[:LISTED]
         ]
         numbered = ", ".join(f"{number} {part.name}" for number, part in enumerate(found.parts, start=1))
-        said = markup.note(f"{numbered}. {EXPLAINED}", "plain") + impact_html(services.lifecycle.impact([key]))
+        more = MORE.format(LISTED, len(found.rows)) if len(found.rows) > LISTED else ""
+        said = markup.note(f"{numbered}. {EXPLAINED}{more}", "plain") + impact_html(services.lifecycle.impact([key]))
         return found, said, gr.Dataframe(value=body, visible=bool(body)), gr.Button(visible=True)
 
     def do_split(found: SplitProposal, table: list[list[Any]], author: str, count: int) -> tuple[Any, ...]:
+        listed = found.rows[:LISTED]
         chosen = {
             row.document_id: _numbers(str(cells[3]), len(found.parts))
-            for row, cells in zip(found.rows, in_order(found, table), strict=True)
+            for row, cells in zip(listed, in_order(listed, table), strict=True)
         }
         services.splits.apply(found, author_name(author), chosen)
         gr.Info("Split. The history can take it back.")
@@ -90,22 +98,22 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return None, "", gr.Dataframe(visible=False), gr.Button(visible=False)
 
     proposed = [proposal, impact, rows, split]
-    on(propose.click, show, [editor.label_id, parts], proposed, **INFERENCE)
+    on(propose.click, show, [editor.label_id, parts], proposed, **IN_TURN)
     on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, *proposed])
     on(bar.project.change, lambda: NO_PARTS, None, parts, show_progress="hidden")
-    for turn in ({}, INFERENCE):  # at once, and again behind a proposal that is on its way
+    for turn in ({}, IN_TURN):  # at once, and again behind a proposal that is on its way
         on(editor.label_id.change, cleared, None, proposed, show_progress="hidden", **turn)
 
 
-def in_order(found: SplitProposal, table: list[list[Any]]) -> list[list[Any]]:
+def in_order(listed: Sequence[SplitRow], table: list[list[Any]]) -> list[list[Any]]:
     """The rows of the page, which a person may have sorted, in the order of the proposal. Raises AppError."""
     by_id = {str(cells[0]): cells for cells in table}
-    if missing := [row.external_id for row in found.rows if row.external_id not in by_id]:
+    if missing := [row.external_id for row in listed if row.external_id not in by_id]:
         raise AppError(
             f"The row of document {missing[0]} was deleted. Press 'Propose a split' again, and leave every row: "
             "each document needs a part."
         )
-    return [by_id[row.external_id] for row in found.rows]
+    return [by_id[row.external_id] for row in listed]
 
 
 def _numbers(cell: str, size: int) -> list[int]:

@@ -20,6 +20,7 @@ from storage.models import Operation, name_key
 
 __all__ = ["SplitPart", "SplitProposal", "SplitRow", "SplitService"]
 
+EXCERPT_CHARACTERS = 300
 
 Embed = Callable[[int, Sequence[str]], np.ndarray]
 
@@ -38,12 +39,15 @@ class SplitPart:
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """One document of the label; `parts` are positions, `margin` how far the nearest part is ahead (cosine)."""
+    """One document of the label; `parts` are positions, `margin` how far the nearest part is ahead (cosine).
+
+    `excerpt` is the beginning of its text: a page keeps the whole proposal.
+    """
 
     document_id: int
     annotation_id: int
     external_id: str
-    text: str
+    excerpt: str
     parts: tuple[int, ...]
     margin: float | None
 
@@ -86,7 +90,7 @@ class SplitService:
                     document_id=document.id,
                     annotation_id=document.annotation_id or 0,
                     external_id=document.external_id,
-                    text=document.text,
+                    excerpt=document.text[:EXCERPT_CHARACTERS],
                     parts=by_term or (part,),
                     margin=None if by_term else margin,
                 )

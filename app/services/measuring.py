@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from app.services.answering import Answering, Source
     from lagamc.encoder import SentenceEncoder
 
-__all__ = ["UNTRAINED_KEY", "Measure", "Measuring"]
+__all__ = ["BREATHER_SECONDS", "CHUNK", "UNTRAINED_KEY", "Measure", "Measuring"]
 
 UNTRAINED_KEY = "minilm"
 UNTRAINED_SEPARATOR = "[unused0]"
 UNTRAINED_THRESHOLD = 0.4  # the paper's (section 8.5): what a trained model will start with
+CHUNK = 32  # texts between which a person who waits for the model gets it
+BREATHER_SECONDS = 0.01  # between chunks
 REMEMBERED = 40_000  # texts, 384 float32 each: 61 MB
 
 
@@ -62,13 +65,17 @@ class Measuring:
         return Measure(key, source.model_name, version.id, separator, threshold, source)
 
     def embed(self, measure: Measure, texts: Sequence[str]) -> np.ndarray:
-        """(N, D) unit vectors of N texts, in order."""
+        """(N, D) unit vectors of N texts, in order; however many they are, they keep nobody from the model for long."""
         with self._lock:
             known = {text: row for text in texts if (row := self._known.get((measure.key, text))) is not None}
-        if missing := [text for text in dict.fromkeys(texts) if text not in known]:
-            rows = self.fresh(measure, missing)
-            self._remember(measure.key, missing, rows)
-            known |= zip(missing, rows, strict=True)
+        missing = sorted((text for text in dict.fromkeys(texts) if text not in known), key=len)  # little padding
+        for start in range(0, len(missing), CHUNK):
+            if start:
+                time.sleep(BREATHER_SECONDS)
+            chunk = missing[start : start + CHUNK]
+            rows = self.fresh(measure, chunk)
+            self._remember(measure.key, chunk, rows)
+            known |= zip(chunk, rows, strict=True)
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 1), dtype=np.float32)
 
     def embed_of(self, project_id: int, texts: Sequence[str]) -> np.ndarray:

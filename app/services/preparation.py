@@ -15,7 +15,7 @@ from app.errors import AppError
 from app.services.answer_view import stored_sentences
 from app.services.background import ProjectThreads
 from app.services.classification import pinned_label_set
-from app.services.measuring import Measure, Measuring
+from app.services.measuring import BREATHER_SECONDS, CHUNK, Measure, Measuring
 from app.services.vectors import Vectors
 from lagamc.descriptions.impact import Evidence
 from lagamc.errors import LagamcError
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["LOOKED_AT", "Preparation", "PreparationView", "Stored"]
 
 LOOKED_AT = (SplitName.TRAIN, SplitName.DEV, SplitName.UNASSIGNED)  # no wording is fitted to the test documents
-CHUNK = 32
 KEPT_PROJECTS = 3  # in memory; 50,000 documents take 77 MB
-BREATHER_SECONDS = 0.01  # between chunks, so that a person who waits for the model gets it next
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from app.screens import (
 from app.screens.label_refine import ChatConnection
 from app.screens.label_split import in_order
 from app.services.draft_jobs import BatchRow, BatchView
-from app.services.label_splits import SplitProposal, SplitRow
+from app.services.label_splits import SplitPart, SplitProposal, SplitRow
 from app.services.preparation import PreparationView
 from app.services.studio import CollisionRow, CollisionView
 from app.services.what_if import ChangeRow, Confused, WhatIfView
@@ -203,11 +203,28 @@ def test_of_a_label_added_since_training_only_nearness_is_told():
 def test_a_deleted_row_of_a_split_is_named():
     """Rows that were sorted come back in the order of the proposal; without one of them there is no split."""
     rows = tuple(SplitRow(number, number, f"d{number}", "text", (0,), None) for number in (1, 2))
-    found = SplitProposal(1, (), rows)
     first, second = ["d1", "text", "", "1"], ["d2", "text", "", "2"]
-    assert in_order(found, [second, first]) == [first, second]
+    assert in_order(rows, [second, first]) == [first, second]
     with pytest.raises(AppError, match=r"row of document d2 was deleted.*Propose a split"):
-        in_order(found, [first, ["", "", "", ""]])
+        in_order(rows, [first, ["", "", "", ""]])
+
+
+def test_of_many_documents_of_a_split_the_least_certain_are_listed(services, tab, monkeypatch):
+    """The page says so; those that are not go to the parts proposed for them."""
+    rows = tuple(SplitRow(number, number, f"d{number}", "text", (number % 2,), number / 1000) for number in range(600))
+    parts = SplitPart("loud", "Loud."), SplitPart("quiet", "Quiet.")
+    taken = []
+    monkeypatch.setattr(services.splits, "propose", lambda *_: SplitProposal(tab.noise, parts, rows))
+    monkeypatch.setattr(services.splits, "apply", lambda *told: taken.append(told))
+    visitor = tab.visitor
+    visitor.click("split-propose")
+    assert "Only the 500 least certain of 600 documents are listed" in visitor["split-impact"]
+    table = visitor["split-rows"]
+    assert [table[0][0], table[-1][0], len(table)] == ["d0", "d499", 500]
+    visitor.put("split-rows", [["d0", "text", "", "1, 2"], *table[1:]])
+    visitor.click("split-do")
+    [(found, author, chosen)] = taken
+    assert (found.rows, author, len(chosen), chosen[0]) == (rows, "ada", 500, [0, 1])
 
 
 def test_the_map_and_the_table_of_many_labels_have_pages():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 
+from app.components.events import INFERENCE
 from app.screens import corrections
 from app.screens.label_refine import ChatConnection
 from app.services.corrections import ClusterView, LabelCorrections
@@ -31,6 +32,13 @@ def test_a_panel_is_emptied_at_once_and_behind_an_answer_that_is_on_its_way(tab,
     [answering] = [fn for fn in setting if {(key, "click"), (key, "select")} & set(fn.targets)]
     emptying = [fn for fn in setting if "change" in {event for _, event in fn.targets}]
     assert {fn.concurrency_id == answering.concurrency_id for fn in emptying} == {False, True}
+
+
+def test_a_proposal_for_a_split_waits_in_a_queue_of_its_own(tab):
+    """It embeds every document of a label, and Review and Classify need their answers meanwhile."""
+    page, key = tab.visitor.page, tab.visitor._key("split-propose")
+    [proposing] = [fn for fn in page.fns.values() if (key, "click") in fn.targets]
+    assert proposing.concurrency_id not in (None, INFERENCE["concurrency_id"])
 
 
 def test_a_prompt_is_sent_for_the_label_that_it_was_built_for_and_no_other(services, tab, monkeypatch):

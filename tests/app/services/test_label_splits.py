@@ -67,3 +67,12 @@ def test_the_least_certain_documents_of_a_split_come_first(desk):
     parts = [SplitPart("dogs", "aaa", terms=("dog",)), SplitPart("cats", "bbb")]
     rows = desk.splits.propose(desk.ids["noise"], parts).rows
     assert [(row.external_id, row.margin is None) for row in rows] == [("d3", False), ("d0", False), ("d1", True)]
+
+
+def test_a_proposal_keeps_the_beginnings_of_long_texts(desk):
+    """The whole text decides where a document goes."""
+    with desk.database.write() as session:
+        documents.get(session, document_id=desk.documents[0]).text = "b" * 1000 + " dog"
+    parts = [SplitPart("dogs", "aaa", terms=("dog",)), SplitPart("cats", "bbb")]
+    row = next(row for row in desk.splits.propose(desk.ids["noise"], parts).rows if row.external_id == "d0")
+    assert (row.excerpt, row.parts) == ("b" * 300, (0,))
