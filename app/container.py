@@ -60,6 +60,17 @@ class Services:
     exchange: ExchangeService
     corrections: CorrectionService
 
+    def retire_project(self, project_id: int) -> None:
+        """Put a project away and stop what goes on for it, which nobody could see any more; all can be gone on with.
+
+        Raises what `ProjectService.retire` does.
+        """
+        self.projects.retire(project_id)
+        self.draft_jobs.cancel(project_id)
+        self.what_if.cancel(project_id)
+        for job in self.classification.file_jobs(project_id):
+            self.classification.cancel_file_job(job.id)
+
     def close(self) -> None:
         """Stop background work and close the database; training children go on."""
         self.draft_jobs.close()

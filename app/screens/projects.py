@@ -97,7 +97,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         return *opening(project_id), *refresh(project_id, "", "", "")
 
     def retire_project(project_id: int) -> tuple[Any, ...]:
-        services.projects.retire(require_project(project_id))
+        services.retire_project(require_project(project_id))
         gr.Info("Retired. It can be restored under 'Retired projects'.")
         return opening(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 from app.container import build
 from app.jobs.launcher import PROJECT_ROOT
@@ -21,6 +22,28 @@ def test_building_twice_on_one_folder_keeps_what_is_there(tmp_path):
     again = build(settings)
     assert again.projects.get(project_id).name == "letters"
     again.close()
+
+
+def test_a_retired_project_leaves_no_work_behind(tmp_path):
+    """Nobody could see it, or stop it; what is done stays, and can be gone on with."""
+    services = build(Settings(data_folder=tmp_path / "data"))
+    project_id = services.projects.create("letters")
+    for number in range(2):
+        services.labels.add(project_id, f"label {number}", f"Letters of the kind {number}.", "ann")
+    path = tmp_path / "texts.csv"
+    path.write_text("text\n" + "".join(f"letter {number}\n" for number in range(20_000)))
+    job = services.classification.classify_file(project_id, path, services.imports.preview(path).mapping)
+    services.draft_jobs.scaffold(project_id, "ann")
+    services.retire_project(project_id)
+    while services.classification.file_job(job).status == "running":
+        time.sleep(0.01)
+    found = services.classification.file_job(job)
+    assert (found.status, found.resumable) == ("cancelled", True)
+    while services.draft_jobs.view(project_id).status == "running":
+        time.sleep(0.01)
+    services.projects.restore(project_id)
+    assert services.classification.file_jobs(project_id)[0].id == job
+    services.close()
 
 
 def test_building_the_services_loads_no_heavy_library(tmp_path):
