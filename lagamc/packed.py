@@ -9,17 +9,18 @@ product itself. There the run is filled up with zeros to a multiple of `KERNEL_T
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lagamc.token_rows import rounded_up
 
-__all__ = ["KERNEL_TOKENS", "Packing", "attend", "decode", "encode", "heads", "memory"]
+__all__ = ["KERNEL_TOKENS", "Packing", "attend", "decode", "encode", "feed_forward", "heads", "memory"]
 
 KERNEL_TOKENS = 64
 
@@ -126,7 +127,7 @@ def encode(transformer: Any, mask: Tensor, *, ids: Tensor | None = None, embeds:
 def _encoder_layer(layer: Any, hidden: Tensor, rows: Packing) -> Tensor:  # (1, N, H) -> (1, N, H)
     key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
     hidden = attend(layer.attention, hidden, rows, key, value, mask=rows.mask[:, None, None])
-    return layer.feed_forward_chunk(hidden)  # type: ignore[no-any-return]
+    return feed_forward(layer, hidden)
 
 
 def _through(layer: Any, compute: Callable[..., Tensor], *inputs: Any) -> Tensor:
@@ -160,7 +161,7 @@ def _decoder_layer(
     key, value = (rows.unpack(own(hidden)) for own in (layer.attention.self.key, layer.attention.self.value))
     hidden = attend(layer.attention, hidden, rows, key, value, mask=None)
     hidden = attend(layer.crossattention, hidden, rows, *crossed, mask=seen)
-    return layer.feed_forward_chunk(hidden)  # type: ignore[no-any-return]
+    return feed_forward(layer, hidden)
 
 
 def memory(decoder: Any, states: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -189,7 +190,27 @@ def attend(attention: Any, hidden: Tensor, rows: Packing, key: Tensor, value: Te
         mixed = F.scaled_dot_product_attention(
             query, key, value, attn_mask=mask, dropout_p=own.dropout.p if own.training else 0.0, is_causal=mask is None
         )
-    return attention.output(rows.pack(mixed.transpose(1, 2).flatten(2)).to(hidden.dtype), hidden)  # type: ignore[no-any-return]
+    return _added(attention.output, rows.pack(mixed.transpose(1, 2).flatten(2)).to(hidden.dtype), hidden)
+
+
+def feed_forward(layer: Any, hidden: Tensor) -> Tensor:  # (1, N, H) -> (1, N, H)
+    """The feed-forward block of a `BertLayer`, residual and norm included."""
+    return _added(layer.output, layer.intermediate(hidden), hidden)
+
+
+def _added(output: Any, mixed: Tensor, hidden: Tensor) -> Tensor:
+    """The end of either block, a `BertSelfOutput` or `BertOutput`."""
+    return output.LayerNorm(_dropped(output.dense(mixed), output.dropout) + hidden)  # type: ignore[no-any-return]
+
+
+def _dropped(states: Tensor, dropout: nn.Dropout) -> Tensor:
+    """Dropout, its probability rounded to 256ths on a CPU: there a random byte decides on an element, not a number."""
+    if states.device.type != "cpu" or not dropout.training:
+        return dropout(states)  # type: ignore[no-any-return]
+    dropped = round(256 * dropout.p)
+    words = torch.empty(math.ceil(states.numel() / 8), dtype=torch.int64).random_(-(2**63), None)
+    kept = words.view(torch.uint8)[: states.numel()].view(states.shape) >= dropped
+    return states * kept.to(states.dtype).mul_(256 / (256 - dropped))
 
 
 def heads(attention: Any, states: Tensor) -> Tensor:  # (B, K, H) -> (B, heads, K, d)

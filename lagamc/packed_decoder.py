@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lagamc.packed import Packing, attend, memory
+from lagamc.packed import Packing, attend, feed_forward, memory
 
 __all__ = ["PackedDecoder"]
 
@@ -51,7 +51,7 @@ class PackedDecoder:
             seen = torch.arange(key.shape[1], device=device) <= fed.unpack(positions[None])[:, None, :, None]
             hidden = attend(layer.attention, hidden, fed, key, value, mask=seen)
             hidden = attend(layer.crossattention, hidden, fed, *crossed, mask=self._everyone)
-            hidden = layer.feed_forward_chunk(hidden)
+            hidden = feed_forward(layer, hidden)
         logits: Tensor = self._decoder.cls(hidden)[0].float()
         return logits
 

@@ -106,3 +106,18 @@ def test_products_in_bfloat16_have_few_shapes_and_give_the_same(backbone):
         )
         assert torch.cosine_similarity(own, other, dim=0) > 0.99
     assert slots == {packed.KERNEL_TOKENS}
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    """Each element by itself, the same ones for the same seed; none where nothing is trained."""
+    dropout, ones = torch.nn.Dropout(0.1), torch.ones(1, 999, 384)
+    torch.manual_seed(0)
+    dropped = packed._dropped(ones, dropout)
+    torch.manual_seed(0)
+    assert torch.equal(dropped, packed._dropped(ones, dropout))
+    share = 26 / 256
+    assert dropped.unique().tolist() == pytest.approx([0.0, 1 / (1 - share)])
+    assert (dropped == 0).float().mean().item() == pytest.approx(share, abs=0.002)
+    columns = (dropped[0] == 0).float().mean(dim=0)
+    assert columns.std().item() == pytest.approx((share * (1 - share) / 999) ** 0.5, rel=0.15)
+    assert torch.equal(packed._dropped(ones, dropout.eval()), ones)
