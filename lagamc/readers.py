@@ -103,11 +103,13 @@ class Preview:
 
 
 def preview_file(
-    path: Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = ()
-) -> Preview:
+    path: Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = (),
+    labels: str | None = None,
+) -> Preview:  # fmt: skip
     """Show the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
 
-    A cell that is one of the `known` labels says nothing of what parts labels: "Health, safety" may be one.
+    Labels stand in the column called `labels`, where that is told. A cell that is one of the `known` labels says
+    nothing of what parts labels: "Health, safety" may be one.
 
     Columns are those of the first `head` readable records, or of all of them where it is None: objects of JSON lines
     need not all have the same ones.
@@ -133,8 +135,8 @@ def preview_file(
         role: next((column for name in names for column in columns if column.strip().lower() == name), None)
         for role, names in _GUESSES.items()
     }
+    labels = guess["labels"] = labels or guess["labels"]
     text = guess["text"] or _longest(path, columns, records[:HEAD], taken=set(guess.values()))
-    labels = guess["labels"]
     cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
     names = set(map(_key, known))
     parted = [cell for cell in cells if _key(cell) not in names]

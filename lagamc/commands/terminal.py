@@ -73,10 +73,12 @@ def columns(
         DatasetError: the file cannot be read, or lacks a column that was named.
     """
     path = path or options.file
-    preview = preview_file(path, head=head, max_bytes=math.inf, known=known)
+    reads_labels = "labels_column" in options
+    named_labels = options.labels_column if reads_labels else None
+    preview = preview_file(path, head=head, max_bytes=math.inf, known=known, labels=named_labels)
     asked = {"text": options.text_column}
-    if reads_labels := "labels_column" in options:
-        asked |= {"labels": options.labels_column, "label_separator": options.label_separator}
+    if reads_labels:
+        asked["label_separator"] = options.label_separator
     named = {role: value for role, value in asked.items() if value is not None}
     mapping = dataclasses.replace(preview.mapping, **named)
     require_columns(path, mapping, preview.columns)

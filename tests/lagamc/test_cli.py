@@ -78,24 +78,6 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path, capsys):
     assert event["type"] == "failed"
 
 
-def test_training_documents_are_not_evaluated_by_accident(model, tmp_path, capsys):
-    """A file that holds several splits is asked which one is meant; folds are no splits."""
-    file = tmp_path / "all.csv"
-    file.write_text("text,labels,split\na hole,road,train\nloud,noise,test\na drum,noise,test\n", encoding="utf-8")
-    assert main(["evaluate", str(model), str(file)]) == 1
-    assert "several splits (1 train, 2 test). Name one: --split test." in capsys.readouterr().err
-    assert main(["evaluate", str(model), str(file), "--split", "test", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["documents"] == 2
-    assert main(["evaluate", str(model), str(file), "--split", "dev"]) == 1
-    assert "no document of the split 'dev'" in capsys.readouterr().err
-    rare = ["--split", "test", "--train", str(file), "--json"]
-    assert main(["evaluate", str(model), str(file), *rare]) == 0
-    assert "noise" in json.loads(capsys.readouterr().out)["unseen"]["labels"]  # test documents train nothing
-    file.write_text(file.read_text().replace("split", "fold").replace("train", "1").replace("test", "2"))
-    assert main(["evaluate", str(model), str(file), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["documents"] == 3
-
-
 def test_a_run_says_what_it_does_not_learn_from(make_run, capsys):
     """Labels under a key that is misspelt, and what follows the tokens that the model reads."""
     run = make_run(epochs=1, max_document_tokens=32)

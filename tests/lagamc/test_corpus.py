@@ -173,6 +173,13 @@ def test_a_label_that_holds_a_comma_does_not_part_labels(tmp_path):
     assert preview_file(path, known=known).mapping.label_separator == ","
 
 
+def test_what_parts_labels_is_guessed_from_the_column_that_is_named(tmp_path):
+    """And no text is looked for there."""
+    path = write(tmp_path / "f.csv", 'tags,kinds,said\nx;y,"water and parking, noise at night",loud\n')
+    mapping = preview_file(path, labels="kinds").mapping
+    assert (mapping.text, mapping.labels, mapping.label_separator) == ("said", "kinds", ",")
+
+
 def test_a_missing_column_names_those_there_are(tmp_path):
     path = write(tmp_path / "f.csv", "message,tags\nhello,a\n")
     with pytest.raises(DatasetError, match=r"no column 'text'.*'message', 'tags'"):

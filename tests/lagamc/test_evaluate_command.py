@@ -1,0 +1,32 @@
+"""What lagamc evaluate reads of a file, and what it says of it."""
+
+import json
+
+from lagamc.cli import main
+
+
+def test_training_documents_are_not_evaluated_by_accident(trained, tmp_path, capsys):
+    """A file that holds several splits is asked which one is meant; folds are no splits."""
+    file = tmp_path / "all.csv"
+    file.write_text("text,labels,split\na hole,road,train\nloud,noise,test\na drum,noise,test\n", encoding="utf-8")
+    assert main(["evaluate", str(trained / "model"), str(file)]) == 1
+    assert "several splits (1 train, 2 test). Name one: --split test." in capsys.readouterr().err
+    assert main(["evaluate", str(trained / "model"), str(file), "--split", "test", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["documents"] == 2
+    assert main(["evaluate", str(trained / "model"), str(file), "--split", "dev"]) == 1
+    assert "no document of the split 'dev'" in capsys.readouterr().err
+    rare = ["--split", "test", "--train", str(file), "--json"]
+    assert main(["evaluate", str(trained / "model"), str(file), *rare]) == 0
+    assert "noise" in json.loads(capsys.readouterr().out)["unseen"]["labels"]  # test documents train nothing
+    file.write_text(file.read_text().replace("split", "fold").replace("train", "1").replace("test", "2"))
+    assert main(["evaluate", str(trained / "model"), str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["documents"] == 3
+
+
+def test_a_labels_column_that_is_named_tells_what_parts_labels(trained, tmp_path, capsys):
+    file = tmp_path / "rows.csv"
+    file.write_text("message,kinds\na hole,road|bins\n", encoding="utf-8")
+    assert main(["evaluate", str(trained / "model"), str(file), "--json", "--labels-column", "kinds"]) == 0
+    printed = capsys.readouterr()
+    assert "labels from 'kinds', parted by '|'" in printed.err
+    assert sum(label["support"] for label in json.loads(printed.out)["labels"]) == 2
