@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,17 +13,19 @@ from lagamc.classifier import Classifier
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import WRITTEN_ONLY
 from lagamc.duplicates import find_duplicates
-from lagamc.errors import LagamcError
+from lagamc.errors import DatasetError, LagamcError
 from lagamc.evaluation import Report, decided, evaluate_classifier
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 from lagamc.teacher_forcing import teacher_forced
 
-__all__ = ["Chance", "DuplicateFigures", "Honesty", "PeerFailure", "PeerFigures", "honesty_report"]
+__all__ = ["Chance", "DuplicateFigures", "Honesty", "PeerFailure", "PeerFigures", "Verdict", "honesty_report"]
 
 PERMUTATIONS = 200
+FEWEST = 20  # documents of a verdict; of fewer, one of the permutations may give every answer back to its own document
 
 Figures = dict[str, float]
+Verdict = Literal["too few documents", "not above chance", "above chance without the text", "falls to chance"]
 Peer = Callable[[], Indicator]  # trains on the same split and predicts the test documents
 
 
@@ -86,26 +88,22 @@ class Honesty:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
-        return asdict(self)
+        return {**asdict(self), "verdict": self.verdict}
 
     @property
-    def is_above_chance(self) -> bool:
-        """Whether micro-F1 on the documents' own texts is above what answers reach that know nothing of the text."""
-        return self.free_running["micro_f1"] > self._ceiling
+    def verdict(self) -> Verdict:
+        """What micro-F1 says on the documents' own texts and on shuffled ones, beside answers that read no text.
 
-    @property
-    def falls_to_chance(self) -> bool:
-        """Whether micro-F1 on shuffled texts is at most what answers reach that know nothing of the text.
-
-        A classifier is given texts alone, so this holds unless something around it leaks: an `evaluate` that passed the
-        labels on, or one that kept documents in an order that tells them. What a model takes from the target shows in
-        `teacher_forced_shuffled`.
+        A classifier is given texts alone, so one that has learnt something falls to chance on shuffled ones unless
+        something around it leaks: an `evaluate` that passed the labels on, or one that kept documents in an order that
+        tells them. What a model takes from the target shows in `teacher_forced_shuffled`.
         """
-        return self.shuffled["micro_f1"] <= self._ceiling
-
-    @property
-    def _ceiling(self) -> float:
-        return max(self.chance.permuted_range["micro_f1"].high, self.chance.constant["micro_f1"])
+        if self.documents < FEWEST:
+            return "too few documents"
+        ceiling = max(self.chance.permuted_range["micro_f1"].high, self.chance.constant["micro_f1"])
+        if self.free_running["micro_f1"] <= ceiling:
+            return "not above chance"
+        return "falls to chance" if self.shuffled["micro_f1"] <= ceiling else "above chance without the text"
 
 
 def honesty_report(
@@ -126,9 +124,11 @@ def honesty_report(
         progress: told of documents done in each pass over test.
 
     Raises:
-        DatasetError: there is no test document.
+        DatasetError: there are fewer than two test documents.
         LabelError: a document carries a label that the model does not know.
     """
+    if len(test) < 2:
+        raise DatasetError(f"Texts cannot be shuffled among {len(test)} test documents. Give at least 2.")
     report = evaluate_classifier(classifier, test, progress=progress)
     shuffled = _shuffled(test, seed)
     blind = evaluate_classifier(classifier, shuffled, progress=progress)

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,20 @@ from lagamc.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from lagamc.baselines import Peer
-    from lagamc.honesty import Honesty
+    from lagamc.honesty import Honesty, Verdict
     from lagamc.metrics import Indicator
 
 __all__ = ["register"]
 
 PEERS = "tfidf-svm,frozen-logreg"
+_VERDICTS: Mapping[Verdict, str] = {
+    "too few documents": "These are too few documents to tell the model from chance. Give more of them: --test FILE.",
+    "not above chance":
+        "THE MODEL IS NOT ABOVE CHANCE WITH THE RIGHT TEXT EITHER: it has learnt nothing that holds in test.",
+    "falls to chance": "Without the right text the model falls to chance.",
+    "above chance without the text":
+        "WITHOUT THE RIGHT TEXT THE MODEL IS ABOVE CHANCE: look for a leak of the labels into its input.",
+}  # fmt: skip
 
 
 def register(commands: Any) -> None:
@@ -98,12 +106,7 @@ def _as_text(report: Honesty) -> Iterator[str]:
     yield _row("texts shuffled, teacher-forced", report.teacher_forced_shuffled)
     yield _row("chance: its answers handed round", report.chance.permuted)
     yield _row(f"chance: always {', '.join(report.chance.constant_labels)}"[:42], report.chance.constant)
-    if not report.is_above_chance:
-        yield "THE MODEL IS NOT ABOVE CHANCE WITH THE RIGHT TEXT EITHER: it has learnt nothing that holds in test."
-    elif report.falls_to_chance:
-        yield "Without the right text the model falls to chance."
-    else:
-        yield "WITHOUT THE RIGHT TEXT THE MODEL IS ABOVE CHANCE: look for a leak of the labels into its input."
+    yield _VERDICTS[report.verdict]
     found = report.duplicates
     yield (
         f"\n{found.exact:,} test documents lie in train word for word, {found.near:,} nearly "

@@ -14,7 +14,7 @@ from lagamc.cli import main
 from lagamc.commands.honesty import _as_text
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import WRITTEN_ONLY
-from lagamc.errors import ConfigError
+from lagamc.errors import ConfigError, DatasetError
 from lagamc.evaluation import evaluate_classifier
 from lagamc.honesty import honesty_report
 from lagamc.metrics import indicator
@@ -35,7 +35,7 @@ def report(trained, corpora, label_set):
 def test_shuffled_texts_fall_to_chance(report):
     """The tiny model is far above chance on its own texts, and within it on other documents' texts."""
     assert report.free_running["micro_f1"] > report.chance.permuted_range["micro_f1"].high + 0.1
-    assert report.falls_to_chance
+    assert report.verdict == "falls to chance"
 
 
 def test_teacher_forcing_survives_shuffled_texts(report):
@@ -104,20 +104,29 @@ def test_the_command_reads_a_run_folder(trained, capsys, tmp_path):
 def test_more_than_chance_on_other_texts_is_told(report):
     """Up to what answers reach that know nothing of the text it is chance, above that something leaks."""
     ceiling = max(report.chance.permuted_range["micro_f1"].high, report.chance.constant["micro_f1"])
-    for figure, chance in ((ceiling, True), (ceiling + 1e-6, False)):
+    for figure, verdict in ((ceiling, "falls to chance"), (ceiling + 1e-6, "above chance without the text")):
         found = dataclasses.replace(report, shuffled={**report.shuffled, "micro_f1": figure})
-        assert found.falls_to_chance == chance
+        assert found.verdict == verdict
 
 
 def test_a_model_that_gives_no_label_does_not_pass(report):
     """It falls to chance with the right texts too."""
     figures = {**report.free_running, "micro_f1": 0.0}
     silent = dataclasses.replace(report, free_running=figures, shuffled=figures)
-    assert report.is_above_chance
-    assert not silent.is_above_chance
+    assert silent.verdict == "not above chance"
     text = "\n".join(_as_text(silent))
     assert "NOT ABOVE CHANCE" in text
     assert "the model falls to chance" not in text
+
+
+def test_few_documents_get_no_verdict(trained, corpora):
+    """Among four, answers handed round come back to their documents by chance; one document has nobody to swap with."""
+    classifier, train = Classifier.load(trained / "model"), corpora["train"]
+    few = honesty_report(classifier, train=train, test=Corpus(corpora["test"][:4]), samples=20)
+    assert few.verdict == few.to_dict()["verdict"] == "too few documents"
+    assert "too few documents to tell the model from chance" in "\n".join(_as_text(few))
+    with pytest.raises(DatasetError, match="among 1 test documents"):
+        honesty_report(classifier, train=train, test=Corpus(corpora["test"][:1]))
 
 
 def test_the_constant_answer_is_the_one_that_suits_train_best(label_set):

@@ -137,7 +137,7 @@ def test_an_added_label_is_marked_in_what_the_command_line_prints(trained, tmp_p
 
 
 def test_teacher_forcing_refuses_labels_that_cannot_be_written(classifier):
-    corpus = Corpus([Example("a", TEXTS[0], ("shop",))])
+    corpus = Corpus(Example(name, TEXTS[0], ("shop",)) for name in "ab")
     with pytest.raises(LabelError, match=r"added after training: shop\. Leave them out"):
         teacher_forced(classifier.with_labels([SHOP]), corpus)
     with pytest.raises(LabelError, match="added after training"):
