@@ -13,6 +13,7 @@ import numpy as np
 from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, result_from_scores
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
+from lagamc.descriptions.chat import NO_JSON, first_choice, text_of
 from lagamc.errors import BackboneError, ConfigError
 from lagamc.labels import LabelSet
 from lagamc.prompts import Prompt
@@ -63,7 +64,9 @@ def _client(base_url: str | None) -> Any:
 
     key = os.environ.get("OPENAI_API_KEY")
     if not key and not base_url:
-        raise ConfigError("Set OPENAI_API_KEY, or give the address of an OpenAI-compatible server.")
+        raise ConfigError(
+            "Set OPENAI_API_KEY. A server that wants no key is asked by: lagamc baseline chat --base-url ADDRESS."
+        )
     return openai.OpenAI(base_url=base_url, api_key=key or "none")
 
 
@@ -102,8 +105,14 @@ class _Answers:
             answer = self._client.chat.completions.create(model=model, messages=conversation, temperature=0)
         except openai.OpenAIError as error:
             raise BackboneError(f"The chat model {model!r} did not answer: {error}. {self._so_far()}") from error
-        text: str | None = answer.choices[0].message.content if answer.choices else None
-        if text is None:
+        except NO_JSON:
+            answer = None
+        if (choice := first_choice(answer)) is None:
+            raise BackboneError(
+                f"{self._client.base_url} did not answer as a chat model. Check the address; it often ends in /v1. "
+                f"{self._so_far()}"
+            )
+        if (text := text_of(choice)) is None:
             raise BackboneError(f"The chat model {model!r} answered without text. {self._so_far()}")
         return text
 

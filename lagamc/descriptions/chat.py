@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 
 from lagamc.errors import ConfigError, ProviderError
 
-__all__ = ["OPENAI_URL", "ChatError", "ChatModel", "ChatSettings", "Reply", "Usage", "key_from_environment"]
+__all__ = [
+    "NO_JSON", "OPENAI_URL", "ChatError", "ChatModel", "ChatSettings", "Reply", "Usage", "first_choice",
+    "key_from_environment", "text_of",
+]  # fmt: skip
 
 OPENAI_URL = "https://api.openai.com/v1"
 KEY_VARIABLES = ("LAGAMC_CHAT_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")
+NO_JSON = (JSONDecodeError, UnicodeDecodeError)  # of the client, where an answer is none
 NO_KEY = "none"  # servers on one's own machine ask for no key, the client for a text
 _ROUGH = 3  # bytes a token, an estimate on the safe side
 _LONGEST_ANSWER = 32_768
@@ -163,7 +167,7 @@ class ChatModel:
                 f"No chat model can be reached at {settings.base_url}. Check the address, and whether the server runs.",
                 worst if _was_sent(error) else None,
             ) from None
-        except (openai.OpenAIError, JSONDecodeError, UnicodeDecodeError):
+        except (openai.OpenAIError, *NO_JSON):
             raise ChatError(
                 f"The answer from {settings.base_url} is damaged: it is no JSON of a chat model. Check the address; "
                 "it often ends in /v1.",
@@ -209,22 +213,21 @@ class ChatModel:
         return Usage(tokens_in, tokens_out, self.settings.cost(tokens_in, tokens_out))
 
     def _read(self, completion: Any, usage: Usage) -> Reply:
-        choices = getattr(completion, "choices", None)
-        if not isinstance(choices, list) or not choices:
+        choice = first_choice(completion)
+        if choice is None:
             raise ChatError(
                 f"The answer from {self.settings.base_url} holds no choice of a chat model. Check the address; it "
                 "often ends in /v1.",
                 usage,
             )
-        message = getattr(choices[0], "message", None)
-        if refusal := getattr(message, "refusal", None):
+        if refusal := getattr(choice.message, "refusal", None):
             raise ChatError(f"The chat model declined: {self._shown(str(refusal))} Change the prompt.", usage)
-        if choices[0].finish_reason == "content_filter":
+        if choice.finish_reason == "content_filter":
             raise ChatError(
                 "The chat model's content filter kept the answer back. Change the prompt or examples.", usage
             )
-        text, cut = getattr(message, "content", None), choices[0].finish_reason == "length"
-        if not isinstance(text, str) or not text.strip():
+        text, cut = text_of(choice), choice.finish_reason == "length"
+        if not text or not text.strip():
             raise ChatError(
                 f"The chat model's answer ended at its limit of {self.settings.max_tokens:,} tokens before it said "
                 "anything. Allow a longer one."
@@ -254,6 +257,18 @@ class ChatModel:
             told = told.replace(self.settings.key, "[key]")
         told = " ".join(told.split())
         return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
+
+
+def first_choice(completion: Any) -> Any | None:
+    """What a chat model answered, or None where it is no answer of one: the client gives a web page as a text."""
+    choices = getattr(completion, "choices", None)
+    return choices[0] if isinstance(choices, list) and choices and hasattr(choices[0], "message") else None
+
+
+def text_of(choice: Any) -> str | None:
+    """The text of an answer, or None where it holds none."""
+    text = getattr(choice.message, "content", None)
+    return text if isinstance(text, str) else None
 
 
 def _is_address(text: str) -> bool:

@@ -284,6 +284,21 @@ def test_a_chat_server_that_fails_is_named(httpserver, split, monkeypatch):
         peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1")))
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        ("<html>A web page</html>", "text/html", r"/v1/ did not answer as a chat model. Check the address"),
+        ("{broken", "application/json", r"/v1/ did not answer as a chat model. Check the address"),
+        ('{"choices": ["hello"]}', "application/json", r"/v1/ did not answer as a chat model. Check the address"),
+        ('{"choices": [{"message": {}}]}', "application/json", "answered without text"),
+    ],
+)
+def test_a_server_that_is_no_chat_model_is_named(httpserver, split, body, kind, message):
+    httpserver.expect_request("/v1/chat/completions").respond_with_data(body, content_type=kind)
+    with pytest.raises(BackboneError, match=message):
+        peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1")))
+
+
 def test_answers_that_came_before_an_error_are_kept(httpserver, split, tmp_path):
     """The third document fails; asked again, the first two are not; another model is asked anew."""
     ok = Response(json.dumps(answer("A big hole.")), content_type="application/json")

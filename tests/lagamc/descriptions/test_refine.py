@@ -117,6 +117,7 @@ def test_a_draft_keeps_what_it_was_made_from(answers, model):
         ((200, "{broken"), "damaged"),
         ((200, '"hello"'), "no choice of a chat model"),
         ((200, "{}"), "no choice of a chat model"),
+        ((200, '{"choices": ["hello"]}'), "no choice of a chat model"),
         (completion(None, refusal="I cannot help with that."), "declined: I cannot help"),
         (completion("", finish="content_filter"), "content filter"),
         (completion(" \n"), "answer is empty"),
