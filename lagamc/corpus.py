@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import overload
 
-from lagamc.errors import DatasetError
+from lagamc.errors import DatasetError, LabelError, few
 from lagamc.readers import ColumnMapping, Refusal, Row, preview_file, read_rows
 
-__all__ = ["UNASSIGNED", "Corpus", "Example", "read_corpus", "read_split", "read_splits", "with_labels"]
+__all__ = ["UNASSIGNED", "Corpus", "Example", "described", "read_corpus", "read_split", "read_splits", "with_labels"]
 
 UNASSIGNED = "unassigned"  # in no split
 
@@ -121,6 +121,19 @@ def with_labels(corpus: Corpus, path: Path) -> Corpus:
             f"No document of {path.name} carries a label. Its labels must stand in a column 'labels', or under that "
             "key of JSON lines."
         )
+    return corpus
+
+
+def described(corpus: Corpus, known: Iterable[str], *, where: str, by: str = "labels.json") -> Corpus:
+    """Give back the documents of `where`. Raises LabelError where one carries a label that is not known `by` that."""
+    names = set(known)
+    for example in corpus:
+        if not names.issuperset(example.labels):
+            unknown = few(sorted(corpus.label_counts().keys() - names))
+            raise LabelError(
+                f"{where} carries labels that {by} does not describe: {unknown} (first in document {example.id!r}). "
+                "Describe them there, or take them off the documents."
+            )
     return corpus
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lagamc.corpus import Corpus, read_corpus, with_labels
+from lagamc.corpus import Corpus, described, read_corpus, with_labels
 from lagamc.errors import DatasetError, LabelError
 from lagamc.labels import Label, LabelSet, each_once
 
@@ -104,13 +104,13 @@ def read_data_set(folder: Path) -> DataSet:
             ".tsv, plain or .gz; docs/data.md says where each set comes from."
         )
     corpora = {
-        name: with_labels(read_corpus(path, known=label_set.names), path)
+        name: described(
+            with_labels(read_corpus(path, known=label_set.names), path), label_set.names,
+            where=f"{path.name} in {folder.name}",
+        )
         for name, path in parts.items()
         if path is not None
-    }
-    for corpus in corpora.values():
-        for label in corpus.label_counts():
-            label_set.index(label)
+    }  # fmt: skip
     return DataSet(folder.name, Split(**corpora, label_set=label_set), undescribed)
 
 

@@ -23,7 +23,7 @@ from lagamc.analysis import (
 from lagamc.backbone import Backbone
 from lagamc.bootstrap import Interval, bootstrap_intervals
 from lagamc.classifier import Classifier
-from lagamc.corpus import Corpus
+from lagamc.corpus import Corpus, described
 from lagamc.decision import CANDIDATES, WRITTEN_ONLY, DecisionRule, DocumentResult, SentenceResult
 from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import DatasetError
@@ -88,6 +88,7 @@ def evaluate_classifier(
     if not corpus:
         raise DatasetError("There is no document to evaluate on.")
     label_set = classifier.label_set
+    described(corpus, label_set.names, where="The corpus", by="the model's label set")
     actual = indicator([example.labels for example in corpus], label_set)
     results = classifier.classify(
         [example.text for example in corpus], threshold=threshold, progress=progress, cancelled=cancelled

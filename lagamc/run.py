@@ -15,9 +15,9 @@ from lagamc.backbones import build_backbone
 from lagamc.callbacks import Callback
 from lagamc.checkpoint import Manifest, read_json, read_manifest, write_model_folder
 from lagamc.config import TrainingConfig
-from lagamc.corpus import Corpus
+from lagamc.corpus import Corpus, described
 from lagamc.decision import WRITTEN_ONLY
-from lagamc.errors import DatasetError, LabelError, RunTaken, few
+from lagamc.errors import DatasetError, RunTaken
 from lagamc.evaluation import evaluate
 from lagamc.labels import LabelSet
 from lagamc.neighbours import Neighbours
@@ -78,10 +78,10 @@ def _trained(
     folder: Path, config: TrainingConfig, callbacks: Sequence[Callback], cancelled: Callable[[], bool]
 ) -> Manifest:
     began = time.monotonic()
-    described = LabelSet.read(folder / "labels.json")
-    train, dev = _corpus(folder / "train.jsonl", described), _corpus(folder / "dev.jsonl", described)
-    asked = _corpus(folder / "test.jsonl", described) if (folder / "test.jsonl").exists() else None
-    label_set = ordered_labels(described, train)
+    labels = LabelSet.read(folder / "labels.json")
+    train, dev = _corpus(folder / "train.jsonl", labels), _corpus(folder / "dev.jsonl", labels)
+    asked = _corpus(folder / "test.jsonl", labels) if (folder / "test.jsonl").exists() else None
+    label_set = ordered_labels(labels, train)
     backbone = build_backbone(config, label_set)
     trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
     state = trainer.fit()
@@ -122,9 +122,4 @@ def _corpus(path: Path, label_set: LabelSet) -> Corpus:
         raise DatasetError(f"{path.name} holds no document. Write at least one, a JSON object a line.")
     if not corpus.label_counts():
         raise DatasetError(f"No document of {path.name} carries a label. Write them as a list under the key 'labels'.")
-    if unknown := sorted(corpus.label_counts().keys() - set(label_set.names)):
-        raise LabelError(
-            f"{path.name} carries labels that labels.json does not describe: {few(unknown)}. Describe them there, "
-            "or take them off the documents."
-        )
-    return corpus
+    return described(corpus, label_set.names, where=path.name)

@@ -20,7 +20,7 @@ from lagamc.commands.terminal import (
     progress,
     seed,
 )
-from lagamc.corpus import Corpus, read_split, read_splits
+from lagamc.corpus import Corpus, described, read_split, read_splits
 from lagamc.errors import DatasetError
 from lagamc.readers import ColumnMapping
 
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
         mapping = columns(options, head=None, known=known, path=options.train)
         counts = labelled(read_split(options.train, "train", mapping, known=known), options.train).label_counts()
     classifier = loaded_model(options)
+    described(corpus, classifier.label_set.names, where=options.file.name, by="the model, or --labels FILE,")
     if options.teacher_forced:
         check_targets(classifier)
     unseen = classifier.zero_shot or None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.commands.terminal import add_json, at_least, progress, seed
-from lagamc.corpus import Corpus, read_split, with_labels
+from lagamc.corpus import Corpus, described, read_split, with_labels
 from lagamc.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def run(options: argparse.Namespace) -> None:
         raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")
     train, dev = (Corpus.read_jsonl(folder / f"{name}.jsonl") for name in ("train", "dev"))
     classifier = Classifier.load(options.model or folder / "model", device=options.device)
-    test = with_labels(read_split(test_file, "test", known=classifier.label_set.names), test_file)
+    names = classifier.label_set.names
+    test = with_labels(read_split(test_file, "test", known=names), test_file)
+    described(test, names, where=test_file.name, by="the model's label set")
     split = Split(train, dev, test, classifier.label_set)
     settings = dataclasses.replace(PeerSettings.like(classifier.backbone.config), seed=options.seed)
 

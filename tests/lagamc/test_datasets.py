@@ -62,8 +62,10 @@ def test_labels_that_cannot_be_used_are_refused(folder):
 
 
 def test_an_unknown_label_is_refused(folder):
+    """The file, the labels and a document that carries one are named."""
     (folder / "council" / "labels.json").write_text('{"road": "Holes."}')
-    with pytest.raises(LabelError, match="No label is called"):
+    wanted = r"train\.jsonl in council carries labels that labels\.json .*: bins, noise \(first in document '1-3'\)"
+    with pytest.raises(LabelError, match=wanted):
         read_data_set(folder / "council")
 
 

@@ -2,7 +2,13 @@
 
 import json
 
+import pytest
+
+from lagamc.classifier import Classifier
 from lagamc.cli import main
+from lagamc.corpus import Corpus, Example
+from lagamc.errors import LabelError
+from lagamc.evaluation import evaluate_classifier
 
 
 def test_training_documents_are_not_evaluated_by_accident(trained, tmp_path, capsys):
@@ -30,3 +36,17 @@ def test_a_labels_column_that_is_named_tells_what_parts_labels(trained, tmp_path
     printed = capsys.readouterr()
     assert "labels from 'kinds', parted by '|'" in printed.err
     assert sum(label["support"] for label in json.loads(printed.out)["labels"]) == 2
+
+
+def test_a_label_that_the_model_does_not_know_is_found_before_anything_is_classified(
+    trained, tmp_path, capsys, monkeypatch
+):
+    file = tmp_path / "rows.csv"
+    file.write_text("id,text,labels\n7,a hole,road\n8,smoke,fire;noise\n", encoding="utf-8")
+    monkeypatch.setattr(Classifier, "classify", None)
+    assert main(["evaluate", str(trained / "model"), str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "rows.csv carries labels that the model, or --labels FILE, does not describe: fire" in said
+    assert "first in document '8'" in said
+    with pytest.raises(LabelError, match="that the model's label set does not describe: fire"):
+        evaluate_classifier(Classifier.load(trained / "model"), Corpus([Example("8", "smoke", ("fire",))]))
