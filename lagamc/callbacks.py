@@ -23,8 +23,8 @@ class Callback(Protocol):
 class EventLog:
     """Appends one JSON object a line to events.jsonl, flushed at once."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: str | Path) -> None:
+        self._path = path = Path(path)
         if not path.exists() or not path.stat().st_size:
             return
         with path.open("rb+") as file:
@@ -41,8 +41,8 @@ class EventLog:
 class CancelRequest:
     """True once the process is asked to end, or a file appears: `cancel` in a run folder."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, path: str | Path | None = None) -> None:
+        self._path = None if path is None else Path(path)
         self._signalled = threading.Event()
 
     def __call__(self) -> bool:

@@ -114,13 +114,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_run_folder(
-    folder: Path, *, config: TrainingConfig, labels: LabelSet, train: Corpus, dev: Corpus, test: Corpus | None = None
-) -> None:
+    folder: str | Path, *, config: TrainingConfig, labels: LabelSet, train: Corpus, dev: Corpus,
+    test: Corpus | None = None,
+) -> None:  # fmt: skip
     """Write what a training run reads: config.json, labels.json, train.jsonl, dev.jsonl and test.jsonl.
 
     Raises:
         CheckpointError: the folder exists and is not empty.
     """
+    folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise CheckpointError(f"The folder {folder.name} exists and is not empty. Choose another one.")
     with replaced_folder(folder) as draft:
@@ -159,8 +161,9 @@ def write_model_folder(
         (draft / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
 
 
-def read_manifest(model_folder: Path) -> Manifest:
+def read_manifest(model_folder: str | Path) -> Manifest:
     """Read a model folder's manifest. Raises CheckpointError when it is missing, damaged or newer."""
+    model_folder = Path(model_folder)
     if not (model_folder / "manifest.json").is_file():
         raise CheckpointError(
             f"{model_folder} is no model folder: it lacks manifest.json. A training run that completes writes one, "
@@ -178,12 +181,13 @@ def read_manifest(model_folder: Path) -> Manifest:
         raise CheckpointError(f"The manifest of {model_folder.name} is damaged: {error}") from error
 
 
-def verify_model_folder(model_folder: Path) -> tuple[Manifest, LabelSet]:
+def verify_model_folder(model_folder: str | Path) -> tuple[Manifest, LabelSet]:
     """Check every file of a model folder against its manifest.
 
     Raises:
         CheckpointError: a file is missing or changed, or the labels are not those it was trained on.
     """
+    model_folder = Path(model_folder)
     manifest = read_manifest(model_folder)
     for name, expected in manifest.files.items():
         path = model_folder / name

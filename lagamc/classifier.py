@@ -78,8 +78,9 @@ class Classifier(LoadedClassifier):
 
     @classmethod
     def load(
-        cls, model_folder: Path, *, device: str = "auto", matching: Matching = "exact", constrained: bool = False
-    ) -> Classifier:
+        cls, model_folder: str | Path, *, device: str = "auto", matching: Matching = "exact",
+        constrained: bool = False,
+    ) -> Classifier:  # fmt: skip
         """Load a model folder that a training run wrote; `constrained` as `lagamc.generation.generate` has it.
 
         Raises:
@@ -87,6 +88,7 @@ class Classifier(LoadedClassifier):
             BackboneError: the pretrained model underneath cannot be found.
             ConfigError: the package that approximate matching needs is missing.
         """
+        model_folder = Path(model_folder)
         manifest, label_set = verify_model_folder(model_folder)
         config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device=device)  # not that of training
         backbone = load_backbone(model_folder, config, label_set)

@@ -57,18 +57,19 @@ class Corpus(Sequence[Example]):
         return Counter(label for example in self._examples for label in example.labels)
 
     @classmethod
-    def read_jsonl(cls, path: Path) -> Corpus:
+    def read_jsonl(cls, path: str | Path) -> Corpus:
         """Read what `write_jsonl` wrote. Raises DatasetError on the first line that is not such a line."""
         return read_corpus(path, ColumnMapping(text="text", labels="labels", id="id"))
 
-    def write_jsonl(self, path: Path) -> None:
+    def write_jsonl(self, path: str | Path) -> None:
         """Write one {"id", "text", "labels"} a line, UTF-8."""
-        with path.open("w", encoding="utf-8") as file:
-            for example in self._examples:
-                file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+        with Path(path).open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(asdict(example), ensure_ascii=False) + "\n" for example in self._examples)
 
 
-def read_corpus(path: Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()) -> Corpus:
+def read_corpus(
+    path: str | Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()
+) -> Corpus:  # fmt: skip
     """Read a whole file strictly, however large. Without a mapping one is guessed.
 
     The `known` labels tell what parts names, and what belongs to one.
@@ -76,11 +77,14 @@ def read_corpus(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
     Raises:
         DatasetError: the file, or any line in it, cannot be taken; two lines share an id.
     """
+    path = Path(path)
     mapping = mapping or replace(_guessed(path, known), split=None)
     return Corpus(example for example, _ in _examples(path, mapping, known))
 
 
-def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()) -> dict[str, Corpus]:
+def read_splits(
+    path: str | Path, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()
+) -> dict[str, Corpus]:
     """The documents of a file by the split that it tells: train, dev, test or unassigned, those that have documents.
 
     Without a mapping one is guessed by the `known` labels, as in `read_corpus`.
@@ -91,6 +95,7 @@ def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
     Raises:
         DatasetError: as `read_corpus`; a line tells another split where others tell these.
     """
+    path = Path(path)
     mapping = mapping or _guessed(path, known)
     if not any(isinstance(row, Row) and row.split for row in read_rows(path, mapping, max_bytes=math.inf)):
         mapping = replace(mapping, split=None)
@@ -101,7 +106,7 @@ def read_splits(path: Path, mapping: ColumnMapping | None = None, *, known: Iter
 
 
 def read_split(
-    path: Path, split: str, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()
+    path: str | Path, split: str, mapping: ColumnMapping | None = None, *, known: Iterable[str] = ()
 ) -> Corpus:  # fmt: skip
     """The documents of one split, or all where the file tells no splits; `known` is as `read_splits` has it.
 
@@ -110,7 +115,7 @@ def read_split(
     """
     parts = read_splits(path, mapping, known=known)
     if split not in parts and set(parts) != {UNASSIGNED}:
-        raise DatasetError(f"{path.name} holds no document of the split {split!r}, but {', '.join(parts)}.")
+        raise DatasetError(f"{Path(path).name} holds no document of the split {split!r}, but {', '.join(parts)}.")
     return parts[split if split in parts else UNASSIGNED]
 
 

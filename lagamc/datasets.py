@@ -56,13 +56,14 @@ class DataSet:
     undescribed: tuple[str, ...]
 
 
-def read_descriptions(path: Path) -> dict[str, str]:
+def read_descriptions(path: str | Path) -> dict[str, str]:
     """The {name: description} of a label file in its order; a label without a description has an empty one.
 
     Raises:
         DatasetError: the file is missing, holds something else, or no label.
         LabelError: a name comes twice, or a label cannot be used.
     """
+    path = Path(path)
     where = f"{path.name} in {path.absolute().parent.name}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_once)
@@ -77,7 +78,7 @@ def read_descriptions(path: Path) -> dict[str, str]:
     return found
 
 
-def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
+def read_labels(path: str | Path) -> tuple[LabelSet, tuple[str, ...]]:
     """The labels of such a file, and the names of those without a description: a name stands in for one.
 
     Raises:
@@ -89,13 +90,14 @@ def read_labels(path: Path) -> tuple[LabelSet, tuple[str, ...]]:
     return LabelSet.from_mapping({name: text or name for name, text in found.items()}), undescribed
 
 
-def read_data_set(folder: Path) -> DataSet:
+def read_data_set(folder: str | Path) -> DataSet:
     """Read train, dev and test (.jsonl, .csv or .tsv, plain or .gz) and labels.json.
 
     Raises:
         DatasetError: a part is missing, cannot be read, or none of its documents carries a label.
         LabelError: the labels cannot be used, or a document carries an unknown one.
     """
+    folder = Path(folder)
     label_set, undescribed = read_labels(folder / "labels.json")
     parts = {name: split_file(folder, name) for name in SPLITS}
     if missing := [name for name, path in parts.items() if path is None]:
@@ -114,9 +116,9 @@ def read_data_set(folder: Path) -> DataSet:
     return DataSet(folder.name, Split(**corpora, label_set=label_set), undescribed)
 
 
-def find_data_sets(folder: Path) -> tuple[str, ...]:
+def find_data_sets(folder: str | Path) -> tuple[str, ...]:
     """Names of the folders in `folder` that hold a labels.json. Raises DatasetError when there is none."""
-    found = tuple(sorted(path.parent.name for path in folder.glob("*/labels.json")))
+    found = tuple(sorted(path.parent.name for path in Path(folder).glob("*/labels.json")))
     if not found:
         raise DatasetError(
             f"{folder} holds no data set: no folder in it has a labels.json. docs/data.md shows the layout."

@@ -133,12 +133,13 @@ class LabelSet:
         return dict(zip(self.names, self.descriptions, strict=True))
 
     @classmethod
-    def read(cls, path: Path) -> LabelSet:
+    def read(cls, path: str | Path) -> LabelSet:
         """Read a JSON file of {name: description}.
 
         Raises:
             LabelError: it is anything else, a name comes twice, or the labels cannot be used together.
         """
+        path = Path(path)
         try:
             content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_once)
         except (OSError, ValueError, RecursionError) as error:
@@ -149,6 +150,6 @@ class LabelSet:
             raise LabelError(f"{path.name} must hold one JSON object of {{name: description}}.")
         return cls.from_mapping(content)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write {name: description} as JSON."""
-        path.write_text(json.dumps(self.to_mapping(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        Path(path).write_text(json.dumps(self.to_mapping(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

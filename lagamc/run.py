@@ -41,7 +41,7 @@ def peak_memory_mb() -> int:
 
 
 def train_run(
-    folder: Path, *, callbacks: Sequence[Callback] = (), cancelled: Callable[[], bool] = lambda: False
+    folder: str | Path, *, callbacks: Sequence[Callback] = (), cancelled: Callable[[], bool] = lambda: False
 ) -> Manifest:
     """Train what a run folder asks for, or go on from its checkpoint, and write its model/.
 
@@ -53,6 +53,7 @@ def train_run(
         LagamcError: the folder, its settings, labels or documents do not allow it.
         Cancelled: on request.
     """
+    folder = Path(folder)
     config = TrainingConfig.from_dict(read_json(folder / "config.json"))
     with _taken(folder) if is_first_worker() else nullcontext():
         return _trained(folder, config, callbacks, cancelled)

@@ -54,7 +54,7 @@ class Laboratory:
     """
 
     def __init__(
-        self, data: Path, runs: Path, *, config: TrainingConfig, peers: tuple[str, ...] = (),
+        self, data: str | Path, runs: str | Path, *, config: TrainingConfig, peers: tuple[str, ...] = (),
         peer_settings: PeerSettings | None = None, sizes: Sizes | None = None, chosen: tuple[str, ...] = (),
         say: Callable[[str], None] = lambda _: None,
     ) -> None:  # fmt: skip
@@ -65,7 +65,7 @@ class Laboratory:
         self.config = config
         self.notes: dict[str, None] = {}  # in order, each once
         self.made: dict[str, dict[str, str]] = {}  # revision and time of every run that was used, by its name
-        self._data, self._runs, self._sizes = data, runs, sizes or Sizes()
+        self._data, self._runs, self._sizes = Path(data), Path(runs), sizes or Sizes()
         self.peers = tuple(peer(name) for name in peers)
         self.peer_settings = peer_settings or PeerSettings(seed=config.seed, device=config.device)
         self._say = say
