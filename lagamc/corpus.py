@@ -21,11 +21,20 @@ UNASSIGNED = "unassigned"  # in no split
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One document and the names of its labels."""
+    """One document and the names of its labels, a tuple from here on.
+
+    Raises:
+        DatasetError: the labels are a text, whose letters would each be one.
+    """
 
     id: str
     text: str
-    labels: tuple[str, ...] = ()
+    labels: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.labels, str):
+            raise DatasetError(f"The labels of document {self.id!r} are the text {self.labels!r}. Give a list.")
+        object.__setattr__(self, "labels", tuple(self.labels))
 
 
 class Corpus(Sequence[Example]):
@@ -37,12 +46,15 @@ class Corpus(Sequence[Example]):
     @overload
     def __getitem__(self, index: int) -> Example: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
-        return self._examples[index]
+    def __getitem__(self, index: slice) -> Corpus: ...
+    def __getitem__(self, index: int | slice) -> Example | Corpus:
+        return Corpus(self._examples[index]) if isinstance(index, slice) else self._examples[index]
 
     def __len__(self) -> int:
         return len(self._examples)
+
+    def __repr__(self) -> str:
+        return f"Corpus({len(self):,} documents, {len(self.label_counts()):,} labels)"
 
     @property
     def hash(self) -> str:

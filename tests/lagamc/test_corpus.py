@@ -34,6 +34,19 @@ def test_a_corpus_survives_its_file(tmp_path_factory, texts):
         assert Corpus.read_jsonl(path).hash == corpus.hash
 
 
+def test_a_part_of_a_corpus_is_one_and_says_its_size(corpora):
+    part = corpora["train"][:7]
+    assert part.hash == Corpus(list(corpora["train"])[:7]).hash
+    assert repr(part) == "Corpus(7 documents, 2 labels)"
+
+
+def test_the_letters_of_a_text_are_no_labels():
+    """A list becomes a tuple, so that an example can be compared and hashed."""
+    with pytest.raises(DatasetError, match=r"document '1' are the text 'noise'"):
+        Example("1", "loud", "noise")
+    assert Example("1", "loud", ["noise"]) == Example("1", "loud", ("noise",))
+
+
 @pytest.mark.parametrize("name", ["f.csv", "f.csv.gz", "f.jsonl", "f.jsonl.gz"])
 def test_plain_and_gzipped_files_read_alike(tmp_path, name):
     if ".csv" in name:

@@ -52,7 +52,7 @@ def test_teacher_forcing_takes_the_argmax_over_the_true_target(family, tiny, lab
 
     backbone = build_backbone(TrainingConfig(backbone=str(tiny[family])), label_set).eval()
     classifier = Classifier(backbone, label_set, max_new_tokens=60)
-    corpus = Corpus(corpora["test"][:5])
+    corpus = corpora["test"][:5]
     predicted = teacher_forced_predictions(classifier, corpus, batch_size=2)
     descriptions = backbone.encoder.encode(label_set.descriptions)
     for row, example in enumerate(corpus):

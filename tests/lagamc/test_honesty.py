@@ -122,11 +122,11 @@ def test_a_model_that_gives_no_label_does_not_pass(report):
 def test_few_documents_get_no_verdict(trained, corpora):
     """Among four, answers handed round come back to their documents by chance; one document has nobody to swap with."""
     classifier, train = Classifier.load(trained / "model"), corpora["train"]
-    few = honesty_report(classifier, train=train, test=Corpus(corpora["test"][:4]), samples=20)
+    few = honesty_report(classifier, train=train, test=corpora["test"][:4], samples=20)
     assert few.verdict == few.to_dict()["verdict"] == "too few documents"
     assert "too few documents to tell the model from chance" in "\n".join(_as_text(few))
     with pytest.raises(DatasetError, match="among 1 test documents"):
-        honesty_report(classifier, train=train, test=Corpus(corpora["test"][:1]))
+        honesty_report(classifier, train=train, test=corpora["test"][:1])
 
 
 def test_the_constant_answer_is_the_one_that_suits_train_best(label_set):

@@ -74,7 +74,7 @@ def test_baselines_beat_the_majority(demo):
 def test_minilm_learns_a_slice_of_the_demo_set(demo, tmp_path):
     """120 documents and 12 epochs are enough to beat naming the commonest label by far."""
     config = TrainingConfig(epochs=12)
-    slices = {"train": Corpus(demo["train"][:120]), "dev": Corpus(demo["dev"][:40]), "test": Corpus(demo["test"][:80])}
+    slices = {"train": demo["train"][:120], "dev": demo["dev"][:40], "test": demo["test"][:80]}
     write_run_folder(tmp_path / "run", config=config, labels=LabelSet.read(DEMO / "labels.json"), **slices)
     manifest = train_run(tmp_path / "run")
     assert manifest.test["micro_f1"] > majority_f1(slices["train"], slices["test"]) + 0.2
@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_losses(demo, tmp_path, two_threads):
     labels = LabelSet.read(DEMO / "labels.json")
     losses = []
     for name in ("one", "another"):
-        slices = {"train": Corpus(demo["train"][:64]), "dev": Corpus(demo["dev"][:4])}
+        slices = {"train": demo["train"][:64], "dev": demo["dev"][:4]}
         write_run_folder(tmp_path / name, config=TrainingConfig(epochs=2), labels=labels, **slices)
         losses.append([])
         train_run(tmp_path / name, callbacks=[Losses(losses[-1])])
