@@ -116,14 +116,17 @@ def length_curves(laboratory: Laboratory, *, buckets: int = 5) -> Outcome:
 
 def unified(laboratory: Laboratory) -> Outcome:
     """Section 8.4: one model for all sets, against one a set."""
+    title = (
+        f"Unified data set: at most {UNIFIED_TRAIN} train, {UNIFIED_DEV} dev and {UNIFIED_TEST} test documents a set"
+    )
     sets = list(laboratory.data_sets())
+    if not sets:
+        return Outcome("unified", title, laboratory.protocol(), (), tuple(laboratory.notes))
     rows = [Row(data.name, "a model of its own", _macro(laboratory.report(data.name, data.split))) for data in sets]
     own = [row.cells["macro_f1"].ours or 0.0 for row in rows]
     mixed = unified_split(sets, seed=laboratory.config.seed)
     report = laboratory.report("unified", mixed)
-    rows.append(
-        Row("mean", "a model of its own", {"macro_f1": Cell(AVERAGES["full training"], mean(own) if own else None)})
-    )
+    rows.append(Row("mean", "a model of its own", {"macro_f1": Cell(AVERAGES["full training"], mean(own))}))
     cell = dataclasses.replace(_macro(report)["macro_f1"], paper=AVERAGES["unified"])
     rows.append(Row("unified", "one model for all", {"macro_f1": cell}))
     for item in laboratory.peers:
@@ -131,10 +134,7 @@ def unified(laboratory: Laboratory) -> Outcome:
         predicted = laboratory.peer_predictions("unified", same, item.name)
         figures = subset_figures(report.actual, predicted, report.label_set, report.label_set.names)
         rows.append(Row("unified", item.title, {"macro_f1": Cell(None, figures.macro_f1)}))
-    title = (
-        f"Unified data set: at most {UNIFIED_TRAIN} train, {UNIFIED_DEV} dev and {UNIFIED_TEST} test documents a set, "
-        f"{len(mixed.label_set)} labels"
-    )
+    title += f", {len(mixed.label_set)} labels"
     return Outcome("unified", title, laboratory.protocol(), rows, tuple(laboratory.notes))
 
 

@@ -308,6 +308,12 @@ def test_a_common_label_that_is_drawn_first_is_drawn_again():
         assert set(chosen) == set("abcd")
 
 
+def test_no_set_makes_no_unified_one(data, tmp_path, tiny):
+    """The outcome says which sets are left out, as every table does."""
+    outcome = curves.unified(make_laboratory(data, tmp_path, tiny, chosen=("aapd",)))
+    assert (list(outcome.rows), outcome.notes) == ([], ("aapd is left out: it has no train file.",))
+
+
 def test_the_unified_set_keeps_sets_apart(data):
     """Label names carry their set; equal descriptions are told apart; ids stay unique."""
     sets = [read_data_set(data / name) for name in ("caves", "reuters")]
