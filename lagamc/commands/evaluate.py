@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from lagamc.commands.terminal import (
     progress,
     seed,
 )
-from lagamc.corpus import Corpus, described, read_split, read_splits
+from lagamc.corpus import UNASSIGNED, Corpus, described, read_split, read_splits
 from lagamc.errors import DatasetError
 from lagamc.readers import ColumnMapping
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-SPLITS = ("train", "dev", "test")
+SPLITS = ("train", "dev", "test", UNASSIGNED)
 
 
 def register(commands: Any) -> None:
@@ -94,12 +95,16 @@ def run(options: argparse.Namespace) -> None:
 def _asked(path: Path, split: str | None, mapping: ColumnMapping, known: Iterable[str]) -> Corpus:
     """The documents of a file, or those of a split: a model is not asked about what it was trained on by accident."""
     parts = read_splits(path, mapping, known=known)
+    found = ", ".join(f"{len(corpus):,} {name}" for name, corpus in parts.items())
     if split is None and len(parts) > 1:
-        found = ", ".join(f"{len(corpus):,} {name}" for name, corpus in parts.items())
-        raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: --split test.")
+        options = " or ".join(f"--split {name}" for name in parts)
+        raise DatasetError(f"{path.name} holds documents of several splits ({found}). Name one: {options}.")
     if split is not None and split not in parts:
-        raise DatasetError(f"{path.name} holds no document of the split {split!r}.")
-    return parts[split] if split else next(iter(parts.values()))
+        raise DatasetError(f"{path.name} holds no document of the split {split!r}; it holds {found}.")
+    asked = split or next(iter(parts))
+    if set(parts) != {UNASSIGNED}:
+        print(f"lagamc: {path.name}: documents of the split {asked!r}", file=sys.stderr)
+    return parts[asked]
 
 
 def _as_json(

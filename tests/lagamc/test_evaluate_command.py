@@ -16,17 +16,33 @@ def test_training_documents_are_not_evaluated_by_accident(trained, tmp_path, cap
     file = tmp_path / "all.csv"
     file.write_text("text,labels,split\na hole,road,train\nloud,noise,test\na drum,noise,test\n", encoding="utf-8")
     assert main(["evaluate", str(trained / "model"), str(file)]) == 1
-    assert "several splits (1 train, 2 test). Name one: --split test." in capsys.readouterr().err
+    assert "several splits (1 train, 2 test). Name one: --split train or --split test." in capsys.readouterr().err
     assert main(["evaluate", str(trained / "model"), str(file), "--split", "test", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["documents"] == 2
     assert main(["evaluate", str(trained / "model"), str(file), "--split", "dev"]) == 1
-    assert "no document of the split 'dev'" in capsys.readouterr().err
+    assert "no document of the split 'dev'; it holds 1 train, 2 test." in capsys.readouterr().err
     rare = ["--split", "test", "--train", str(file), "--json"]
     assert main(["evaluate", str(trained / "model"), str(file), *rare]) == 0
     assert "noise" in json.loads(capsys.readouterr().out)["unseen"]["labels"]  # test documents train nothing
     file.write_text(file.read_text().replace("split", "fold").replace("train", "1").replace("test", "2"))
     assert main(["evaluate", str(trained / "model"), str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["documents"] == 3
+
+
+def test_documents_in_no_split_are_one_of_several(trained, tmp_path, capsys):
+    """They can be named; and a file of training documents alone is not evaluated without a word."""
+    file, command = tmp_path / "rows.csv", ["evaluate", str(trained / "model"), str(tmp_path / "rows.csv"), "--json"]
+    file.write_text("text,labels,split\na hole,road,train\nloud,noise,\n", encoding="utf-8")
+    assert main(command) == 1
+    assert "Name one: --split train or --split unassigned." in capsys.readouterr().err
+    assert main([*command, "--split", "unassigned"]) == 0
+    assert "rows.csv: documents of the split 'unassigned'" in capsys.readouterr().err
+    file.write_text("text,labels,split\na hole,road,train\n", encoding="utf-8")
+    assert main(command) == 0
+    assert "rows.csv: documents of the split 'train'" in capsys.readouterr().err
+    file.write_text("text,labels\na hole,road\n", encoding="utf-8")
+    assert main(command) == 0
+    assert "split" not in capsys.readouterr().err
 
 
 def test_a_labels_column_that_is_named_tells_what_parts_labels(trained, tmp_path, capsys):
