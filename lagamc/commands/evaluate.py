@@ -73,6 +73,7 @@ def run(options: argparse.Namespace) -> None:
         unseen = tuple(name.strip() for name in options.unseen.split(";") if name.strip())
         for name in unseen:
             classifier.label_set.index(name)
+    unseen_title = "labels without a training document" if unseen is None else "labels reported as unseen"
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
     more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)
@@ -89,7 +90,9 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps({"generation": generation, **figures}, ensure_ascii=False))
     else:
         print(f"{len(report.results):,} documents, {generation}; 95% intervals over documents")
-        print("\n".join(_as_text(report, more, intervals, rows, diagnostic, untrained=classifier.zero_shot)))
+        untrained = classifier.zero_shot
+        lines = _as_text(report, more, intervals, rows, diagnostic, untrained=untrained, unseen_title=unseen_title)
+        print("\n".join(lines))
 
 
 def _asked(path: Path, split: str | None, mapping: ColumnMapping, known: Iterable[str]) -> Corpus:
@@ -129,7 +132,7 @@ def _as_json(
 
 def _as_text(
     report: Report, more: Details, intervals: Sequence[LabelIntervals], rows: Sequence[ThresholdRow],
-    diagnostic: dict[str, Any] | None, *, untrained: Collection[str],
+    diagnostic: dict[str, Any] | None, *, untrained: Collection[str], unseen_title: str,
 ) -> Iterator[str]:  # fmt: skip
     for name, value in report.metrics.summary().items():
         interval = more.intervals[name]
@@ -154,7 +157,7 @@ def _as_text(
         span = f"{bucket.shortest} to {bucket.longest}"
         yield f"{span:>19}  {bucket.documents:9,}  {bucket.micro_f1:8.4f}  {bucket.macro_f1:8.4f}"
     yield from _subset("least frequent 15% of labels in train", more.rare)
-    yield from _subset("labels without a training document", more.unseen)
+    yield from _subset(unseen_title, more.unseen)
     if rows:
         yield "\nthreshold  micro_f1  macro_f1   (choose it on dev)"
         for row in rows:

@@ -45,6 +45,17 @@ def test_documents_in_no_split_are_one_of_several(trained, tmp_path, capsys):
     assert "split" not in capsys.readouterr().err
 
 
+def test_labels_that_train_lacks_are_called_so(trained, tmp_path, capsys):
+    """Others are reported as unseen because they were named, whatever train holds."""
+    train = tmp_path / "train.csv"
+    train.write_text("text,labels\na hole,road;noise\n", encoding="utf-8")
+    command = ["evaluate", str(trained / "model"), str(trained / "test.jsonl"), "--train", str(train)]
+    assert main(command) == 0
+    assert "\nlabels without a training document: bins\n" in capsys.readouterr().out
+    assert main([*command, "--unseen", "road"]) == 0
+    assert "\nlabels reported as unseen: road\n" in capsys.readouterr().out
+
+
 def test_a_labels_column_that_is_named_tells_what_parts_labels(trained, tmp_path, capsys):
     file = tmp_path / "rows.csv"
     file.write_text("message,kinds\na hole,road|bins\n", encoding="utf-8")

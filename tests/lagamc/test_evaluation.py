@@ -98,7 +98,7 @@ def test_the_command_prints_every_part_and_names_the_diagnostic(trained, capsys)
     assert main(command) == 0
     text = capsys.readouterr().out
     for part in ("free-running; 95%", TEACHER_FORCED, "labels a document", "words of the target", "least frequent 15%",
-                 "labels without a training document: road", "choose it on dev"):  # fmt: skip
+                 "labels reported as unseen: road", "choose it on dev"):  # fmt: skip
         assert part in text
     assert main([*command, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
