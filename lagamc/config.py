@@ -185,6 +185,8 @@ class TrainingConfig:
         self._one_of("lambda_mode", "learned", "fixed", "one")
         self._one_of("soft_tokens", "softmax", "straight-through", "gumbel")
         self._one_of("family", "auto", *typing.get_args(Family))
+        if self.backbone in BACKBONES and self.family not in ("auto", own := BACKBONES[self.backbone].family):
+            raise ConfigError(f"family must be auto or {own} for the backbone {self.backbone}, got {self.family!r}.")
         self._one_of("metric", *typing.get_args(Metric))
         self._one_of("decision", "probability", "written")
         self._one_of("precision", "auto", "float32", "bfloat16")

@@ -24,6 +24,7 @@ from lagamc.errors import ConfigError
         ({"lambda_mode": "free"}, "lambda_mode must be one of learned, fixed, one"),
         ({"soft_tokens": "hard"}, "soft_tokens must be one of softmax, straight-through, gumbel"),
         ({"family": "rnn"}, "family must be one of auto, embedded, seq2seq, causal"),
+        ({"family": "causal"}, "family must be auto or embedded for the backbone minilm, got 'causal'"),
         ({"accumulation_steps": 17}, "accumulation_steps must lie between 1 and 16"),
         ({"matcher": ""}, "matcher must be trained, frozen, or .* got ''"),
         ({"precision": "int8"}, "precision"),
