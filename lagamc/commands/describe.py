@@ -77,8 +77,10 @@ def run_check(options: argparse.Namespace) -> None:
 
     labels = read_descriptions(options.labels)
     names, texts = list(labels), list(labels.values())
-    rules = LintRules(separator=options.separator, max_tokens=options.max_tokens)
     encoder = _encoder(options)
+    rules = LintRules(
+        separator=options.separator, max_tokens=options.max_tokens, trainable_tokens=encoder.max_tokens - 2
+    )
     rows = encoder.encode(texts).numpy()
     described = [position for position, text in enumerate(texts) if text]
     pairs = collisions(rows[described]).rivals if described else ()

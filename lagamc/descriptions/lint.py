@@ -47,6 +47,7 @@ class LintRules:
     separator: str = "[unused0]"
     min_words: int = 4
     max_tokens: int = 64
+    trainable_tokens: int = 510  # of the 512 that the built-in encoder reads, as a target of one description
     near_duplicate: float = 0.95  # cosine
     rival_from: float = 0.4  # cosine from which the nearest label is a rival: the paper's threshold
     shared_words: int = 3  # as many first words, the same as those of
@@ -81,14 +82,9 @@ class Others:
 
 
 def lint(
-    text: str,
-    others: Others,
-    *,
-    rules: LintRules,
-    embed: Embed,
-    count_tokens: Callable[[str], int],
+    text: str, others: Others, *, rules: LintRules, embed: Embed, count_tokens: Callable[[str], int],
     tells_apart: Callable[[int], Sequence[str]] = lambda _rival: (),
-) -> tuple[Finding, ...]:
+) -> tuple[Finding, ...]:  # fmt: skip
     """Check a wording, errors first.
 
     Args:
@@ -170,28 +166,20 @@ def _stops(text: str, target: Target) -> list[Finding]:
 def _length(text: str, rules: LintRules, count_tokens: Callable[[str], int]) -> list[Finding]:
     words, tokens = len(_WORD.findall(text)), count_tokens(text)
     if words < rules.min_words:
-        return [
-            Finding(
-                "short",
-                "warning",
-                f"It has {words} {'word' if words == 1 else 'words'}; a sentence is matched by its meaning, which so "
-                "few words hardly give.",
-                "Say in one sentence what a document with this label is about.",
-            )
-        ]
-    if tokens > rules.max_tokens:
-        cut = whole_sentences(text, budget=rules.max_tokens, count_tokens=count_tokens)
-        return [
-            Finding(
-                "long",
-                "warning",
-                f"It has {tokens} tokens; {rules.max_tokens} are the budget. The model writes every one of them for "
-                "each document with this label.",
-                "Keep the sentence that says most.",
-                cut if count_tokens(cut) <= rules.max_tokens else None,
-            )
-        ]
-    return []
+        found = f"It has {words} {'word' if words == 1 else 'words'}"
+        message = f"{found}; a sentence is matched by its meaning, which so few words hardly give."
+        return [Finding("short", "warning", message, "Say in one sentence what a document with this label is about.")]
+    budget = min(rules.max_tokens, rules.trainable_tokens)
+    if tokens <= budget:
+        return []
+    severity: Severity = "warning" if tokens <= rules.trainable_tokens else "error"
+    limit = (
+        f"at most {rules.trainable_tokens} can be trained." if severity == "error" else
+        f"{budget} are the budget. The model writes every one of them for each document with this label."
+    )  # fmt: skip
+    cut = whole_sentences(text, budget=budget, count_tokens=count_tokens)
+    fixed = cut if count_tokens(cut) <= budget else None
+    return [Finding("long", severity, f"It has {tokens} tokens; {limit}", "Keep the sentence that says most.", fixed)]
 
 
 def _starts_alike(text: str, others: Others, rules: LintRules) -> list[Finding]:

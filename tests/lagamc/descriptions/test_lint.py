@@ -93,6 +93,16 @@ def test_lengths_are_told_in_words_and_tokens(check):
     assert longer.fixed is None
 
 
+def test_what_is_too_long_to_train_is_an_error(check):
+    """Whatever the budget; training refuses the same."""
+    text = f"{CLEAN} {CLEAN}"
+    for budget in (10, 20, 64):
+        (long,) = [found for found in check(text, max_tokens=budget, trainable_tokens=27) if found.code == "long"]
+        assert (long.severity, long.message) == ("error", "It has 28 tokens; at most 27 can be trained.")
+    assert long.fixed == CLEAN
+    assert "long" not in codes(check(text, trainable_tokens=28))
+
+
 def test_a_duplicate_is_one_whatever_its_case_and_stops(check):
     (finding,) = check("street lamps are dark broken or burning by day", terms=())
     assert (finding.code, finding.severity) == ("duplicate", "error")
