@@ -74,7 +74,7 @@ def read_descriptions(path: str | Path) -> dict[str, str]:
     labels = {name: Label(name, text if text.strip() else name) for name, text in content.items()}
     found = {label.name: label.description if content[name].strip() else "" for name, label in labels.items()}
     if len(found) < len(labels):
-        raise LabelError(f"{where} holds two labels whose names differ in white space alone. Keep one of them.")
+        raise LabelError(f"{where} holds two labels whose names look the same. Keep one of them.")
     return found
 
 

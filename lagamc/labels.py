@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from lagamc.errors import LabelError, few
 
-__all__ = ["Label", "LabelSet", "each_once"]
+__all__ = ["Label", "LabelSet", "each_once", "name_key", "one_line"]
 
 
 def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -28,15 +29,21 @@ def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def one_line(text: str) -> str:
+    """A text with single spaces and composed accents: names are equal where they look the same."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def name_key(name: str) -> str:
+    """A label's name as names are compared."""
+    return one_line(name).casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """A name, and one or two sentences that say what the label means in this collection.
 
-    White space is collapsed, so a line break can never occur inside a description.
+    Both are as `one_line` has them, so a line break can never occur inside a description.
 
     Raises:
         LabelError: the name is blank, or a surrogate stands alone.
@@ -46,8 +53,8 @@ class Label:
     description: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", _one_line(self.name))
-        object.__setattr__(self, "description", _one_line(self.description))
+        object.__setattr__(self, "name", one_line(self.name))
+        object.__setattr__(self, "description", one_line(self.description))
         if not self.name:
             raise LabelError("A label has a blank name. Give every label a name.")
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lagamc.errors import DatasetError
+from lagamc.labels import name_key, one_line
 from lagamc.record_files import MAX_FILE_BYTES, file_format, read_records
 
 __all__ = [
@@ -138,8 +139,8 @@ def preview_file(
     labels = guess["labels"] = labels or guess["labels"]
     text = guess["text"] or _longest(path, columns, records[:HEAD], taken=set(guess.values()))
     cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
-    names = set(map(_key, known))
-    parted = [cell for cell in cells if _key(cell) not in names]
+    names = set(map(name_key, known))
+    parted = [cell for cell in cells if name_key(cell) not in names]
     separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in parted)), ";")
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
     shown = tuple({column: _shown(record.get(column)) for column in columns} for record in records[:rows])
@@ -162,7 +163,7 @@ def read_rows(
             lack any.
     """
     checked = False
-    whole = {_key(name) for name in known if mapping.label_separator in name}
+    whole = {name_key(name) for name in known if mapping.label_separator in name}
     for line, record in read_records(path, max_bytes=max_bytes):
         if isinstance(record, str):
             yield Refusal(line, record)
@@ -216,18 +217,13 @@ def _half_character(**values: str) -> str | None:
     return None
 
 
-def _key(name: str) -> str:
-    """A label's name as names are compared."""
-    return " ".join(name.split()).casefold()
-
-
 def _parted(cell: str, separator: str, whole: Collection[str]) -> Iterator[str]:
     """The names in a cell. Neighbouring parts that make one of the names in `whole` stay together, as many as do."""
     parts, place = cell.split(separator), 0
     most = 1 + max((name.count(separator) for name in whole), default=0)
     while place < len(parts):
         joined = (separator.join(parts[place : place + count]) for count in range(most, 1, -1))
-        name = next((name for name in joined if _key(name) in whole), parts[place])
+        name = next((name for name in joined if name_key(name) in whole), parts[place])
         yield name
         place += 1 + name.count(separator)
 
@@ -250,7 +246,7 @@ def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping, whole: Co
         labels = list(_parted(labels, mapping.label_separator, whole))
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         return Refusal(line, f"{mapping.labels!r} holds neither a list of label names nor a text of them")
-    names = tuple(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))
+    names = tuple(dict.fromkeys(one_line(label) for label in labels if label.strip()))
     split = str(record.get(mapping.split) or "").strip().lower() if mapping.split else ""
     if split not in _SPLITS:
         return Refusal(line, f"the split {split!r} is none of train, dev, test")

@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.services.label_changes import recorded, reword
 from app.services.label_lifecycle import LabelAttributes, checked_attributes
 from app.services.labels import MAX_DESCRIPTION_CHARACTERS
-from app.services.naming import checked_line, one_line
+from app.services.naming import checked_line
 from lagamc.descriptions.exchange import (
     Difference,
     LabelRecord,
@@ -24,6 +24,7 @@ from lagamc.descriptions.exchange import (
     write_json,
     write_mapping,
 )
+from lagamc.labels import one_line
 from storage import labels, model_versions, projects
 from storage.engine import Database
 from storage.errors import StaleWrite

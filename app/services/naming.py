@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app.errors import AppError
+from lagamc.labels import one_line
 
-__all__ = ["MAX_NAME_CHARACTERS", "checked_line", "checked_text", "one_line", "unstorable"]
+__all__ = ["MAX_NAME_CHARACTERS", "checked_line", "checked_text", "unstorable"]
 
 MAX_NAME_CHARACTERS = 200
 
@@ -18,11 +19,6 @@ def unstorable(text: str) -> str | None:
     except UnicodeEncodeError:
         return "it holds half of a surrogate pair, which is no character"
     return None
-
-
-def one_line(text: str) -> str:
-    """Return a text with its white space collapsed."""
-    return " ".join(text.split())
 
 
 def checked_text(text: str, *, what: str, limit: int) -> str:
@@ -40,7 +36,7 @@ def checked_text(text: str, *, what: str, limit: int) -> str:
 
 
 def checked_line(text: str, *, what: str, limit: int = MAX_NAME_CHARACTERS) -> str:
-    """Return a text with its white space collapsed.
+    """Return a text as the library has names and descriptions: white space collapsed, accents composed.
 
     Raises:
         AppError: it is blank, longer than `limit`, or cannot be stored; `what` names it, capitalised.

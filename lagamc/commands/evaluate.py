@@ -23,6 +23,7 @@ from lagamc.commands.terminal import (
 )
 from lagamc.corpus import UNASSIGNED, Corpus, described, read_split, read_splits
 from lagamc.errors import DatasetError
+from lagamc.labels import one_line
 from lagamc.readers import ColumnMapping
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
         check_targets(classifier)
     unseen = classifier.zero_shot or None
     if options.unseen:
-        unseen = tuple(name.strip() for name in options.unseen.split(";") if name.strip())
+        unseen = tuple(one_line(name) for name in options.unseen.split(";") if name.strip())
         for name in unseen:
             classifier.label_set.index(name)
     unseen_title = "labels without a training document" if unseen is None else "labels reported as unseen"

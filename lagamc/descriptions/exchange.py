@@ -9,14 +9,13 @@ import csv
 import io
 import json
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from lagamc.errors import LabelError
 from lagamc.formula_cells import guarded, unguarded
-from lagamc.labels import each_once
+from lagamc.labels import each_once, name_key
 
 __all__ = [
     "FIELDS",
@@ -128,9 +127,9 @@ def read_labels(content: bytes, *, name: str) -> list[LabelRecord]:
         raise LabelError(f"{name} holds no label. Choose another file.")
     seen: dict[str, str] = {}
     for record in records:
-        if first := seen.get(_key(record.name)):
+        if first := seen.get(name_key(record.name)):
             raise LabelError(f"{name} names {first!r} and {record.name!r}, which are one label. Keep one of them.")
-        seen[_key(record.name)] = record.name
+        seen[name_key(record.name)] = record.name
     return records
 
 
@@ -139,10 +138,10 @@ def compare(present: Sequence[LabelRecord], incoming: Sequence[LabelRecord]) -> 
 
     Names are compared without regard to case and white space. A blank description is no change: it is not taken.
     """
-    known = {_key(record.name): record for record in present}
+    known = {name_key(record.name): record for record in present}
     found = []
     for record in incoming:
-        before = known.pop(_key(record.name), None)
+        before = known.pop(name_key(record.name), None)
         if before is None:
             found.append(Difference("added", record.name, None, record))
             continue
@@ -157,10 +156,6 @@ def compare(present: Sequence[LabelRecord], incoming: Sequence[LabelRecord]) -> 
 
 def _said(value: Any, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and (math.isfinite(value) if isinstance(value, float) else value != "")
-
-
-def _key(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
 def _json(content: Any) -> str:

@@ -193,6 +193,12 @@ def test_what_parts_labels_is_guessed_from_the_column_that_is_named(tmp_path):
     assert (mapping.text, mapping.labels, mapping.label_separator) == ("said", "kinds", ",")
 
 
+def test_accents_are_composed_in_labels_and_not_in_texts(tmp_path):
+    path = write(tmp_path / "f.tsv", "text\tlabels\ncafe\u0301\tCafe\u0301, bar\n")
+    (row,) = read_rows(path, preview_file(path, known=["Caf\u00e9, bar"]).mapping)
+    assert (row.text, row.labels) == ("cafe\u0301", ("Caf\u00e9, bar",))
+
+
 def test_a_missing_column_names_those_there_are(tmp_path):
     path = write(tmp_path / "f.csv", "message,tags\nhello,a\n")
     with pytest.raises(DatasetError, match=r"no column 'text'.*'message', 'tags'"):

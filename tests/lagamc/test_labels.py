@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lagamc.corpus import Example
 from lagamc.errors import LabelError
-from lagamc.labels import Label, LabelSet
+from lagamc.labels import Label, LabelSet, one_line
 
-words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
+words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12).map(one_line)
 mappings = st.dictionaries(words, words, min_size=1, max_size=8).filter(
     lambda content: len({text.casefold() for text in content.values()}) == len(content)
 )
@@ -32,6 +33,12 @@ def test_the_hash_depends_on_name_text_and_order():
 def test_white_space_is_collapsed():
     """A description can never hold a line break."""
     assert Label(" road\n damage ", "Holes\n\nin  it.") == Label("road damage", "Holes in it.")
+
+
+def test_names_that_look_the_same_are_one_label():
+    """A letter and its accent may be one sign or two, in labels and in documents."""
+    assert Label("Cafe\u0301", "A cafe\u0301.") == Label("Caf\u00e9", "A caf\u00e9.")
+    assert Example("1", "text", ["Cafe\u0301"]).labels == ("Caf\u00e9",)
 
 
 @pytest.mark.parametrize(

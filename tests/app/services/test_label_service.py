@@ -10,6 +10,7 @@ from app.errors import AppError
 from app.services.label_lifecycle import LabelAttributes, LifecycleService
 from app.services.labels import LabelService
 from lagamc.errors import LabelError
+from lagamc.labels import one_line
 from storage import labels
 from storage.errors import NameTaken, NotFound, StaleWrite
 
@@ -203,8 +204,8 @@ def test_whatever_is_accepted_makes_a_label_set(database, service, project_id, l
         except (AppError, NameTaken):
             continue
         taken = service.label_set(project_id).label_set.to_mapping()
-        assert taken[" ".join(name.split())] == " ".join(description.split())
-        assert service.versions(label_id)[0].text == " ".join(description.split())
+        assert taken[one_line(name)] == one_line(description)
+        assert service.versions(label_id)[0].text == one_line(description)
 
 
 def test_a_name_that_somebody_changed_is_not_changed_back(service, project_id):
@@ -214,3 +215,10 @@ def test_a_name_that_somebody_changed_is_not_changed_back(service, project_id):
     with pytest.raises(StaleWrite, match="'trees' was renamed to 'wood' since"):
         service.save(label_id, "trees", "Trees fall.", "ann", expected_version=0, expected_name="trees")
     assert service.save(label_id, "wood", "Trees fall.", "ann", expected_version=0, expected_name="wood") == 1
+
+
+def test_a_name_is_stored_as_the_model_learns_it(service, project_id):
+    """With composed accents: a label of the model is found by its name."""
+    service.add(project_id, "Cafe\u0301", "A cafe\u0301.", "ann")
+    (label,) = service.list(project_id)
+    assert (label.name, label.description) == ("Caf\u00e9", "A caf\u00e9.")
