@@ -104,8 +104,8 @@ class Preview:
 
 
 def preview_file(
-    path: Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = (),
-    labels: str | None = None,
+    path: str | Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES,
+    known: Iterable[str] = (), labels: str | None = None,
 ) -> Preview:  # fmt: skip
     """Show the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
 
@@ -118,6 +118,7 @@ def preview_file(
     Raises:
         DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
     """
+    path = Path(path)
     records: list[dict[str, Any]] = []
     refused = ""
     for line, record in read_records(path, max_bytes=max_bytes):
@@ -148,7 +149,7 @@ def preview_file(
 
 
 def read_rows(
-    path: Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = ()
+    path: str | Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = ()
 ) -> Iterator[Row | Refusal]:
     """Stream a file: a Row for every good line, a Refusal for every other, in order.
 
@@ -162,7 +163,7 @@ def read_rows(
         DatasetError: the file as a whole cannot be read, or is a CSV file that lacks a mapped column. JSON lines may
             lack any.
     """
-    checked = False
+    path, checked = Path(path), False
     whole = {name_key(name) for name in known if mapping.label_separator in name}
     for line, record in read_records(path, max_bytes=max_bytes):
         if isinstance(record, str):

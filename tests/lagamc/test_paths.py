@@ -10,6 +10,7 @@ from lagamc.corpus import Corpus, read_corpus, read_split, read_splits
 from lagamc.datasets import find_data_sets, read_data_set, read_labels
 from lagamc.errors import CheckpointError, DatasetError
 from lagamc.labels import LabelSet
+from lagamc.readers import preview_file, read_rows
 from lagamc.run import train_run
 
 
@@ -28,6 +29,8 @@ def test_a_data_set_and_a_run_are_named_by_texts(tmp_path, corpora, label_set):
     (tmp_path / "rows.csv").write_text("text,split\na,dev\n")
     with pytest.raises(DatasetError, match=r"rows\.csv holds no document of the split 'test'"):
         read_split(str(tmp_path / "rows.csv"), "test")
+    (row,) = read_rows(str(tmp_path / "rows.csv"), preview_file(str(tmp_path / "rows.csv")).mapping)
+    assert row.split == "dev"
 
 
 def test_a_model_is_named_by_a_text(trained):
