@@ -105,7 +105,7 @@ def _set_aside(folder: Path) -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object. Raises CheckpointError when it is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name} in {path.absolute().parent.name} is missing or damaged: {error}") from error
     if not isinstance(content, dict):

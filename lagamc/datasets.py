@@ -66,7 +66,7 @@ def read_descriptions(path: str | Path) -> dict[str, str]:
     path = Path(path)
     where = f"{path.name} in {path.absolute().parent.name}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_once)
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=each_once)
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{where} cannot be read ({error}). Expected {{name: description}}.") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()) or not content:

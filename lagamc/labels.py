@@ -148,7 +148,7 @@ class LabelSet:
         """
         path = Path(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_once)
+            content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=each_once)
         except (OSError, ValueError, RecursionError) as error:
             raise LabelError(
                 f"{path.name} cannot be read as JSON ({error}). Expected {{name: description}}."

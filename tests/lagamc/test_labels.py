@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lagamc.corpus import Example
+from lagamc.checkpoint import read_json
+from lagamc.datasets import read_descriptions
 from lagamc.errors import LabelError
 from lagamc.labels import Label, LabelSet, one_line
 
@@ -86,3 +88,12 @@ def test_a_name_that_a_file_holds_twice_is_refused(tmp_path):
     path.write_text('{"road": "Holes.", "noise": "Loud.", "road": "Kerbs."}')
     with pytest.raises(LabelError, match="'road' comes twice"):
         LabelSet.read(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
+    """Some editors write one."""
+    path = tmp_path / "labels.json"
+    path.write_text('{"road": "Holes.", "noise": "Loud."}', encoding="utf-8-sig")
+    assert LabelSet.read(path).names == tuple(read_descriptions(path)) == ("road", "noise")
+    path.write_text('{"epochs": 2}', encoding="utf-8-sig")
+    assert read_json(path) == {"epochs": 2}
