@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc.corpus import Example
 from lagamc.checkpoint import read_json
+from lagamc.corpus import Example
 from lagamc.datasets import read_descriptions
 from lagamc.errors import LabelError
 from lagamc.labels import Label, LabelSet, one_line
