@@ -172,7 +172,7 @@ def test_a_threshold_set_by_hand_is_told_and_can_be_taken_back(services, opened,
 
     move(1.0)
     assert "no label" in visitor["classify-labels"]
-    assert "Decided at 1.00" in visitor["file-threshold"]
+    assert "decided at 1.00" in visitor["file-threshold"]
     assert classified() == 1.0
     assert "threshold 1.00, set by hand" in visitor["file-status"]
     visitor.click("threshold-model")
