@@ -132,13 +132,13 @@ def read_split(
     return parts[split if split in parts else UNASSIGNED]
 
 
-def with_labels(corpus: Corpus, path: Path) -> Corpus:
-    """Give back the documents of a file. Raises DatasetError where none of them carries a label."""
+def with_labels(
+    corpus: Corpus, path: Path, *,
+    advice: str = "Its labels must stand in a column 'labels', or under that key of JSON lines.",
+) -> Corpus:  # fmt: skip
+    """Give back the documents of a file. Raises DatasetError, with this advice, where none of them carries a label."""
     if not corpus.label_counts():
-        raise DatasetError(
-            f"No document of {path.name} carries a label. Its labels must stand in a column 'labels', or under that "
-            "key of JSON lines."
-        )
+        raise DatasetError(f"No document of {path.name} carries a label. {advice}")
     return corpus
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagamc.errors import DatasetError, few
+from lagamc.corpus import Corpus, with_labels
+from lagamc.errors import few
 from lagamc.readers import ColumnMapping, preview_file, require_columns
 
 if TYPE_CHECKING:
     from lagamc.classifier import Classifier
-    from lagamc.corpus import Corpus
     from lagamc.matcher import Matching
 
 __all__ = [
@@ -93,12 +93,9 @@ def columns(
 
 def labelled(corpus: Corpus, path: Path) -> Corpus:
     """Give back the documents of a file. Raises DatasetError where the columns read give none of them a label."""
-    if not corpus.label_counts():
-        raise DatasetError(
-            f"No document of {path.name} carries a label. Add a column 'labels', or name the one that holds them: "
-            "--labels-column NAME."
-        )
-    return corpus
+    return with_labels(
+        corpus, path, advice="Add a column 'labels', or name the one that holds them: --labels-column NAME."
+    )
 
 
 def label_names(options: argparse.Namespace) -> list[str]:
