@@ -62,6 +62,7 @@ class Backbone(nn.Module):
         self.config = config
         self.target = Target(separator)
         self.target.check(label_set.descriptions)
+        self._learnt = label_set.descriptions
         self.output_ids = list(output_ids)
         self._slots = {token: slot for slot, token in enumerate(self.output_ids)}
         self.separator_slot = self._slots[self._separator_token(separator)]
@@ -172,6 +173,11 @@ class Backbone(nn.Module):
     def starting_encoder(self) -> SentenceEmbedder:
         """The sentence encoder as it was before training."""
         return self._frozen(self._encoder_source())
+
+    @cached_property
+    def starting_descriptions(self) -> Tensor:
+        """The label set's descriptions as that encoder embeds them, (L, D), on the CPU."""
+        return self.starting_encoder.encode(self._learnt)
 
     def _frozen(self, source: str | None) -> SentenceEmbedder:
         return SentenceEmbedder.load(source).to(self.device).eval().requires_grad_(False)

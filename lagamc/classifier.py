@@ -23,7 +23,7 @@ from lagamc.loaded import LoadedClassifier, sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.neighbours import Neighbours
 from lagamc.precision import chosen_device
-from lagamc.zero_shot import ZeroShotScore, sigmoid
+from lagamc.zero_shot import ZeroShotScore, contrasted, sigmoid
 
 __all__ = ["Classifier"]
 
@@ -151,9 +151,12 @@ class Classifier(LoadedClassifier):
             documents = torch.stack([document.embedding for document in written])  # (B, D)
             probabilities, alike = self.neighbours.joined(probabilities, documents)
         if self._added is not None:
-            added = (self.backbone.starting_encoder.encode(texts) @ self._added.T).numpy()
-            probabilities = np.concatenate([probabilities, sigmoid(self._zero_shot.log_odds(added, top))], axis=1)
-            cosines = np.concatenate([cosines, added], axis=1)
+            read, added = self.backbone.starting_encoder.encode(texts).numpy(), self._added.numpy()
+            odds = self._zero_shot.log_odds(
+                contrasted(read, added, self.backbone.starting_descriptions.numpy()), top
+            )  # (B, A)
+            probabilities = np.concatenate([probabilities, sigmoid(odds)], axis=1)
+            cosines = np.concatenate([cosines, read @ added.T], axis=1)
         most, longest = self.backbone.config.max_document_tokens, self.backbone.longest_prompt
         cuts = [most if document.prompt_tokens == longest else None for document in written]
         return [

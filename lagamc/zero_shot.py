@@ -14,7 +14,7 @@ from lagamc.generation import label_log_odds
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 
-__all__ = ["ZeroShotScore", "calibrated", "fitted", "sigmoid"]
+__all__ = ["ZeroShotScore", "calibrated", "contrasted", "fitted", "sigmoid"]
 
 Matrix = NDArray[np.floating[Any]]
 PAIRS = 500_000  # of a document and a label that a score is fitted to, at most
@@ -26,23 +26,36 @@ LEAST = 10  # documents that a score is fitted to; fewer gave added labels to mo
 class ZeroShotScore:
     """Log-odds that a document carries an added label, from two things that do not ask for training documents of it.
 
-    `cosine` weighs the cosine of document and description by the encoder as it was before training: fine-tuning on
-    some labels wears off what it knew of others. `doubt` weighs how unsure the trained model is of the labels that it
-    learnt: the entropy in nats of the most probable one. The defaults stand where dev tells nothing.
+    `cosine` weighs the contrasted cosine of document and description by the encoder as it was before training:
+    fine-tuning on some labels wears off what it knew of others. `doubt` weighs how unsure the trained model is of the
+    labels that it learnt: the entropy in nats of the most probable one. The defaults stand where dev tells nothing.
     """
 
-    cosine: float = 15.0
-    doubt: float = 3.0
-    offset: float = -6.0
+    cosine: float = 10.0
+    doubt: float = 2.0
+    offset: float = -4.0
 
     def log_odds(self, cosines: Matrix, top: Matrix) -> Matrix:
-        """Cosines (N, A) with added descriptions, probability (N, 1) of the likeliest learnt label -> (N, A)."""
+        """Log-odds (N, A) from contrasted cosines (N, A) and the probability (N, 1) of the likeliest learnt label."""
         odds: Matrix = self.cosine * cosines + self.doubt * _entropy(top) + self.offset
         return odds
 
     def to_dict(self) -> dict[str, float]:
         """JSON-able values."""
         return asdict(self)
+
+
+def contrasted(documents: Matrix, descriptions: Matrix, others: Matrix) -> Matrix:
+    """Cosines (N, A) of N documents with A descriptions, by what sets them off from the L other descriptions.
+
+    The mean of the others (L, D) is subtracted from documents (N, D) and descriptions (A, D): what all descriptions of
+    a collection have in common, its subject, is in every document and tells no label.
+    """
+    common = others.mean(axis=0)
+    rows, columns = (part / np.linalg.norm(part, axis=1, keepdims=True).clip(1e-9)
+                     for part in (documents - common, descriptions - common))  # fmt: skip
+    cosines: Matrix = rows @ columns.T
+    return cosines
 
 
 def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[ZeroShotScore, float]:
@@ -76,9 +89,15 @@ def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> tuple
     """`fitted` on documents that the model was not trained on; the backbone is to be in evaluation mode."""
     examples = list(corpus)[: max(LEAST, PAIRS // len(label_set))]
     texts = [example.text for example in examples]
-    encoder, descriptions = backbone.starting_encoder, label_set.descriptions
-    cosines = (encoder.encode(texts) @ encoder.encode(descriptions).T).numpy()
-    log_odds = label_log_odds(backbone, texts, backbone.encoder.encode(descriptions))
+    documents, descriptions = backbone.starting_encoder.encode(texts).numpy(), backbone.starting_descriptions.numpy()
+    cosines = np.concatenate(
+        [
+            contrasted(documents, descriptions[[label]], np.delete(descriptions, label, axis=0))
+            for label in range(len(label_set))
+        ],
+        axis=1,
+    )
+    log_odds = label_log_odds(backbone, texts, backbone.encoder.encode(label_set.descriptions))
     carried = indicator([example.labels for example in examples], label_set)
     return fitted(cosines, sigmoid(log_odds), carried)
 

@@ -14,7 +14,7 @@ from lagamc.honesty import honesty_report
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
 from lagamc.teacher_forcing import teacher_forced
-from lagamc.zero_shot import ZeroShotScore, calibrated, fitted
+from lagamc.zero_shot import ZeroShotScore, calibrated, contrasted, fitted
 
 SHOP = Label("shop", "Somebody writes about a shop near here today.")
 TEXTS = ["a hole in the tarmac near the shop", "loud party", "please again today"]
@@ -106,7 +106,8 @@ def test_labels_that_are_there_already_are_refused(classifier):
         classifier.with_labels([Label("empty", "")])
 
 
-def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tmp_path, capsys):
+def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(ZeroShotScore, "log_odds", lambda self, cosines, top: np.full_like(cosines, 9.0))
     labels, documents = tmp_path / "labels.json", tmp_path / "documents.jsonl"
     labels.write_text(json.dumps({"road": "Described anew.", SHOP.name: SHOP.description}), encoding="utf-8")
     rows = [{"text": text, "labels": ["shop"]} for text in TEXTS]
@@ -151,10 +152,28 @@ def test_a_score_is_fitted_to_the_encoder_that_is_asked_about_added_labels(class
     backbone, label_set = classifier.backbone, classifier.label_set
     calibrated(backbone, label_set, corpora["dev"])
     [(cosines, probabilities, carried)] = seen
-    encoder, texts = backbone.starting_encoder, [example.text for example in corpora["dev"]]
-    expected = (encoder.encode(texts) @ encoder.encode(label_set.descriptions).T).numpy()
-    np.testing.assert_allclose(cosines, expected, atol=1e-5)
+    texts = [example.text for example in corpora["dev"]]
+    documents, *labels = (
+        backbone.starting_encoder.encode(part).numpy() for part in (texts, *([text] for text in label_set.descriptions))
+    )
+    for column, others in enumerate(([1, 2], [0, 2], [0, 1])):
+        rest = np.concatenate([labels[other] for other in others])
+        expected = contrasted(documents, labels[column], rest)
+        np.testing.assert_allclose(cosines[:, [column]], expected, atol=1e-5)
     assert cosines.shape == probabilities.shape == carried.shape == (40, 3)
+
+
+def test_a_contrasted_cosine_leaves_out_what_all_descriptions_have_in_common():
+    """Two labels of one subject are told apart by the rest, and a direction that all share says nothing."""
+    subject, own, other = np.eye(3)
+    descriptions = np.stack([10 * subject + own, 10 * subject - own, 10 * subject + other])
+    documents = np.stack([9 * subject + own, 9 * subject - own])
+    plain = documents @ descriptions[0] / np.linalg.norm(documents, axis=1) / np.linalg.norm(descriptions[0])
+    assert plain.min() > 0.9
+    near, far = contrasted(documents, descriptions[[0]], descriptions[1:])[:, 0]
+    assert near > 0.5
+    assert far < 0
+    assert contrasted(documents, descriptions[[0]], descriptions[[0]]).tolist() == [[0.0], [0.0]]
 
 
 def test_the_doubt_about_a_label_is_what_the_others_leave():
