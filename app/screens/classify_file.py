@@ -130,7 +130,7 @@ def _by_hand(threshold: float | None) -> str:
     if threshold is None:
         return ""
     return markup.note(
-        f"Decided at {threshold:.2f}, where you moved the slider, not at the model's threshold.", "warning"
+        f"Files are decided at {threshold:.2f}, where you moved the slider, not at the model's threshold.", "warning"
     )
 
 

@@ -26,6 +26,11 @@ def write(path, count, *, word="text"):
     return path
 
 
+def finished(services, job_id):
+    while services.classification.file_job(job_id).status == "running":
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def opened(services, tmp_path):
     """Open a screen with a project of 20 documents."""
@@ -134,11 +139,10 @@ def test_what_others_imported_or_classified_is_listed(services, opened, tmp_path
     services.labels.add(page.project, "noise", "Loud things.", "ann")
     visitor.click("documents-next")
     page.add(page.project, 3, word="more")
-    jobs = []
     for name in ("one", "two"):
         path = write(tmp_path / f"{name}.csv", 1)
         mapping = services.imports.preview(path).mapping
-        jobs.append(services.classification.classify_file(page.project, path, mapping))
+        finished(services, services.classification.classify_file(page.project, path, mapping))
         visitor.put(page.bar.tab, "labels")
         visitor.put(page.bar.tab, "classify")
         assert f"{name}.csv" in visitor["file-jobs"]
@@ -165,8 +169,7 @@ def test_a_threshold_set_by_hand_is_told_and_can_be_taken_back(services, opened,
         visitor._fire(visitor._key("classify-file"), "upload")
         visitor.click("file-start")
         job = services.classification.file_jobs(page.project)[0]
-        while services.classification.file_job(job.id).status == "running":
-            time.sleep(0.01)
+        finished(services, job.id)
         visitor.select("file-jobs", job.id)
         return job.threshold
 

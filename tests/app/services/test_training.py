@@ -327,9 +327,9 @@ def test_a_project_that_was_labelled_in_review_alone_can_be_trained(collection, 
     run_id = collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
     after = collection.training.preview(collection.project_id)
     assert (after.unassigned, after.to_split) == (0, 0)
-    assert after.documents_by_split == {"train": 14, "dev": 3, "test": 3}
+    assert after.documents_by_split == {"train": 16, "dev": 2, "test": 2}
     folder = collection.settings.runs_folder / str(run_id)
-    assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [14, 3, 3]
+    assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [16, 2, 2]
 
 
 def test_every_part_of_a_run_folder_holds_the_documents_of_its_own_split(collection):
