@@ -72,6 +72,7 @@ class Classifier(LoadedClassifier):
         self._added: Tensor | None = None  # of the labels after those, by the encoder as it was before training
         if len(label_set) > learnt:
             self._added = backbone.starting_encoder.encode(label_set.descriptions[learnt:])
+            self._common = backbone.starting_descriptions.mean(dim=0)
         self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
         self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
         self._matches: dict[str, Match] = {}
@@ -152,9 +153,7 @@ class Classifier(LoadedClassifier):
             probabilities, alike = self.neighbours.joined(probabilities, documents)
         if self._added is not None:
             read, added = self.backbone.starting_encoder.encode(texts).numpy(), self._added.numpy()
-            odds = self._zero_shot.log_odds(
-                contrasted(read, added, self.backbone.starting_descriptions.numpy()), top
-            )  # (B, A)
+            odds = self._zero_shot.log_odds(contrasted(read, added, self._common.numpy()), top)  # (B, A)
             probabilities = np.concatenate([probabilities, sigmoid(odds)], axis=1)
             cosines = np.concatenate([cosines, read @ added.T], axis=1)
         most, longest = self.backbone.config.max_document_tokens, self.backbone.longest_prompt

@@ -45,13 +45,12 @@ class ZeroShotScore:
         return asdict(self)
 
 
-def contrasted(documents: Matrix, descriptions: Matrix, others: Matrix) -> Matrix:
-    """Cosines (N, A) of N documents with A descriptions, by what sets them off from the L other descriptions.
+def contrasted(documents: Matrix, descriptions: Matrix, common: Matrix) -> Matrix:
+    """Cosines (N, A) of N documents with A descriptions, by what sets them off from the other descriptions.
 
-    The mean of the others (L, D) is subtracted from documents (N, D) and descriptions (A, D): what all descriptions of
-    a collection have in common, its subject, is in every document and tells no label.
+    The mean of the others, `common` (D,), is subtracted from documents (N, D) and descriptions (A, D): what all
+    descriptions of a collection have in common, its subject, is in every document and tells no label.
     """
-    common = others.mean(axis=0)
     rows, columns = (part / np.linalg.norm(part, axis=1, keepdims=True).clip(1e-9)
                      for part in (documents - common, descriptions - common))  # fmt: skip
     cosines: Matrix = rows @ columns.T
@@ -90,13 +89,9 @@ def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> tuple
     examples = list(corpus)[: max(LEAST, PAIRS // len(label_set))]
     texts = [example.text for example in examples]
     documents, descriptions = backbone.starting_encoder.encode(texts).numpy(), backbone.starting_descriptions.numpy()
-    cosines = np.concatenate(
-        [
-            contrasted(documents, descriptions[[label]], np.delete(descriptions, label, axis=0))
-            for label in range(len(label_set))
-        ],
-        axis=1,
-    )
+    of_others = (descriptions.sum(axis=0) - descriptions) / (len(descriptions) - 1)  # (L, D), without its own
+    pairs = zip(descriptions, of_others, strict=True)
+    cosines = np.concatenate([contrasted(documents, own[None], common) for own, common in pairs], axis=1)
     log_odds = label_log_odds(backbone, texts, backbone.encoder.encode(label_set.descriptions))
     carried = indicator([example.labels for example in examples], label_set)
     return fitted(cosines, sigmoid(log_odds), carried)

@@ -16,7 +16,7 @@ from storage import annotations as annotation_log
 from storage import documents, labels
 from storage.models import Document, Label, SplitName, name_key
 
-__all__ = ["CHUNK", "Given", "NewRow", "Sieve", "chunks", "given_labels", "malformed", "standing"]
+__all__ = ["CHUNK", "Given", "NewRow", "Sieve", "chunks", "given_by_text", "malformed", "standing"]
 
 CHUNK = 500
 OTHER_LABELS = (
@@ -43,7 +43,7 @@ def standing(session: Session, known: Mapping[str, Label]) -> dict[str, Label]:
     return {name: stands[label.id] for name, label in known.items()}
 
 
-def given_labels(
+def given_by_text(
     session: Session, project_id: int, known: Mapping[str, Label], path: Path, mapping: ColumnMapping
 ) -> tuple[dict[str, Given], int]:
     """Return {text hash: what is given} for the texts with labels, and the number of rows.

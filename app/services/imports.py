@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from app.services.import_rows import CHUNK, Given, NewRow, Sieve, chunks, given_labels, malformed, standing
+from app.services.import_rows import CHUNK, Given, NewRow, Sieve, chunks, given_by_text, malformed, standing
 from lagamc.corpus import Example
 from lagamc.readers import ColumnMapping, Preview, Refusal, Row, preview_file
 from lagamc.splits import LEAST, stratified_split
@@ -90,7 +90,7 @@ class ImportService:
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
             known = standing(session, labels.by_name(session, project_id=project_id, include_retired=True))
-            given, total = given_labels(session, project_id, known, path, mapping)
+            given, total = given_by_text(session, project_id, known, path, mapping)
         splits = self._planned(project_id, given)
         sieve = Sieve(project_id, known, given)
         report = ImportReport(refused=sieve.refused, created_labels=created)
