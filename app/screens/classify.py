@@ -166,10 +166,9 @@ def build(services: Services, bar: ProjectBar) -> None:
         """Labels may have been corrected in the meantime, or renamed."""
         if tab != "classify" or not project_id or view is None:
             return gr.skip()
-        view, colours = services.classification.current(view), services.labels.colours(project_id)
+        view, colours = services.classification.current(project_id, view), services.labels.colours(project_id)
         document = "" if document_id is None else _document(services.documents.get(document_id), colours)
-        answered, labels, _, sentences, _ = _answer(view, colours)
-        alike = neighbours(services.classification.neighbours(project_id, view.result), colours)
+        answered, labels, _, sentences, alike = _answer(view, colours)
         return view, document, answered, labels, sentences, alike
 
     def entered_list(project_id: int, tab: str, pages: Pages) -> Any:

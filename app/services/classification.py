@@ -84,14 +84,18 @@ class ClassificationService:
         """The same answer decided at another threshold; nothing is generated, nothing stored."""
         return decided(view, view.result.decide(threshold))
 
-    def current(self, view: ClassificationView) -> ClassificationView:
-        """The same answer under the names that its labels have now, those retired meanwhile left out."""
+    def current(self, project_id: int, view: ClassificationView) -> ClassificationView:
+        """The same answer under the names that its labels have now, those retired meanwhile left out.
+
+        Its neighbours carry the labels that they have now.
+        """
         with self._database.read() as session:
             stands = labels.standing(session, label_ids=view.label_ids.values())
         names = {name: stands[key].name for name, key in view.label_ids.items()}
         learnt = {now: name for name, now in view.names.items()}
         changed = replace(
             view,
+            neighbours=self.neighbours(project_id, view.result),
             names=names,
             added=tuple(names[learnt[name]] for name in view.added),
             retired=frozenset(label.name for label in stands.values() if label.retired_at is not None),
