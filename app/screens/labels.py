@@ -152,16 +152,16 @@ def build(services: Services, bar: ProjectBar) -> None:
                 gr.Info(UNDESCRIBED if not now else UNCHANGED if now == known else f"Saved as version {now}.")
         return table(project_id, retired), gr.skip(), *label_editor.shown(find(project_id, key), writing)
 
-    # One after another: each answers with a label and its text, and what two of them say must not be mixed.
+    # One after another: what two of them say about a label must not be mixed, and no late table lacks a label saved.
     in_turn = {"concurrency_id": "label editor", "concurrency_limit": 1}
     where = [bar.project, with_retired]
     edited = [editor.left, *editor.outputs]
     everything = [labels, *edited]
     writing = editor.writing
     on(bar.project.change, refresh, [*where, bar.author, *writing], everything, show_progress="hidden", **in_turn)
-    on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden")
-    on(made.change, table, where, labels, show_progress="hidden")
-    on(with_retired.input, table, where, labels, show_progress="hidden")
+    on(bar.tab.change, entered, [bar.tab, *where], labels, show_progress="hidden", **in_turn)
+    on(made.change, table, where, labels, show_progress="hidden", **in_turn)
+    on(with_retired.input, table, where, labels, show_progress="hidden", **in_turn)
     on(labels.select, select, [bar.project, bar.author, *writing], edited, show_progress="hidden", **in_turn)
     on(chosen.change, open_chosen, [bar.project, bar.author, chosen, editor.version, *writing], [chosen, *edited],
        show_progress="hidden", **in_turn)  # fmt: skip

@@ -111,6 +111,7 @@ def test_texts_thresholds_labels_and_trainings_that_cannot_be_used(page: Page) -
     open_tab(page, "Labels")
     page.locator("#label-name textarea, #label-name input").fill("trees")
     page.locator("#label-save").click()
+    expect_message(page, "Saved without a description.")
     expect(page.locator("#labels-table")).to_contain_text("not described yet")
     page.locator("#label-description textarea").fill("x" * 2001)
     page.locator("#label-save").click()
