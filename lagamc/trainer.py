@@ -22,6 +22,7 @@ from lagamc.decision import WIDEST, WRITTEN_ONLY, DecisionRule
 from lagamc.errors import Cancelled, TrainingError
 from lagamc.evaluation import chosen_rule, decided, evaluate
 from lagamc.labels import LabelSet
+from lagamc.learning_rates import parameter_groups, schedule
 from lagamc.losses import HybridLoss, description_loss
 from lagamc.neighbours import Neighbours
 from lagamc.precision import chosen_device, chosen_precision, reproducible
@@ -30,8 +31,6 @@ from lagamc.soft_tokens import soft_tokens
 from lagamc.workers import Workers
 
 __all__ = ["Trainer"]
-
-SCALAR_RATE = 1e-2  # learning rate of lambda and of the scorer's scale and offset
 
 
 class Trainer:
@@ -73,7 +72,9 @@ class Trainer:
         self._parts = config.accumulation_steps * self.workers.count  # that a batch is computed in
         self.total_steps = self.epochs * len(self.batches)
         self.max_new_tokens = backbone.longest_target(1 + max(len(example.labels) for example in train))
-        self.optimizer = torch.optim.AdamW(self._parameter_groups(), weight_decay=config.weight_decay, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(backbone, self.hybrid, config), weight_decay=config.weight_decay, fused=True
+        )
         self.state = TrainingState()
         self._checkpoint_folder = folder / "checkpoint"
         self._best_weights: dict[str, Tensor] = {}
@@ -154,8 +155,9 @@ class Trainer:
             figures.update({name: value.item() * share for name, value in {"loss": loss, **terms}.items()})
         self.workers.add_up(self._learners().values())
         nn.utils.clip_grad_norm_(self.backbone.parameters(), self.config.max_gradient_norm)
+        factor = schedule(self.state.step, self.total_steps, self.config.warmup_fraction)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * self._rate(self.state.step)
+            group["lr"] = group["peak"] * factor
         self.optimizer.step()
         return figures
 
@@ -241,27 +243,6 @@ class Trainer:
         rule = chosen_rule(report, metric) if by_probability else WRITTEN_ONLY
         found = decided(report, rule).metrics
         return found.summary() | {metric: getattr(found, metric)}, rule
-
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        rate = self.config.learning_rate
-        new = {id(parameter): parameter for parameter in self.backbone.new_parameters()}
-        scalars = {
-            id(parameter): parameter for parameter in [*self.hybrid.parameters(), *self.backbone.scorer.parameters()]
-        }
-        apart = new.keys() | scalars.keys()
-        old = [p for p in self.backbone.trained_parameters().values() if id(p) not in apart]
-        return [
-            {"params": old, "peak": rate},
-            {"params": list(new.values()), "peak": rate * self.config.new_layer_rate},
-            {"params": list(scalars.values()), "peak": SCALAR_RATE, "weight_decay": 0.0},
-        ]
-
-    def _rate(self, step: int) -> float:
-        """Linear warm-up, then linear decay to zero, as a factor."""
-        warmup = max(1, round(self.config.warmup_fraction * self.total_steps))
-        if step < warmup:
-            return (step + 1) / warmup
-        return max(0.0, (self.total_steps - step) / max(1, self.total_steps - warmup))
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.precision == "float32":
