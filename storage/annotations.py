@@ -155,21 +155,20 @@ def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: 
     meanwhile, so it takes a few statements for 500 documents, and reads no text.
     """
     session.flush()
-    written = col(Annotation.document_id) == Document.id, col(Annotation.label_event_id) == event_id
+    # as an expression, it is not looked up: every batch would pass through what all others have written
+    own = func.coalesce(Annotation.label_event_id, 0) == event_id
     for keys in _batches(list(labels)):
         _annotate_all(
             session, col(Document.id).in_(keys), author=author, action=col(Annotation.action),
             prediction_id=col(Annotation.prediction_id), label_event_id=event_id, replaces_id=col(Annotation.id),
         )  # fmt: skip
-        new = select(Annotation.document_id, Annotation.id).where(
-            Annotation.label_event_id == event_id, col(Annotation.document_id).in_(keys)
-        )
+        new = select(Annotation.document_id, Annotation.id).where(col(Annotation.document_id).in_(keys), own)
         ids = session.exec(new).all()
         held = [{"annotation_id": new_id, "label_id": label} for key, new_id in ids for label in labels[key]]
         if held:
             session.execute(insert(AnnotationLabel), held)
-        newest = select(Annotation.id).where(*written).scalar_subquery()
-        _point_all(session, update(Document).where(col(Document.id).in_(keys)).values(annotation_id=newest))
+        session.execute(update(Document), [{"id": key, "annotation_id": new_id} for key, new_id in ids])
+    session.expire_all()  # the statements passed by what the session holds
     _count_change(session, label_events.get(session, event_id=event_id).project_id)
 
 

@@ -28,6 +28,7 @@ NOTHING_YET = (
     "Paste a text and press 'Classify'. The sentences that the model generates appear here, with their labels."
 )
 CUT = "The text reaches the {:,} tokens that the model reads of a document: anything after them had no say here."
+NO_DOCUMENTS = "No document yet. Import some under Projects."
 NOWHERE = "No document from here on holds these words."
 NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
@@ -105,8 +106,10 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def run_document(project_id: int, own: float | None, event: gr.EventData) -> tuple[Any, ...]:
         document_id = int(event.key)
-        view = services.classification.classify_document(document_id, threshold=own)
         document, colours = services.documents.get(document_id), services.labels.colours(project_id)
+        if document.project_id != project_id:
+            raise AppError("That document is not in the open project. Search again, and select one from the list.")
+        view = services.classification.classify_document(document_id, threshold=own)
         return view, document_id, gr.Button(visible=True), _document(document, colours), *_answer(view, colours)
 
     def decide(
@@ -125,6 +128,13 @@ def build(services: Services, bar: ProjectBar) -> None:
             value,
         )
 
+    def settled(project_id: int, view: ClassificationView | None, own: float | None) -> tuple[Any, ...]:
+        """Decide again where the threshold was moved, or set back, while the answer was on its way."""
+        if view is None or view.threshold == (wanted := view.model_threshold if own is None else own):
+            return tuple(gr.skip() for _ in range(4))
+        *again, _ = decide(project_id, view, wanted, 0.0)
+        return *again, wanted
+
     def decide_by_model(project_id: int, view: ClassificationView) -> tuple[Any, ...]:
         *again, _ = decide(project_id, view, view.model_threshold, 0.0)
         return *again, view.model_threshold, None
@@ -134,6 +144,8 @@ def build(services: Services, bar: ProjectBar) -> None:
             return markup.note(NO_PROJECT), Pages(), gr.Button(interactive=False), gr.Button(interactive=False)
         words = words.strip()
         page = services.documents.page(project_id, PAGE_SIZE, begins[-1], words)
+        if not page.total:
+            return markup.note(NO_DOCUMENTS), Pages(), gr.Button(interactive=False), gr.Button(interactive=False)
         rows = (markup.Row([row.external_id, excerpt(row.text), row.split], key=row.id) for row in page.rows)
         table = markup.table(("Id", "Text", "Split"), rows, empty=NOT_HERE if page.next_after else NOWHERE)
         number = f"Page {len(begins):,} · {page.total:,} documents in the project. Select one to classify it."
@@ -188,10 +200,14 @@ def build(services: Services, bar: ProjectBar) -> None:
     def ask_for_neighbour(project_id: int, event: gr.EventData) -> Asked:
         return Asked(require_project(project_id), int(event.key))
 
-    on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided, **INFERENCE)
     # in turn, each of them: gradio would drop a row that is clicked before the answer to another is there
-    on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided,
-       trigger_mode="multiple", **INFERENCE)  # fmt: skip
+    by_text = on(classify.click, run_text, [bar.project, text, own_threshold], shown, show_progress_on=decided,
+                 **INFERENCE)  # fmt: skip
+    by_document = on(documents.select, run_document, [bar.project, own_threshold], shown, show_progress_on=decided,
+                     trigger_mode="multiple", **INFERENCE)  # fmt: skip
+    for answer in (by_text, by_document):
+        on(answer.success, settled, [bar.project, result, own_threshold], [result, decided, table, threshold],
+           show_progress="hidden")  # fmt: skip
     on(correct.click, ask_for_source, [bar.project, source], bar.asked, show_progress="hidden")
     on(alike.select, ask_for_neighbour, bar.project, bar.asked, show_progress="hidden")
     for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
@@ -210,16 +226,17 @@ def build(services: Services, bar: ProjectBar) -> None:
        show_progress="hidden")  # fmt: skip
     on(bar.model.change, lambda: None, None, own_threshold, show_progress="hidden")  # it was set for another version
     paged = [documents, pages, previous, following]
+    in_turn = {"concurrency_id": "documents", "concurrency_limit": 1}  # a slow search must not come behind the next
     for event in (documents_tab.select, bar.project.change):
-        on(event, first, [bar.project, query], paged, show_progress="hidden")
-    on(query.submit, first, [bar.project, query], paged, show_progress="hidden", trigger_mode="always_last")
-    on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden")
-    on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden")
+        on(event, first, [bar.project, query], paged, show_progress="hidden", **in_turn)
+    on(query.submit, first, [bar.project, query], paged, show_progress="hidden", trigger_mode="always_last", **in_turn)
+    on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden", **in_turn)
+    on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden", **in_turn)
     for event in (bar.project.change, bar.tab.change):
         on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
     on(bar.tab.change, entered, [bar.project, bar.tab, result, source],
        [result, passage, answered, decided, table, alike], show_progress="hidden", **INFERENCE)  # fmt: skip
-    on(bar.tab.change, entered_list, [bar.project, bar.tab, pages], paged, show_progress="hidden")
+    on(bar.tab.change, entered_list, [bar.project, bar.tab, pages], paged, show_progress="hidden", **in_turn)
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

@@ -93,10 +93,10 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
         return job_id, *show(job_id)
 
     def poll(project_id: int, job_id: str | None) -> tuple[Any, ...]:
-        """What goes on, unless another project was opened meanwhile, which shows its own."""
+        """What goes on. A file that was started while another project was being opened gives way to that one's."""
         if job_id is not None and services.classification.file_job(job_id).project_id != project_id:
-            return tuple(gr.skip() for _ in live)
-        return show(job_id)
+            return enter(project_id, None)
+        return gr.skip(), *show(job_id)
 
     def select(event: gr.EventData) -> tuple[Any, ...]:
         return event.key, *show(event.key)
@@ -121,7 +121,7 @@ def build(services: Services, bar: ProjectBar, own_threshold: gr.State) -> None:
     follow(bar, "classify", enter, [bar.project, job], [job, *live])
     on(own_threshold.change, _by_hand, own_threshold, by_hand, show_progress="hidden")
     on(jobs.select, select, None, [job, *live], show_progress="hidden")
-    on(timer.tick, poll, [bar.project, job], live, queue=False, show_progress="hidden")
+    on(timer.tick, poll, [bar.project, job], [job, *live], queue=False, show_progress="hidden")
     on(cancel.click, stop, job, live)
     on(resume.click, go_on, job, live)
 

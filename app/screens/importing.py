@@ -48,11 +48,12 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
             return [*form.hide(), gr.Button(visible=False), markup.note(error, "error")]
         return [*form.show(found), gr.Button(visible=True), ""]
 
-    def name_unknown(project_id: int, path: str | None, *columns: str) -> tuple[Any, Any]:
+    def name_unknown(project_id: int, path: str | None, before: str, *columns: str) -> tuple[Any, Any]:
         if path is None or not project_id or not columns[0]:
             return "", gr.Checkbox(visible=False, value=False)
-        names = services.imports.unknown_labels(project_id, Path(path), form.read(*columns))
-        return _unknown(names), gr.Checkbox(visible=bool(names), value=False)
+        told = _unknown(services.imports.unknown_labels(project_id, Path(path), form.read(*columns)))
+        ticked = {} if told == before else {"value": False}  # the tick was for the labels that are named
+        return told, gr.Checkbox(visible=bool(told), **ticked)
 
     def run(
         project_id: int,
@@ -84,7 +85,7 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
         on(
             event,
             name_unknown,
-            [bar.project, file, *form.inputs],
+            [bar.project, file, unknown, *form.inputs],
             [unknown, create_labels],
             show_progress="hidden",
         )

@@ -191,13 +191,16 @@ def checked(services: Services, project_id: int, key: int | None, text: str) -> 
     )
 
 
-def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tuple[Any, ...]:
+def shown(label: LabelView, writing: Writing, *, known: int | None = None, saved: bool = False) -> tuple[Any, ...]:
     """Return the updates that open a label, or that keep what is being written about it at the version `known`.
 
-    A text of the same label that gives way to another stays in reach of undo.
+    A text of the same label that gives way to another stays in reach of undo. What was just saved as it was written
+    is left alone on the page, where somebody may be typing on.
     """
     kept = known is not None and known == label.version
     same = writing.past.label_id == label.id
+    as_written = saved and writing.text.strip() == label.description
+    name_kept = (saved and writing.name.strip() == label.name) or (kept and writing.loaded == label.name)
     past = writing.past.put(writing.text, label.description) if same else Past(label.id, label.description)
     retired = " (retired)" if label.retired else ""
     name = Markup('<h3 data-name="{}" data-text="{}">{}{}{}{}</h3>').format(
@@ -209,11 +212,11 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None) -> tu
         label.id,
         label.version,
         gr.skip() if kept else None,
-        gr.skip() if kept else past,
+        gr.skip() if kept or (as_written and same) else past,
         label.name,
         str(heading),
-        gr.skip() if kept and writing.loaded == label.name else label.name,
-        gr.skip() if kept else label.description,
+        gr.skip() if name_kept else label.name,
+        gr.skip() if kept or as_written else label.description,
         gr.skip() if kept else "",
         gr.Button(visible=not label.retired),
         gr.Button(visible=label.retired),

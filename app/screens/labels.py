@@ -150,7 +150,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                     note=note,
                 )  # fmt: skip
                 gr.Info(UNDESCRIBED if not now else UNCHANGED if now == known else f"Saved as version {now}.")
-        return table(project_id, retired), gr.skip(), *label_editor.shown(find(project_id, key), writing)
+        return table(project_id, retired), gr.skip(), *label_editor.shown(find(project_id, key), writing, saved=True)
 
     # One after another: what two of them say about a label must not be mixed, and no late table lacks a label saved.
     in_turn = {"concurrency_id": "label editor", "concurrency_limit": 1}

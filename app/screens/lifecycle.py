@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
+from storage.errors import StaleWrite
 
 if TYPE_CHECKING:
     from app.components.project_bar import ProjectBar
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "impact_html"]
 
 Picked = tuple[Sequence[int], int | None]  # ids of the labels that become one, and of the one that survives
+STEPS = 50  # of the history that are listed at first, and more at each wish
 NO_STEPS = "Nothing was renamed, merged, split, retired, edited, ordered or imported yet."
 
 
@@ -51,6 +54,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             with gr.Row(elem_classes="lg-bottom"):
                 step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)
                 undo = gr.Button("Take this step back", size="sm", min_width=140, elem_id="undo-do")
+                older = gr.Button("Show older steps", size="sm", min_width=130, visible=False, elem_id="older-steps")
 
     # The survivor's description as it was put into the box; on the page like the box, so that both are of one moment.
     own = gr.Textbox("", visible=False)
@@ -59,9 +63,18 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     # choices have just changed, gradio would refuse what the page sent before.
     picked = gr.State(((), None))
     wanted = gr.State(None)  # the step that somebody chose to take back
+    limit = gr.State(STEPS)
+
+    def logged(project_id: int, wanted: int | None, limit: int) -> tuple[Any, ...]:
+        steps = services.lifecycle.history(project_id, limit) if project_id else []
+        return *log(steps, wanted), gr.Button(visible=len(steps) == limit)
+
+    def show_older(project_id: int, wanted: int | None, limit: int) -> tuple[Any, ...]:
+        return limit + STEPS, *logged(project_id, wanted, limit + STEPS)
 
     def refresh(
-        project_id: int, picked: Picked, typed: str, before: str, wanted: int | None, *, merged: bool = False
+        project_id: int, picked: Picked, typed: str, before: str, wanted: int | None, limit: int, *,
+        merged: bool = False,
     ) -> tuple[Any, ...]:  # fmt: skip
         """What is chosen stays chosen, and what is written stays, as far as the labels are still there."""
         chosen, into = picked
@@ -73,7 +86,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return (
             gr.Dropdown(choices=[(label.name, label.id) for label in labels], multiselect=True, **left),
             *narrowed(found, still, into, typed if still else before, before),
-            *log(services.lifecycle.history(project_id) if project_id else [], wanted),
+            *logged(project_id, wanted, limit),
         )
 
     def choose(project_id: int, chosen: Sequence[int], into: int | None, typed: str, before: str) -> tuple[Any, ...]:
@@ -102,14 +115,18 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return impact_html(found), gr.Button(title, interactive=True)
 
     def do_merge(
-        project_id: int, picked: Picked, text: str, before: str, wanted: int | None, author: str, count: int
+        project_id: int, picked: Picked, text: str, before: str, wanted: int | None, limit: int, author: str, count: int
     ) -> tuple[Any, ...]:  # fmt: skip
         chosen, into = picked
         if into is None:
             raise AppError("Choose the labels that become one, and the one that survives.")
-        services.lifecycle.merge(chosen, into, text, author_name(author))
+        try:
+            services.lifecycle.merge(chosen, into, text, author_name(author), opened=before)
+        except StaleWrite as error:  # the survivor's own is shown as it is now; what was typed stays
+            gr.Warning(html.escape(str(error)))
+            return count, *refresh(project_id, picked, text, before, wanted, limit)
         gr.Info("Merged. The history can take it back.")
-        return count + 1, *refresh(project_id, ((), None), "", before, wanted, merged=True)
+        return count + 1, *refresh(project_id, ((), None), "", before, wanted, limit, merged=True)
 
     def move(project_id: int, key: int | None, author: str, count: int, by: int) -> int:
         ids = [label.id for label in services.labels.list(require_project(project_id))]
@@ -134,8 +151,9 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return count + 1, None
 
     merged = [picked, survivor, wording, own, impact, merge]
-    listed = [merging, *merged, history, step]
-    chosen = [bar.project, picked, wording, own, wanted]
+    log_parts = [history, step, older]
+    listed = [merging, *merged, *log_parts]
+    chosen = [bar.project, picked, wording, own, wanted, limit]
     hidden = {"show_progress": "hidden"}
     # What is told of a choice comes behind what was asked before it.
     in_turn = {"concurrency_id": "merge", "concurrency_limit": 1}
@@ -147,6 +165,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     for button, handler in ((up, move_up), (down, move_down)):
         on(button.click, handler, [bar.project, editor.label_id, bar.author, changed], changed, **hidden)
     on(step.input, lambda key: key, step, wanted, **hidden)
+    on(older.click, show_older, [bar.project, wanted, limit], [limit, *log_parts], **hidden, **in_turn)
     on(undo.click, take_back, [step, bar.author, changed], [changed, wanted])
 
 

@@ -126,25 +126,25 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     def pick(project_id: int, seen: Any, event: gr.EventData) -> tuple[Any, ...]:
         return int(event.key), *refresh(project_id, int(event.key), seen)
 
-    def shown_run(seen: Any) -> int:
+    def shown_run(project_id: int, seen: Any) -> int:
         """The run that the page shows, which need not be the one that runs by now."""
-        if not seen:
-            raise AppError("There is no run to act on.")
+        if not seen or int(seen[0]) not in {run.id for run in services.training.list(project_id)}:
+            raise AppError("There is no run of this project to act on. Select one in the table of runs.")
         return int(seen[0])
 
     def cancel_run(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
-        services.training.cancel(shown_run(seen))
+        services.training.cancel(shown_run(project_id, seen))
         gr.Info("Asked to stop; the run ends after the step it is in.")
         return refresh(project_id, run_id, seen)
 
     def resume_run(project_id: int, run_id: int | None, seen: Any) -> tuple[Any, ...]:
-        services.training.resume(shown_run(seen))
+        services.training.resume(shown_run(project_id, seen))
         return refresh(project_id, run_id, seen)
 
     def activate_version(project_id: int, run_id: int | None, seen: Any, model_id: int | None) -> tuple[Any, ...]:
         if model_id is None:
             raise AppError("Choose a version first.")
-        services.models.activate(model_id)
+        services.models.activate(project_id, model_id)
         return refresh(project_id, run_id, seen)
 
     def pick_version(project_id: int, event: gr.EventData) -> tuple[int, str]:
@@ -157,6 +157,7 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         return _label_set(shown.name, services.exchange.learnt(shown.id)) if shown else markup.note(NO_VERSION)
 
     on(bar.project.change, opened, bar.project, [chosen, *live, label_set], show_progress="hidden")
+    on(bar.project.change, lambda: None, None, version, show_progress="hidden")
     on(bar.model.change, lambda key: learnt(key, None), bar.project, label_set, show_progress="hidden")
     on(version.input, learnt, [bar.project, version], label_set, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")

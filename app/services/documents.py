@@ -24,6 +24,7 @@ class DocumentRow:
     """A document with the names of its current labels."""
 
     id: int
+    project_id: int
     external_id: str
     text: str
     split: str
@@ -77,6 +78,7 @@ def _rows(session: Session, found: Sequence[Document]) -> list[DocumentRow]:
     return [
         DocumentRow(
             id=document.id,
+            project_id=document.project_id,
             external_id=document.external_id,
             text=document.text,
             split=document.split.value,

@@ -83,14 +83,18 @@ class LifecycleService:
             labels.set_retired(session, label_id=label_id, retired=False)
             labels.get(session, label_id=label_id).merged_into_id = None
 
-    def merge(self, label_ids: Collection[int], into_id: int, description: str, author: str) -> None:
+    def merge(
+        self, label_ids: Collection[int], into_id: int, description: str, author: str, *, opened: str | None = None
+    ) -> None:
         """Let one label take the place of others.
 
         Every document that carries one of them gets a new annotation with the surviving label; the others are
-        retired and point to it. `description` is the surviving wording.
+        retired and point to it. `description` is the surviving wording; where it is `opened`, what the survivor's was
+        when somebody looked, nobody has written another.
 
         Raises:
             AppError: there is nothing to merge, a label is retired, or the wording is blank, too long or taken.
+            StaleWrite: the survivor's wording is no longer `opened`.
         """
         sources = sorted(set(label_ids) - {into_id})
         if not sources:
@@ -102,6 +106,12 @@ class LifecycleService:
             text = checked_line(
                 description, what=f"The description of {survivor.name!r}", limit=MAX_DESCRIPTION_CHARACTERS
             )
+            current = labels.current_version(session, label_id=into_id)
+            if opened is not None and opened != (current.text if current else ""):
+                raise StaleWrite(
+                    f"Nothing was merged: {survivor.name!r} has been described anew since you chose it, as "
+                    f"{current.text if current else ''!r}. Look at the surviving description, then merge again."
+                )
             reword(session, label_id=into_id, text=text, author=author, source="merged")
             relabelled = {
                 document_id: (held - set(sources)) | {into_id}

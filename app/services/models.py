@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from app.errors import AppError
 from storage import labels, model_versions, projects, runs
 from storage.engine import Database
 from storage.labels import Change
@@ -53,9 +54,11 @@ class ModelService:
             version = model_versions.active(session, project_id=project_id)
             return _views(session, project_id, [version])[0] if version else None
 
-    def activate(self, model_id: int) -> None:
-        """Let this version answer from now on."""
+    def activate(self, project_id: int, model_id: int) -> None:
+        """Let this version of a project answer from now on. Raises AppError for another project's."""
         with self._database.write() as session:
+            if model_versions.get(session, model_id=model_id).project_id != project_id:
+                raise AppError("That version is another project's. Choose one of this project.")
             model_versions.activate(session, model_id=model_id)
 
 

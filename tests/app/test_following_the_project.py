@@ -93,6 +93,54 @@ def test_words_typed_without_enter_are_looked_for_from_the_first_page(opened):
     assert "Page 2 " in visitor["documents-table"]
 
 
+def test_a_project_without_documents_says_so(services, opened):
+    visitor = (page := opened(classify, "classify")).visitor
+    visitor.put(page.bar.project, services.projects.create("other"))
+    assert classify.NO_DOCUMENTS in visitor["documents-table"]
+    assert "holds these words" not in visitor["documents-table"]
+
+
+def test_a_document_of_another_project_is_not_answered_in_this_one(services, opened):
+    """A row of the last project's list that was clicked while another was being opened."""
+    page = opened(classify, "classify")
+    [foreign] = services.documents.page(page.project, 1).rows
+    page.visitor.put(page.bar.project, services.projects.create("other"))
+    with pytest.raises(gr.Error, match="not in the open project"):
+        page.visitor.select("documents-table", foreign.id)
+
+
+def move(visitor, value):
+    """Move the slider of the threshold."""
+    [typed] = [block for block in visitor.page.blocks.values() if isinstance(block, gr.Number)]
+    visitor._values[typed._id] = value  # the page's script does
+    visitor.put("threshold", value)
+
+
+def test_the_threshold_moved_while_an_answer_is_on_its_way_decides(services, opened, monkeypatch):
+    """So does the model's, where it was set back meanwhile; slider, answer and files agree."""
+    page = opened(classify, "classify")
+    visitor, answer, meanwhile = page.visitor, services.classification.classify_text, []
+    services.labels.add(page.project, "noise", "A text about noise.", "ann")
+
+    def slowly(*arguments, **options):
+        found = answer(*arguments, **options)
+        meanwhile.pop()()
+        return found
+
+    monkeypatch.setattr(services.classification, "classify_text", slowly)
+    visitor.put("classify-text", "A text about noise.")
+    meanwhile.append(lambda: move(visitor, 1.0))
+    visitor.click("classify-run")
+    assert visitor["threshold"] == 1.0
+    assert "no label" in visitor["classify-labels"]
+    assert "decided at 1.00" in visitor["file-threshold"]
+    meanwhile.append(lambda: visitor.click("threshold-model"))
+    visitor.click("classify-run")
+    assert visitor["threshold"] < 1.0
+    assert "noise" in visitor["classify-labels"]
+    assert visitor["file-threshold"] == ""
+
+
 def test_labels_corrected_since_are_those_that_classify_shows(services, opened):
     """With the answer as it was."""
     page = opened(classify, "classify")
@@ -158,11 +206,6 @@ def test_a_threshold_set_by_hand_is_told_and_can_be_taken_back(services, opened,
     visitor.put("classify-text", "A text about noise.")
     visitor.click("classify-run")
     own = visitor["threshold"]
-    [typed] = [block for block in visitor.page.blocks.values() if isinstance(block, gr.Number)]
-
-    def move(value):
-        visitor._values[typed._id] = value  # the page's script does
-        visitor.put("threshold", value)
 
     def classified():
         visitor.put("classify-file", str(write(tmp_path / "file.csv", 1)))
@@ -173,7 +216,7 @@ def test_a_threshold_set_by_hand_is_told_and_can_be_taken_back(services, opened,
         visitor.select("file-jobs", job.id)
         return job.threshold
 
-    move(1.0)
+    move(visitor, 1.0)
     assert "no label" in visitor["classify-labels"]
     assert "decided at 1.00" in visitor["file-threshold"]
     assert classified() == 1.0
@@ -183,21 +226,25 @@ def test_a_threshold_set_by_hand_is_told_and_can_be_taken_back(services, opened,
     assert "noise" in visitor["classify-labels"]
     assert visitor["file-threshold"] == ""
     assert classified() is None
-    move(1.0)
+    move(visitor, 1.0)
     visitor._set(page.bar.model._id, "version 2")
     assert visitor["file-threshold"] == ""
 
 
-def test_a_late_look_at_a_file_of_another_project_shows_nothing(services, opened, tmp_path):
-    """Nor does one at no file fail."""
+def test_a_late_look_at_a_file_of_another_project_shows_those_of_the_open_one(services, opened, tmp_path):
+    """A file that was being started while the project was changed; nor does a look at no file fail."""
     page = opened(classify, "classify")
     services.labels.add(page.project, "noise", "Loud things.", "ann")
     path = write(tmp_path / "file.csv", 1)
     job = services.classification.classify_file(page.project, path, services.imports.preview(path).mapping)
+    finished(services, job)
     [poll] = [fn for fn in page.visitor.page.fns.values() if "tick" in {event for _, event in fn.targets}]
-    assert poll.fn(page.project, job)[0] != ""
-    assert all(told == gr.skip() for told in poll.fn(page.project + 1, job))
-    assert poll.fn(page.project, None)[0] == ""
+    kept, status, *_ = poll.fn(page.project, job)
+    assert kept == gr.skip()
+    assert "file.csv" in status
+    key, status, *_ = poll.fn(services.projects.create("other"), job)
+    assert (key, status) == (None, "")
+    assert poll.fn(page.project, None)[1] == ""
 
 
 def test_review_counts_documents_that_were_imported_since(opened):

@@ -41,6 +41,25 @@ def test_a_proposal_for_a_split_waits_in_a_queue_of_its_own(tab):
     assert proposing.concurrency_id not in (None, INFERENCE["concurrency_id"])
 
 
+@pytest.mark.parametrize("typed", ["About din.", "About din. "])
+def test_what_is_typed_while_a_text_is_being_saved_stays(services, tab, monkeypatch, typed):
+    visitor, save = tab.visitor, services.labels.save
+
+    def slowly(*arguments, **options):
+        visitor.put("label-description", "About din, and more.")
+        visitor.put("label-name", "din and more")
+        return save(*arguments, **options)
+
+    monkeypatch.setattr(services.labels, "save", slowly)
+    visitor.put("label-description", typed)
+    visitor.click("label-save")
+    assert services.labels.get(tab.noise).description == "About din."
+    assert visitor["label-name"] == "din and more"
+    assert visitor["label-description"] == "About din, and more."
+    visitor.click("label-undo")
+    assert visitor["label-description"] == typed
+
+
 def test_a_prompt_is_sent_for_the_label_that_it_was_built_for_and_no_other(services, tab, monkeypatch):
     """Built while another label was opened, it is neither sent nor written anew."""
     visitor, asked = tab.visitor, []

@@ -99,12 +99,16 @@ def test_cancel_and_resume_act_on_the_run_that_the_page_shows():
         asked.append(run_id)
         raise AppError("enough")
 
+    training = SimpleNamespace(
+        cancel=noted, resume=noted, list=lambda project: [SimpleNamespace(id=7)] * (project == 1)
+    )
     with gr.Blocks() as page:
-        runs.build(SimpleNamespace(training=SimpleNamespace(cancel=noted, resume=noted)), project_bar())
+        runs.build(SimpleNamespace(training=training), project_bar())
     handlers = {event.fn.__name__: event.fn for event in page.fns.values() if event.fn}
     for name in ("cancel_run", "resume_run"):
         with pytest.raises(gr.Error, match="enough"):
             handlers[name](1, None, [7, {}])
-        with pytest.raises(gr.Error, match="no run to act on"):
-            handlers[name](1, None, None)
+        for elsewhere in ((1, None, None), (2, None, [7, {}])):  # the second: as another project was being opened
+            with pytest.raises(gr.Error, match="no run of this project"):
+                handlers[name](*elsewhere)
     assert asked == [7, 7]

@@ -187,6 +187,40 @@ def test_a_wording_typed_for_a_merge_stays(services, tab):
     assert [label.description for label in services.labels.list(tab.project)] == ["Both of them."]
 
 
+def test_a_merge_puts_no_older_wording_back(services, tab, toasts):
+    """A colleague may describe the survivor anew while the merge is being thought about."""
+    visitor = tab.visitor
+    for typed in (None, "Both of them."):
+        visitor.put("merge-labels", [tab.noise, tab.bins])
+        if typed:
+            visitor.put("merge-description", typed)
+        services.labels.save(tab.noise, "noise", f"Loud things. {typed}", "ben")
+        visitor.click("merge-do")
+        assert toasts[-1][0] == "Warning"
+        assert "described anew" in toasts[-1][1]
+        assert len(services.labels.list(tab.project)) == 2
+        assert visitor["merge-description"] == (typed or "Loud things. None")
+    visitor.click("merge-do")
+    assert [label.description for label in services.labels.list(tab.project)] == ["Both of them."]
+
+
+def test_older_steps_are_listed_on_demand_and_can_be_taken_back(services, tab):
+    visitor = tab.visitor
+    services.lifecycle.merge([tab.noise], tab.bins, "About both.", "ann")
+    for number in range(60):
+        services.lifecycle.rename(tab.bins, f"bins {number}", "ann")
+    visitor.put(tab.bar.tab, "review")
+    visitor.put(tab.bar.tab, "labels")
+    assert "merged into" not in visitor["label-history"]
+    visitor.click("older-steps")
+    assert "merged into" in visitor["label-history"]
+    merged = services.lifecycle.history(tab.project, 100)[-1].id
+    visitor.put("undo-step", merged)
+    visitor.click("undo-do")
+    assert len(services.labels.list(tab.project)) == 2
+    assert "merged into" in visitor["label-history"]
+
+
 def test_what_was_asked_about_is_retired_and_restored(services, tab):
     visitor = tab.visitor
     visitor.click("label-retire")

@@ -64,6 +64,6 @@ def test_what_is_reviewed_makes_the_next_version_better(services, write_jsonl):
     assert second.test_micro_f1 > first.test_micro_f1
     assert second.test_macro_f1 > first.test_macro_f1
 
-    services.models.activate(first.id)  # one of them answers, whichever a person chooses
+    services.models.activate(project_id, first.id)  # one of them answers, whichever a person chooses
     assert [(model.name, model.active) for model in services.models.list(project_id)] == [("v2", False), ("v1", True)]
     assert services.classification.classify_text(project_id, "The bins are full.").model_name == "v1 · minilm"
