@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.components.events import on
 from app.components.project_bar import author_name
+from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.services.label_lifecycle import LabelAttributes
 
@@ -22,8 +24,14 @@ NO_KEY = "by position"
 NO_PARENT = 0
 DIGITS = (NO_KEY, *"1234567890")
 
-
 LEFT = "What was typed for reviewers was not saved. It is there again when the label is opened again."
+NOT_AS_STORED = """
+const {left, ...stored} = element.querySelector('span').dataset;
+return left || Object.entries(stored).some(([name, value]) => {
+  const box = document.querySelector(`#label-${name} :is(textarea, input)`);
+  return box && box.value.trim() !== value.trim();
+});
+"""
 
 
 class Opened(NamedTuple):
@@ -43,15 +51,18 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     with gr.Row():
         parent = gr.Dropdown([("none", NO_PARENT)], value=NO_PARENT, label="Parent", min_width=140,
                              elem_id="label-parent")  # fmt: skip
-        group = gr.Textbox(label="Group", placeholder="a heading", min_width=140)
+        group = gr.Textbox(label="Group", placeholder="a heading", min_width=140, elem_id="label-group")
         colour = gr.Textbox(label="Colour", placeholder="#1d6b57", min_width=100, elem_id="label-colour")
         digit = gr.Dropdown(list(DIGITS), value=NO_KEY, label="Key in review", min_width=100, elem_id="label-digit")
     guideline = gr.Textbox(
         label="Guideline", info="For people: when to give this label and when not.", lines=3, elem_id="label-guideline"
     )
     with gr.Row():
-        positive = gr.Textbox(label="Examples", info="Clear cases, one a line.", lines=3, min_width=240)
-        tricky = gr.Textbox(label="Tricky examples", info="One a line, with the reason.", lines=3, min_width=240)
+        positive = gr.Textbox(label="Examples", info="Clear cases, one a line.", lines=3, min_width=240,
+                              elem_id="label-positive")  # fmt: skip
+        tricky = gr.Textbox(label="Tricky examples", info="One a line, with the reason.", lines=3, min_width=240,
+                            elem_id="label-tricky")  # fmt: skip
+    told = gr.HTML(_told(Opened(), {}), visible="hidden", js_on_load=ask_before_leaving(NOT_AS_STORED))
     save = gr.Button("Save for reviewers", size="sm", variant="primary", elem_id="label-reviewers-save")
 
     def show(
@@ -71,13 +82,16 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             if one.id != key and (not one.retired or one.id == now.fields[0])
         ]
         parent_id, *texts = now.fields
-        return now, unsaved, key, gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=parent_id), *texts
+        choices = gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=parent_id)
+        return now, unsaved, key, _told(now, unsaved), choices, *texts
 
     def stored(key: int) -> Opened:
         found = services.lifecycle.attributes(key)
         return Opened(key, found, _fields(found))
 
-    def keep(key: int | None, before: Opened, of: int | None, *values: Any) -> tuple[Any, ...]:
+    def keep(
+        key: int | None, before: Opened, of: int | None, unsaved: dict[int, Opened], *values: Any
+    ) -> tuple[Any, ...]:
         parent_id, group, colour, digit, guideline, positive, tricky, author, count = values
         if key is None:
             raise AppError("Open a label in the table first.")
@@ -95,13 +109,24 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         services.lifecycle.edit(key, attributes, author_name(author), opened=before.attributes)
         gr.Info("Saved; reviewers see it beside the label.")
         now = stored(key)
-        return now, *now.fields, int(count) + 1
+        return now, _told(now, unsaved), *now.fields, int(count) + 1
 
     fields = [parent, group, colour, digit, guideline, positive, tricky]
     for event in (editor.label_id.change, changed.change):
         on(event, show, [bar.project, editor.label_id, opened, unsaved, seen, *fields],
-           [opened, unsaved, seen, *fields], show_progress="hidden")  # fmt: skip
-    on(save.click, keep, [editor.label_id, opened, seen, *fields, bar.author, changed], [opened, *fields, changed])
+           [opened, unsaved, seen, told, *fields], show_progress="hidden")  # fmt: skip
+    on(save.click, keep, [editor.label_id, opened, seen, unsaved, *fields, bar.author, changed],
+       [opened, told, *fields, changed])  # fmt: skip
+
+
+def _told(now: Opened, unsaved: dict[int, Opened]) -> str:
+    """What the page knows of what is stored, to see what somebody has typed and not saved."""
+    _, group, colour, _, guideline, positive, tricky = _fields(now.attributes)
+    told = Markup(
+        '<span data-left="{}" data-group="{}" data-colour="{}" data-guideline="{}" data-positive="{}" '
+        'data-tricky="{}"></span>'
+    )
+    return str(told.format("yes" if unsaved else "", group, colour, guideline, positive, tricky))
 
 
 def _fields(found: LabelAttributes) -> tuple[Any, ...]:

@@ -156,8 +156,8 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         shown = next((model for model in versions if (model.id == model_id if model_id else model.active)), None)
         return _label_set(shown.name, services.exchange.learnt(shown.id)) if shown else markup.note(NO_VERSION)
 
-    on(bar.project.change, opened, bar.project, [chosen, *live, label_set], show_progress="hidden")
     on(bar.project.change, lambda: None, None, version, show_progress="hidden")
+    on(bar.project.change, opened, bar.project, [chosen, *live, label_set], show_progress="hidden")
     on(bar.model.change, lambda key: learnt(key, None), bar.project, label_set, show_progress="hidden")
     on(version.input, learnt, [bar.project, version], label_set, show_progress="hidden")
     on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")

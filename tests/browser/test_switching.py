@@ -139,6 +139,22 @@ def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) 
     page.reload()
     expect(page.locator("#labels-table tr[data-key]")).to_have_count(10)
     assert asked == ["beforeunload"]
+    page.locator("#labels-table tr[data-key]").first.click()
+    expect(text).not_to_have_value("")
+    open_tab(page, "For reviewers")
+    guideline = page.locator("#label-guideline textarea")
+    guideline.fill("Give it at night.")
+    page.locator("#label-reviewers-save").click()
+    expect(page.get_by_test_id("toast-body").last).to_contain_text("Saved")
+    page.reload()
+    expect(page.locator("#labels-table tr[data-key]")).to_have_count(10)
+    assert asked == ["beforeunload"]
+    page.locator("#labels-table tr[data-key]").first.click()
+    open_tab(page, "For reviewers")
+    expect(guideline).to_have_value("Give it at night.")
+    guideline.press_sequentially(" And by day.")
+    page.reload()
+    assert asked == ["beforeunload"] * 2
 
 
 def test_the_browser_asks_before_it_leaves_ticks_that_are_not_saved(page: Page) -> None:
