@@ -87,7 +87,7 @@ def test_nothing_of_another_project_stays(page: Page, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Document of the project").click()
     expect(page.locator("#documents-table tr[data-key]")).to_have_count(8)
     open_project(page, "Other")
-    expect(page.locator("#documents-table")).to_contain_text("No document from here on")
+    expect(page.locator("#documents-table")).to_contain_text("No document yet")
     open_project(page, DEMO)
     expect(page.locator("#documents-table tr[data-key]")).to_have_count(8)
 
