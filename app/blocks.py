@@ -36,6 +36,7 @@ REMEMBERED_PROJECT = """(memory) => {
 KEEP_PROJECT = "(project) => { if (project) sessionStorage.setItem('lagamc-project', project); }"
 REMEMBERED_TAB = "(memory) => ({__type__: 'update', selected: memory?.tab ?? 'projects'})"
 IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}
+REMEMBERING = {"concurrency_id": "memory", "concurrency_limit": 1}  # each writes all of it, and the last one counts
 # The tab that was clicked last is the one in front, whichever click the network brings last.
 CLICKED_AT = "() => [performance.now(), 0]"
 TEMPORARY = (3600, 86_400)  # every hour uploads older than a day go; what is worked on was copied, or read
@@ -95,4 +96,4 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
         on(event, model, bar.project, bar.model, show_progress="hidden")
     remembered = [bar.author, bar.project, bar.tab]
     for event in (bar.author.blur, bar.project.change, bar.tab.change):
-        on(event, remember, remembered, bar.memory, show_progress="hidden")
+        on(event, remember, remembered, bar.memory, show_progress="hidden", **REMEMBERING)

@@ -32,6 +32,7 @@ NO_DOCUMENTS = "No document yet. Import some under Projects."
 NOWHERE = "No document from here on holds these words."
 NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
+LISTING = {"concurrency_id": "documents", "concurrency_limit": 1}  # no late list takes the place of a search
 TYPED_THRESHOLD = "(project, view, typed, slider) => [project, view, slider, 0]"
 
 
@@ -226,17 +227,16 @@ def build(services: Services, bar: ProjectBar) -> None:
        show_progress="hidden")  # fmt: skip
     on(bar.model.change, lambda: None, None, own_threshold, show_progress="hidden")  # it was set for another version
     paged = [documents, pages, previous, following]
-    in_turn = {"concurrency_id": "documents", "concurrency_limit": 1}  # a slow search must not come behind the next
     for event in (documents_tab.select, bar.project.change):
-        on(event, first, [bar.project, query], paged, show_progress="hidden", **in_turn)
-    on(query.submit, first, [bar.project, query], paged, show_progress="hidden", trigger_mode="always_last", **in_turn)
-    on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden", **in_turn)
-    on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden", **in_turn)
+        on(event, first, [bar.project, query], paged, show_progress="hidden", **LISTING)
+    on(query.submit, first, [bar.project, query], paged, show_progress="hidden", trigger_mode="always_last", **LISTING)
+    on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden", **LISTING)
+    on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden", **LISTING)
     for event in (bar.project.change, bar.tab.change):
         on(event, prepare, [bar.project, bar.tab], show_progress="hidden")
     on(bar.tab.change, entered, [bar.project, bar.tab, result, source],
        [result, passage, answered, decided, table, alike], show_progress="hidden", **INFERENCE)  # fmt: skip
-    on(bar.tab.change, entered_list, [bar.project, bar.tab, pages], paged, show_progress="hidden", **in_turn)
+    on(bar.tab.change, entered_list, [bar.project, bar.tab, pages], paged, show_progress="hidden", **LISTING)
 
 
 def _answer(view: ClassificationView, colours: Mapping[str, str]) -> tuple[Any, ...]:

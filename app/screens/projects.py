@@ -110,11 +110,12 @@ def build(services: Services, bar: ProjectBar) -> None:
     for button in (demo, demo_again):
         on(button.click, load_demo, bar.author, opened)
     on(create_button.click, create, [name, task], [*opened, name, task])
-    on(save.click, change_project, showing, [*opened, *shown])
     on(retire.click, retire_project, bar.project, opened)
     on(restore.click, restore_project, retired, opened)
-    on(imported, refresh, showing, shown, show_progress="hidden")
-    follow(bar, "projects", refresh, showing, shown)
+    in_turn = {"concurrency_id": "projects", "concurrency_limit": 1}  # no late count is that of another project
+    on(save.click, change_project, showing, [*opened, *shown], **in_turn)
+    on(imported, refresh, showing, shown, show_progress="hidden", **in_turn)
+    follow(bar, "projects", refresh, showing, shown, **in_turn)
 
 
 def _create_form() -> tuple[gr.Textbox, gr.Textbox, gr.Button, gr.Button]:

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from app.services.training import RunStart, RunView
     from lagamc.descriptions.exchange import LabelRecord
 
-__all__ = ["RunsView", "build"]
+__all__ = ["IN_TURN", "RunsView", "build"]
 
 POLL_SECONDS = 2.0
+# What a tab shows that was just opened does not come behind a run that was started then, nor stop the timer for it.
+IN_TURN = {"concurrency_id": "runs", "concurrency_limit": 1}
 LIVE = ("queued", "running")
 RESUMABLE = ("failed", "cancelled", "interrupted")
 NO_VERSION = "No version yet. A run that completes makes one, and it becomes the active one."
@@ -157,16 +159,16 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
         return _label_set(shown.name, services.exchange.learnt(shown.id)) if shown else markup.note(NO_VERSION)
 
     on(bar.project.change, lambda: None, None, version, show_progress="hidden")
-    on(bar.project.change, opened, bar.project, [chosen, *live, label_set], show_progress="hidden")
+    on(bar.project.change, opened, bar.project, [chosen, *live, label_set], show_progress="hidden", **IN_TURN)
     on(bar.model.change, lambda key: learnt(key, None), bar.project, label_set, show_progress="hidden")
     on(version.input, learnt, [bar.project, version], label_set, show_progress="hidden")
-    on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden")
+    on(bar.tab.change, entered, [bar.tab, *inputs], live, show_progress="hidden", **IN_TURN)
     on(timer.tick, polled, [bar.tab, *inputs], live, queue=False, show_progress="hidden")
-    on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden")
-    on(cancel.click, cancel_run, inputs, live)
-    on(resume.click, resume_run, inputs, live)
+    on(runs.select, pick, [bar.project, drawn], [chosen, *live], show_progress="hidden", **IN_TURN)
+    on(cancel.click, cancel_run, inputs, live, **IN_TURN)
+    on(resume.click, resume_run, inputs, live, **IN_TURN)
     on(models.select, pick_version, bar.project, [version, label_set], show_progress="hidden")
-    on(activate.click, activate_version, [*inputs, version], live)
+    on(activate.click, activate_version, [*inputs, version], live, **IN_TURN)
     return RunsView(chosen, refresh, inputs, live)
 
 

@@ -80,11 +80,12 @@ def build(services: Services, bar: ProjectBar) -> None:
         show_progress="hidden",
     )
     previewed = [material, epochs, recommended]
-    on(bar.project.change, opened, bar.project, previewed, show_progress="hidden")
+    in_turn = {"concurrency_id": "training material", "concurrency_limit": 1}
+    on(bar.project.change, opened, bar.project, previewed, show_progress="hidden", **in_turn)
     for event in (bar.tab.change, bar.model.change):  # a version that was just made has used what is listed here
-        on(event, entered, [bar.tab, bar.project, epochs, recommended], previewed, show_progress="hidden")
+        on(event, entered, [bar.tab, bar.project, epochs, recommended], previewed, show_progress="hidden", **in_turn)
     started = on(start.click, start_run, [bar.project, bar.author, *settings], view.chosen)
-    on(started.success, view.refresh, view.inputs, view.outputs, show_progress="hidden")
+    on(started.success, view.refresh, view.inputs, view.outputs, show_progress="hidden", **runs.IN_TURN)
 
 
 def _about(services: Services, backbone: str, rank: int | None) -> str:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from app.container import build
 from app.jobs.launcher import PROJECT_ROOT
 from app.settings import Settings
@@ -89,6 +91,22 @@ def test_the_answer_to_what_was_typed_last_comes_last(tmp_path):
     [estimate] = [fn for fn in events if [box.elem_id for box in fn.outputs] == ["refine-estimate"]]
     assert {target for target, _ in estimate.targets} == {box._id for box in estimate.inputs}
     assert len(estimate.inputs) == 9
+
+
+@pytest.mark.parametrize(
+    "shown", ["BrowserState", "documents-table", "labels-table", "project-overview", "run-status", "training-material"]
+)
+def test_no_late_answer_takes_the_place_of_a_later_one(tmp_path, shown):
+    """What an opened tab shows may be read before what is saved, searched or started there; polls come again."""
+    from app.blocks import build_blocks
+
+    services = build(Settings(data_folder=tmp_path))
+    events = build_blocks(services).fns.values()
+    services.close()
+    writing = [fn for fn in events if fn.queue and shown in {box.elem_id or type(box).__name__ for box in fn.outputs}]
+    assert len(writing) > 1
+    assert len({fn.concurrency_id for fn in writing}) == 1
+    assert {fn.concurrency_limit for fn in writing} == {1}
 
 
 def test_no_two_events_of_several_triggers_put_each_other_off(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from serving import served
+from serving import STEP_MILLISECONDS, served
 from tiny_models import build_tiny_embedded
 
 DEMO_LABELS = Path(__file__).parents[2] / "examples" / "city-council" / "labels.json"
@@ -24,8 +24,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-STEP_MILLISECONDS = 90_000  # for one thing to appear; the first inference imports torch, 13 seconds of a slow core
-
 
 # What gradio says where a page is left in the moment in which it opens its stream of events.
 LEFT = re.compile(

@@ -172,6 +172,7 @@ def train_again(page: Page, backbone: Path) -> None:
     expect(page.locator("#models-table")).to_contain_text("v2 (active)")
     expect(reviews).to_have_text("0")
     page.locator("#models-table tr[data-key]", has_text="v1").click()
+    expect(page.locator("#model-picker input")).to_have_value("v1")
     page.locator("#model-activate").click()
     expect(page.locator("#models-table")).to_contain_text("v1 (active)")
     expect(page.locator("#active-model")).to_contain_text("v1")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from serving import served
+from serving import STEP_MILLISECONDS, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -18,7 +18,7 @@ DEMO = "City council (demo)"
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """The Labels tab of the demo project."""
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=STEP_MILLISECONDS)
     folder = tmp_path / "temporary"
     folder.mkdir()
     with served(tmp_path / "data", "--demo", environment={"TMPDIR": str(folder)}) as address:

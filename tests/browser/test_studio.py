@@ -13,7 +13,7 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_httpserver import HTTPServer
-from serving import served
+from serving import STEP_MILLISECONDS, served
 from werkzeug import Request, Response
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -29,7 +29,6 @@ NOISE = {
 MEANINGS = {"title": "Noise (disambiguation)", "extract": "Noise may refer to:", "pageprops": {"disambiguation": ""}}
 POLLUTION = {**NOISE, "title": "Noise pollution", "extract": "Noise pollution is unwanted sound that harms people."}
 PAGES = {page["title"]: page for page in (NOISE, MEANINGS, POLLUTION)}
-NUMBERS = itertools.count(1)
 KEY = "sk-typed-in-the-browser"
 
 
@@ -45,9 +44,9 @@ def wikipedia(request: Request) -> Response:
     return Response(json.dumps({"query": query}), content_type="application/json")
 
 
-def chat(request: Request) -> Response:
-    """A wordy chat model with markup."""
-    content = f"**Label Description:** Noise that keeps neighbours awake, version {next(NUMBERS)}.\n\nHope this helps!"
+def chat(number: int) -> Response:
+    """A wordy chat model with markup, asked so many times."""
+    content = f"**Label Description:** Noise that keeps neighbours awake, version {number}.\n\nHope this helps!"
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
     usage = {"prompt_tokens": 200, "completion_tokens": 30, "total_tokens": 230}
     return Response(
@@ -59,7 +58,8 @@ def chat(request: Request) -> Response:
 def studio(tmp_path: Path, httpserver: HTTPServer, tiny_backbone: Path) -> Iterator[str]:
     """The demo project with a tiny trained model; Wikipedia and the chat model are the test's own server."""
     httpserver.expect_request("/w/api.php").respond_with_handler(wikipedia)
-    httpserver.expect_request("/v1/chat/completions").respond_with_handler(chat)
+    numbers = itertools.count(1)
+    httpserver.expect_request("/v1/chat/completions").respond_with_handler(lambda _: chat(next(numbers)))
     environment = {
         "LAGAMC_WIKIPEDIA_URL": httpserver.url_for("/w/api.php"),
         "LAGAMC_CHAT_URL": httpserver.url_for("/v1"),
@@ -81,7 +81,7 @@ def studio(tmp_path: Path, httpserver: HTTPServer, tiny_backbone: Path) -> Itera
 @pytest.fixture
 def page(browser: Browser, studio: str) -> Iterator[Page]:
     """The Labels tab with the label noise open."""
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=STEP_MILLISECONDS)
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
     errors: list[str] = []

@@ -25,6 +25,14 @@ def build(tiny, label_set, matcher, family="embedded"):
     return backbone
 
 
+@torch.no_grad()
+def talkative(backbone):
+    """A model that has learnt nothing may end at once; this one writes words to the last slot."""
+    silence = [backbone.end_slot, backbone.separator_slot, backbone.pad_slot]
+    backbone.generator.decoder.cls.predictions.bias[silence] = -1e4
+    return backbone
+
+
 @pytest.mark.parametrize("family", ["embedded", "llama"])
 def test_the_frozen_matcher_is_the_encoder_before_training(tiny, label_set, family, small_encoder):
     frozen = build(tiny, label_set, "frozen", family)
@@ -46,13 +54,13 @@ def test_any_sentence_transformer_matches(tiny, label_set, tmp_path):
     """Also one of another vocabulary; the generated sentences stay the same, their cosines do not."""
     other = build_tiny_embedded(tmp_path / "other", ["quite other words there"])
     results = {
-        name: Classifier(build(tiny, label_set, name), label_set, max_new_tokens=12).classify(TEXTS)
+        name: Classifier(talkative(build(tiny, label_set, name)), label_set, max_new_tokens=12).classify(TEXTS)
         for name in ("trained", str(other))
     }
     trained, foreign = results.values()
     written = [[sentence.text for sentence in result.sentences] for result in trained]
     assert written == [[sentence.text for sentence in result.sentences] for result in foreign]
-    assert any(written)
+    assert all(written)
     encoder = SentenceEncoder.load(other).eval()
     for result in foreign:
         for sentence in result.sentences:

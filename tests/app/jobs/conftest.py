@@ -16,7 +16,7 @@ from storage.engine import Database
 from storage.models import RunStatus
 
 FAKE_CHILD = Path(__file__).with_name("fake_child.py")
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 PINNED = [
     {"label_id": 1, "name": "bins", "description_version_id": 1},
     {"label_id": 2, "name": "noise", "description_version_id": 2},

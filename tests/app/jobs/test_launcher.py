@@ -21,7 +21,7 @@ def launcher():
     return LocalLauncher((sys.executable, "-c", SLEEPER))
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     """Wait until `condition()` holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -68,7 +68,7 @@ def test_a_run_whose_child_is_gone_after_a_crash_is_interrupted(bench):
     run_id = bench.queue("wait")
     bench.tick_until(lambda: "checkpoint" in bench.types(run_id))
     bench.launcher.find(bench.folder(run_id)).kill()
-    time.sleep(0.1)
+    bench.tick_until(lambda: bench.launcher.find(bench.folder(run_id)) is None, supervisor=Idle())
     bench.another_supervisor().recover()
     run = bench.run(run_id)
     assert run.status is RunStatus.INTERRUPTED
@@ -143,12 +143,20 @@ def test_two_supervisors_start_and_copy_everything_once(bench):
 def test_a_child_that_ignores_cancel_is_terminated_then_killed(bench):
     """SIGTERM comes after one grace period, SIGKILL after two."""
     run_id = bench.queue("stubborn")
-    supervisor = bench.another_supervisor(grace_seconds=0.3)
+    supervisor = bench.another_supervisor(grace_seconds=1000.0)
     bench.tick_until(lambda: bench.run(run_id).step > 0, supervisor)
     supervisor.cancel(bench.folder(run_id))
+
+    def asked(seconds):
+        moment = time.time() - seconds
+        os.utime(bench.folder(run_id) / "cancel", (moment, moment))
+
+    asked(1500)
+    bench.tick_until(lambda: "checkpoint" in bench.types(run_id), supervisor)  # what the fake writes on SIGTERM
+    assert bench.run(run_id).status is RunStatus.RUNNING
+    asked(2500)
     run = bench.finish(run_id, supervisor)
     assert run.status is RunStatus.CANCELLED
-    assert "checkpoint" in bench.types(run_id)  # what the fake writes on SIGTERM
     assert "did not stop in time" in run.error
 
 

@@ -18,10 +18,10 @@ from lagamc.readers import ColumnMapping
 
 
 class Slow:
-    """Takes a while to load its model, and cannot at first where `broken`."""
+    """Takes a while to load its model, and cannot at first where `broken`; embeds once it may `go_on`."""
 
     def __init__(self):
-        self.broken, self.embedded = False, []
+        self.broken, self.embedded, self.go_on = False, [], threading.Event()
 
     def of(self, _project_id):
         time.sleep(0.1)
@@ -31,7 +31,7 @@ class Slow:
 
     def fresh(self, _measure, texts):
         self.embedded.extend(texts)
-        time.sleep(0.2)
+        assert self.go_on.wait(60)
         return np.zeros((len(texts), 2), dtype=np.float32)
 
 
@@ -56,6 +56,7 @@ def test_two_who_ask_at_once_start_one_preparation(preparation, measuring, proje
         tab.start()
     for tab in tabs:
         tab.join()
+    measuring.go_on.set()
     until(lambda: preparation.view(project_id).status == "ready")
     assert told == ["running", "running"]
     assert sorted(measuring.embedded) == ["full", "loud"]
@@ -68,5 +69,6 @@ def test_a_model_that_cannot_be_loaded_leaves_no_preparation_running(preparation
         preparation.start(project_id)
     assert preparation.running(project_id) is None
     measuring.broken = False
+    measuring.go_on.set()
     assert preparation.start(project_id).status == "running"
     until(lambda: preparation.view(project_id).status == "ready")

@@ -60,7 +60,7 @@ def wiki(httpserver):
     """A client of the test's server; waits are noted, not waited."""
     waited = []
     client = WikipediaClient(
-        contact="ada@example.org", url=httpserver.url_for("/w/api.php"), timeout=0.5, sleep=waited.append
+        contact="ada@example.org", url=httpserver.url_for("/w/api.php"), timeout=30, sleep=waited.append
     )
     client.waited = waited
     return client
