@@ -54,7 +54,7 @@ class LabelEditor:
     draft_id: gr.State
     past: gr.State  # a Past
     loaded: gr.State  # the name as it was loaded
-    left: gr.State  # the text of a new label that was left unsaved
+    left: gr.State  # the texts of new labels that were left unsaved
     heading: gr.HTML
     name: gr.Textbox
     description: gr.Textbox
@@ -123,7 +123,7 @@ def label_editor() -> LabelEditor:
     editor = LabelEditor(
         label_id=gr.State(None), seen=gr.Number(visible=False, precision=0), version=gr.State(None),
         draft_id=gr.State(None), past=gr.State(Past()),
-        loaded=gr.State(""), left=gr.State(""), heading=heading, name=name, description=description, note=note,
+        loaded=gr.State(""), left=gr.State(()), heading=heading, name=name, description=description, note=note,
         lint=lint, fixes=gr.State([]), facts=facts, save=save, keep=keep, new=new, retire=retire, restore=restore,
         questions=questions,
     )  # fmt: skip
@@ -223,10 +223,10 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None, saved
     )
 
 
-def blank(left: str) -> tuple[Any, ...]:
+def blank(left: tuple[str, ...]) -> tuple[Any, ...]:
     """Return the updates that empty the editor for a new label; undo brings `left` back."""
     hidden = gr.Button(visible=False)
-    return None, None, None, None, Past(steps=(left,) if left else ()), "", NEW, "", "", "", hidden, hidden
+    return None, None, None, None, Past(steps=left), "", NEW, "", "", "", hidden, hidden
 
 
 def proposed(text: str, draft_id: int | None, before: str, past: Past) -> tuple[Any, ...]:

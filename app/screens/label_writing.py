@@ -27,6 +27,7 @@ class Writing(NamedTuple):
     """What is in the editor: the label, its name as loaded and as typed, the text, the past.
 
     `seen` is the label that name and text are of. The server may be ahead of the page, which shows the one before then.
+    `left` are the texts of new labels that were left unsaved, the last one last.
     """
 
     label_id: int | None
@@ -35,11 +36,11 @@ class Writing(NamedTuple):
     name: str
     text: str
     past: Past
-    left: str
+    left: tuple[str, ...]
 
 
-def leave(services: Services, writing: Writing, author: str) -> str:
-    """Keep a text that was not saved, tell so and of a name, and return the last text of a new label.
+def leave(services: Services, writing: Writing, author: str) -> tuple[str, ...]:
+    """Keep a text that was not saved, tell so and of a name, and return the texts of new labels that were left.
 
     Raises AppError for a text that cannot be kept, such as one that is too long.
     """
@@ -49,7 +50,7 @@ def leave(services: Services, writing: Writing, author: str) -> str:
     if writing.label_id is None:
         if name or text:
             gr.Warning(html.escape(NEW_LEFT.format(f" {name!r}" if name else "") + (BACK if text else "")))
-        return text or writing.left
+        return (*(other for other in writing.left if other != text), *([text] if text else ()))
     if name not in {"", writing.loaded}:
         gr.Warning(html.escape(NOT_RENAMED.format(writing.loaded, name)))
     if not text:

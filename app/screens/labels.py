@@ -97,7 +97,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             left = leave(services, writing, author)
         except AppError as error:  # the project is another one now, whatever was being written
             gr.Warning(html.escape(f"{error} 'New label', then 'Undo' brings it back."))
-            left = writing.text
+            left = (*writing.left, writing.text)
         return table(project_id, retired), left, *label_editor.blank(left)
 
     def opened(project_id: int, author: str, key: int, writing: Writing) -> tuple[Any, ...]:
