@@ -17,6 +17,7 @@ from storage.models import Action, Annotation, AnnotationLabel, Document, Label,
 
 __all__ = [
     "add_imported",
+    "count_change",
     "get",
     "given_since",
     "history",
@@ -74,7 +75,7 @@ def add_imported(session: Session, *, labels: Mapping[int, Collection[int]], aut
         _point(document, row)
         session.add_all(AnnotationLabel(annotation_id=row.id, label_id=key) for key in labels[row.document_id])
     for project_id in {document.project_id for document in annotated}:
-        _count_change(session, project_id)
+        count_change(session, project_id=project_id)
 
 
 def record(
@@ -99,7 +100,7 @@ def record(
     session.flush()
     session.add_all(AnnotationLabel(annotation_id=annotation.id, label_id=key) for key in labels)
     _point(document, annotation)
-    _count_change(session, document.project_id)
+    count_change(session, project_id=document.project_id)
     return annotation
 
 
@@ -125,7 +126,7 @@ def undo(session: Session, *, annotation_id: int, author: str) -> Annotation:
     gone = {row.undoes_id for row in past}
     standing = [row for row in past if row.action is not Action.UNDONE and row.id not in gone]
     _point(document, _merges_followed(session, standing[-1]) if standing else None)
-    _count_change(session, document.project_id)
+    count_change(session, project_id=document.project_id)
     return mark
 
 
@@ -169,7 +170,7 @@ def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: 
             session.execute(insert(AnnotationLabel), held)
         session.execute(update(Document), [{"id": key, "annotation_id": new_id} for key, new_id in ids])
     session.expire_all()  # the statements passed by what the session holds
-    _count_change(session, label_events.get(session, event_id=event_id).project_id)
+    count_change(session, project_id=label_events.get(session, event_id=event_id).project_id)
 
 
 def take_back(session: Session, *, event_id: int, author: str) -> int:
@@ -195,7 +196,7 @@ def take_back(session: Session, *, event_id: int, author: str) -> int:
     _annotate_all(session, own, author=author, action=Action.UNDONE, undoes_id=col(Annotation.id))
     written = select(Annotation.id).where(own)
     earlier = select(Annotation.replaces_id).where(Annotation.id == Document.annotation_id).scalar_subquery()
-    _count_change(session, label_events.get(session, event_id=event_id).project_id)
+    count_change(session, project_id=label_events.get(session, event_id=event_id).project_id)
     return _point_all(
         session, update(Document).where(col(Document.annotation_id).in_(written)).values(annotation_id=earlier)
     )
@@ -270,8 +271,8 @@ def _point(document: Document, annotation: Annotation | None) -> None:
     document.annotation_action = annotation.action if annotation else None
 
 
-def _count_change(session: Session, project_id: int) -> None:
-    """Count in the database, where two that write at once both do."""
+def count_change(session: Session, *, project_id: int) -> None:
+    """Count that labels of documents changed: in the database, where two that write at once both do."""
     counted = update(Project).where(col(Project.id) == project_id)
     session.execute(
         counted.values(annotation_changes=col(Project.annotation_changes) + 1),

@@ -29,6 +29,7 @@ __all__ = [
     "labelled",
     "named",
     "next_unreviewed",
+    "present",
     "split_counts",
     "tally",
     "text_hash",
@@ -52,8 +53,13 @@ def get(session: Session, *, document_id: int, lock: bool = False) -> Document:
     """Return a document; `lock` keeps other writers of it waiting until the commit."""
     document = session.get(Document, document_id, with_for_update=lock, populate_existing=lock)
     if document is None:
-        raise NotFound("document", document_id)
+        raise NotFound("document", document_id, why="have been taken out with its import, or ")
     return document
+
+
+def present(session: Session, *, ids: Collection[int]) -> set[int]:
+    """Return those of some documents that are still there."""
+    return set(session.exec(select(Document.id).where(col(Document.id).in_(ids))))
 
 
 def find(session: Session, *, project_id: int, external_id: str) -> Document:

@@ -1,4 +1,7 @@
-"""Every table. Times are timezone-aware UTC; what people wrote is never deleted, its history only grows."""
+"""Every table. Times are timezone-aware UTC; what people wrote is never deleted, its history only grows.
+
+Documents that nobody reviewed are what a file brought: they go when their import is taken back.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ __all__ = [
     "DescriptionDraft",
     "DescriptionVersion",
     "Document",
+    "FileImport",
     "Label",
     "LabelEvent",
     "ModelVersion",
@@ -143,14 +147,35 @@ class DescriptionDraft(SQLModel, table=True):
     accepted_version_id: int | None = Field(default=None, foreign_key="descriptionversion.id")
 
 
+class FileImport(SQLModel, table=True):
+    """The import of a file, and what it brought: documents added, earlier ones labelled, labels created."""
+
+    __table_args__ = (Index(None, "project_id", "id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    file_name: str
+    author: str
+    created_at: datetime = Field(default_factory=utc_now)
+    added: int = 0
+    labelled: int = 0
+    created_labels: int = 0
+    taken_back_at: datetime | None = None
+    taken_back_by: str | None = None
+
+
 class Document(SQLModel, table=True):
-    """A text. `annotation_id` and `annotation_action` mirror its current annotation, null without one."""
+    """A text. `annotation_id` and `annotation_action` mirror its current annotation, null without one.
+
+    The id of a deleted one is never given again: pages and stored vectors may still name it.
+    """
 
     __table_args__ = (
         UniqueConstraint("project_id", "external_id"),
         UniqueConstraint("project_id", "text_hash"),
         Index(None, "project_id", "split", "annotation_action", "id"),
         Index(None, "project_id", "id"),
+        {"sqlite_autoincrement": True},
     )
 
     id: int = Field(default=None, primary_key=True)
@@ -166,6 +191,7 @@ class Document(SQLModel, table=True):
         sa_column_args=[ForeignKey("annotation.id", name="fk_document_annotation_id", use_alter=True)],
     )
     annotation_action: Action | None = Field(default=None, sa_type=enum_type(Action))
+    import_id: int | None = Field(default=None, foreign_key="fileimport.id", index=True)
 
 
 class Annotation(SQLModel, table=True):
@@ -178,10 +204,10 @@ class Annotation(SQLModel, table=True):
     document_id: int = Field(foreign_key="document.id", index=True)
     author: str
     action: Action = Field(sa_type=enum_type(Action))
-    undoes_id: int | None = Field(default=None, foreign_key="annotation.id")
-    prediction_id: int | None = Field(default=None, foreign_key="prediction.id")
+    undoes_id: int | None = Field(default=None, foreign_key="annotation.id", index=True)
+    prediction_id: int | None = Field(default=None, foreign_key="prediction.id", index=True)
     label_event_id: int | None = Field(default=None, foreign_key="labelevent.id", index=True)
-    replaces_id: int | None = Field(default=None, foreign_key="annotation.id")
+    replaces_id: int | None = Field(default=None, foreign_key="annotation.id", index=True)
     created_at: datetime = Field(default_factory=utc_now)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from storage.errors import NameTaken, NotFound
+from storage.errors import NameTaken, NotFound, Retired
 from storage.models import Project, name_key, utc_now
 
-__all__ = ["add", "find", "get", "listed", "rename", "set_outside_allowed", "set_retired", "set_task"]
+__all__ = ["add", "find", "get", "listed", "locked", "rename", "set_outside_allowed", "set_retired", "set_task"]
 
 
 def get(session: Session, *, project_id: int, lock: bool = False) -> Project:
@@ -17,6 +17,14 @@ def get(session: Session, *, project_id: int, lock: bool = False) -> Project:
     project = session.get(Project, project_id, with_for_update=lock, populate_existing=lock)
     if project is None:
         raise NotFound("project", project_id)
+    return project
+
+
+def locked(session: Session, *, project_id: int) -> Project:
+    """Return a project in use that nobody else writes to until the commit. Raises NotFound, Retired."""
+    project = get(session, project_id=project_id, lock=True)
+    if project.retired_at is not None:
+        raise Retired(project.name)
     return project
 
 

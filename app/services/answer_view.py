@@ -68,6 +68,7 @@ class ClassificationView:
     labels: list[str]
     threshold: float
     model_threshold: float  # that the model has of its own
+    model_id: int | None  # of the model version; None for the untrained encoder
     model_name: str
     trained: bool
     seconds: float

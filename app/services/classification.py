@@ -26,7 +26,7 @@ from app.services.labels import LabelService
 from app.services.naming import unstorable
 from app.settings import Settings
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
-from storage import annotations, documents, label_sets, labels, predictions, projects
+from storage import annotations, documents, label_sets, labels, model_versions, predictions, projects, runs
 from storage.engine import Database
 
 if TYPE_CHECKING:
@@ -62,13 +62,14 @@ class ClassificationService:
     def classify_document(self, document_id: int, threshold: float | None = None) -> ClassificationView:
         """Classify a document and store the prediction; a threshold of one's own decides only what is returned.
 
-        Raises what `classify_text` does.
+        Raises what `classify_text` does, and NotFound where the document was taken out with its import meanwhile.
         """
         with self._database.read() as session:
             document = documents.get(session, document_id=document_id)
         source = self.answering.source(document.project_id)
         view = self._classify(document.project_id, source, document.text)
         with self._database.write() as session:
+            documents.get(session, document_id=document_id, lock=True)
             prediction = predictions.add(
                 session,
                 document_id=document_id,
@@ -95,7 +96,7 @@ class ClassificationService:
         learnt = {now: name for name, now in view.names.items()}
         changed = replace(
             view,
-            neighbours=self.neighbours(project_id, view.result),
+            neighbours=self._neighbours(project_id, view.model_id, view.result),
             names=names,
             added=tuple(names[learnt[name]] for name in view.added),
             retired=frozenset(label.name for label in stands.values() if label.retired_at is not None),
@@ -185,10 +186,11 @@ class ClassificationService:
         result = answer.results[0]
         view = ClassificationView(
             rows=[],
-            neighbours=self.neighbours(project_id, result),
+            neighbours=self._neighbours(project_id, source.model_id, result),
             labels=[],
             threshold=result.threshold,
             model_threshold=result.threshold,
+            model_id=source.model_id,
             model_name=source.model_name,
             trained=source.model_id is not None,
             seconds=time.perf_counter() - started,
@@ -201,10 +203,13 @@ class ClassificationService:
         )
         return decided(view, result)
 
-    def neighbours(self, project_id: int, result: DocumentResult) -> list[NeighbourRow]:
+    def _neighbours(self, project_id: int, model_id: int | None, result: DocumentResult) -> list[NeighbourRow]:
         """The nearest training documents of a result, those that the project still has, with their labels of now."""
         nearest = result.neighbours[:SHOWN]
+        if model_id is None or not nearest:
+            return []
         with self._database.read() as session:
+            run = runs.get(session, run_id=model_versions.get(session, model_id=model_id).run_id)
             found = documents.named(session, project_id=project_id, external_ids=[item.id for item in nearest])
             carried = annotations.label_names(
                 session, annotation_ids=[document.annotation_id for document in found.values()]
@@ -212,7 +217,8 @@ class ClassificationService:
         return [
             NeighbourRow(document.id, item.id, document.text, carried.get(document.annotation_id or 0, []), item.cosine)
             for item in nearest
-            if (document := found.get(item.id)) is not None
+            # One that came later has the id of another, which was taken out with its import.
+            if (document := found.get(item.id)) is not None and document.created_at <= run.created_at
         ]
 
 

@@ -1,24 +1,26 @@
-"""Import of a file: one pass over it to plan the splits, one to write it in short transactions."""
+"""Import of a file: one pass over it to plan the splits, one to write it in short transactions; and the way back."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from sqlmodel import Session
 
+from app.errors import AppError
 from app.services.import_rows import CHUNK, Given, NewRow, Sieve, chunks, given_by_text, malformed, standing
 from lagamc.corpus import Example
 from lagamc.readers import ColumnMapping, Preview, Refusal, Row, preview_file
 from lagamc.splits import LEAST, stratified_split
 from storage import annotations as annotation_log
-from storage import documents, labels, projects
+from storage import documents, imports, labels, projects
 from storage.engine import Database
-from storage.models import Document, SplitName, name_key
+from storage.models import Document, FileImport, SplitName, name_key
 
-__all__ = ["ImportReport", "ImportService"]
+__all__ = ["ImportReport", "ImportService", "ImportView", "WayBack"]
 
 
 @dataclass(slots=True)
@@ -33,6 +35,33 @@ class ImportReport:
     duplicates: int = 0
     refused: list[Refusal] = field(default_factory=list)
     created_labels: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportView:
+    """An import that brought something: how many documents it added, and who took it back, and when."""
+
+    id: int
+    file_name: str
+    author: str
+    created_at: datetime
+    added: int
+    taken_back_at: datetime | None
+    taken_back_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What taking an import back takes out, or took out, and what stays.
+
+    `reviewed` documents stay because somebody reviewed them, `labelled` ones were there before it.
+    """
+
+    file_name: str
+    untouched: int
+    reviewed: int
+    labelled: int
+    created_labels: int
 
 
 class ImportService:
@@ -84,6 +113,8 @@ class ImportService:
         Raises:
             DatasetError: the file as a whole cannot be read; nothing is written then.
             NotFound: the project does not exist.
+            Retired: it was put away.
+            AppError: somebody took the import back while it went on.
         """
         missing = self.unknown_labels(project_id, path, mapping) if create_labels else []
         created = self._create_labels(project_id, missing)
@@ -94,14 +125,24 @@ class ImportService:
         splits = self._planned(project_id, given)
         sieve = Sieve(project_id, known, given)
         report = ImportReport(refused=sieve.refused, created_labels=created)
-        done = 0
+        done, noted_id = 0, None
         for chunk in chunks(path, mapping, known):
             with self._database.write() as session:
-                projects.get(session, project_id=project_id, lock=True)
+                projects.locked(session, project_id=project_id)
                 rows = sieve.sift(session, chunk)
-                _write(session, project_id, rows, splits, author)
+                labelled = sum(row.document_id is not None for row in rows)
+                if rows:
+                    noted = _noted(session, noted_id) or imports.add(
+                        session,
+                        project_id=project_id,
+                        file_name=path.name,
+                        author=author,
+                        created_labels=len(created),
+                    )
+                    noted.added, noted.labelled = noted.added + len(rows) - labelled, noted.labelled + labelled
+                    noted_id = noted.id
+                    _write(session, noted, rows, splits)
             done += len(chunk)
-            labelled = sum(row.document_id is not None for row in rows)
             report.taken, report.labelled = report.taken + len(rows) - labelled, report.labelled + labelled
             report.duplicates = sieve.duplicates
             if progress:
@@ -109,9 +150,46 @@ class ImportService:
         report.refused.sort(key=lambda refusal: refusal.line)  # repeated ids come out after the faults of their chunk
         return report
 
+    def listed(self, project_id: int, limit: int) -> list[ImportView]:
+        """Return the last imports of a project, newest first."""
+        with self._database.read() as session:
+            return [
+                ImportView(
+                    id=row.id,
+                    file_name=row.file_name,
+                    author=row.author,
+                    created_at=row.created_at,
+                    added=row.added,
+                    taken_back_at=row.taken_back_at,
+                    taken_back_by=row.taken_back_by,
+                )
+                for row in imports.listed(session, project_id=project_id, limit=limit)
+            ]
+
+    def way_back(self, import_id: int) -> WayBack:
+        """Return what taking an import back would take out. Raises AppError where somebody did so already."""
+        with self._database.read() as session:
+            return _way_back(session, imports.get(session, import_id=import_id))
+
+    def take_back(self, import_id: int, author: str) -> WayBack:
+        """Delete the documents that an import added and nobody reviewed, and return what was taken out.
+
+        Their ids and texts are free again, as for the corrected file. Runs and model versions have copies of their own.
+
+        Raises:
+            AppError: somebody took it back already.
+            NotFound: the import does not exist.
+            Retired: its project was put away.
+        """
+        with self._database.write() as session:
+            projects.locked(session, project_id=imports.get(session, import_id=import_id).project_id)
+            found = _way_back(session, imports.get(session, import_id=import_id, lock=True))
+            imports.take_back(session, import_id=import_id, author=author)
+            return found
+
     def _create_labels(self, project_id: int, names: Sequence[str]) -> list[str]:
         with self._database.write() as session:
-            projects.get(session, project_id=project_id, lock=True)
+            projects.locked(session, project_id=project_id)
             present = labels.by_name(session, project_id=project_id, include_retired=True)
             missing = [name for name in names if name_key(name) not in present]
             return [labels.add(session, project_id=project_id, name=name).name for name in missing]
@@ -138,13 +216,41 @@ def _open(document: Document) -> bool:
     return document.annotation_id is None and document.split is SplitName.UNASSIGNED
 
 
-def _write(session: Session, project_id: int, rows: Sequence[NewRow], splits: Mapping[str, str], author: str) -> None:
+def _noted(session: Session, import_id: int | None) -> FileImport | None:
+    """What is noted of the import that goes on. Raises AppError where it was taken back meanwhile."""
+    if import_id is None:
+        return None
+    found = imports.get(session, import_id=import_id, lock=True)
+    _refuse_taken_back(found)
+    return found
+
+
+def _refuse_taken_back(found: FileImport) -> None:
+    if found.taken_back_at is not None:
+        raise AppError(
+            f"{found.taken_back_by} took the import of {found.file_name!r} back at "
+            f"{found.taken_back_at:%Y-%m-%d %H:%M} UTC. Import the file again if it is wanted."
+        )
+
+
+def _way_back(session: Session, found: FileImport) -> WayBack:
+    _refuse_taken_back(found)
+    untouched, reviewed = imports.document_counts(session, import_id=found.id)
+    return WayBack(found.file_name, untouched, reviewed, found.labelled, found.created_labels)
+
+
+def _write(session: Session, noted: FileImport, rows: Sequence[NewRow], splits: Mapping[str, str]) -> None:
     added = []
     for row in rows:
         split = SplitName(row.split or splits.get(row.hash, SplitName.UNASSIGNED))
         if row.document_id is None:
             document = Document(
-                project_id=project_id, external_id=row.id, text=row.text, text_hash=row.hash, split=split
+                project_id=noted.project_id,
+                external_id=row.id,
+                text=row.text,
+                text_hash=row.hash,
+                split=split,
+                import_id=noted.id,
             )
         else:
             document = documents.get(session, document_id=row.document_id, lock=True)
@@ -152,4 +258,4 @@ def _write(session: Session, project_id: int, rows: Sequence[NewRow], splits: Ma
         added.append(document)
     documents.add_all(session, documents=added)
     labelled = {document.id: row.labels for document, row in zip(added, rows, strict=True) if row.labels}
-    annotation_log.add_imported(session, labels=labelled, author=author)
+    annotation_log.add_imported(session, labels=labelled, author=noted.author)

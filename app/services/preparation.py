@@ -19,7 +19,7 @@ from app.services.measuring import BREATHER_SECONDS, CHUNK, Measure, Measuring
 from app.services.vectors import Vectors
 from lagamc.descriptions.impact import Evidence
 from lagamc.errors import LagamcError
-from storage import evidence, predictions
+from storage import documents, evidence, predictions
 from storage.engine import Database
 from storage.errors import StorageError
 from storage.models import SplitName
@@ -183,7 +183,10 @@ class Preparation:
             answer = self._answering.answer(source, [document.text for document in chunk])
             with self._database.write() as session:
                 label_set_id = pinned_label_set(session, project_id, source)
+                there = documents.present(session, ids=[document.id for document in chunk])
                 for document, result in zip(chunk, answer.results, strict=True):
+                    if document.id not in there:  # taken out with its import meanwhile
+                        continue
                     predictions.add(
                         session,
                         document_id=document.id,

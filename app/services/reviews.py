@@ -154,6 +154,8 @@ class ReviewService:
 
         Raises:
             AppError: a label is of another project, or the prediction is of another document.
+            NotFound: the document was taken out with its import.
+            Retired: its project was put away.
             StaleWrite: somebody has saved the document since it was loaded, or retired a label.
         """
         with self._database.write() as session:
@@ -193,7 +195,10 @@ class ReviewService:
             )
 
     def undo(self, annotation_id: int, author: str) -> None:
-        """Take a decision back; the one before it holds again. Raises StaleWrite when a later one exists."""
+        """Take a decision back; the one before it holds again.
+
+        Raises StaleWrite when a later one exists, Retired when the project was put away.
+        """
         with self._database.write() as session:
             _locked(session, annotation_log.get(session, annotation_id=annotation_id).document_id)
             annotation_log.undo(session, annotation_id=annotation_id, author=author)
@@ -226,8 +231,7 @@ class ReviewService:
 
 def _locked(session: Session, document_id: int) -> Document:
     """A document that nobody else writes until the commit, nor an operation on the labels of its project."""
-    project_id = documents.get(session, document_id=document_id).project_id
-    projects.get(session, project_id=project_id, lock=True)
+    projects.locked(session, project_id=documents.get(session, document_id=document_id).project_id)
     return documents.get(session, document_id=document_id, lock=True)
 
 

@@ -70,6 +70,7 @@ def test_rows_of_the_first_revision_survive(tmp_path):
         assert model_versions.active(session, project_id=1).title == "v1 · minilm"
         assert runs.get(session, run_id=1).status is RunStatus.COMPLETED
         assert documents.get(session, document_id=1).annotation_action is Action.CORRECTED
+        assert documents.get(session, document_id=1).import_id is None
         assert annotations.label_names(session, annotation_ids=[1]) == {1: ["Noise"]}
         assert labels.current_version(session, label_id=1).text == "About noise."
         assert [row.text for row in predictions.sentences(session, prediction_id=1)] == ["About noise."]

@@ -13,12 +13,14 @@ import pytest
 from small_collection import DESCRIPTIONS, Collection
 
 from app.errors import AppError
+from app.services.imports import ImportService
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import ConfigError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.readers import MAX_TEXT_CHARACTERS, ColumnMapping
 from lagamc.untrained import UntrainedClassifier
 from storage import documents, predictions, projects
+from storage.errors import NotFound
 
 TEXT = "The loud noise of that bus again, please"
 
@@ -103,6 +105,25 @@ def test_a_threshold_of_ones_own_is_not_stored(untrained, own):
         sentences = predictions.sentences(session, prediction_id=stored.id)
     assert stored.threshold == usual.threshold
     assert [row.abstained for row in sentences] == [row.abstained for row in usual.rows]
+
+
+def test_a_document_taken_out_while_it_is_classified_is_told(untrained, tmp_path, monkeypatch):
+    """And no prediction of it is stored."""
+    importer, answering = ImportService(untrained.database), untrained.classification.answering
+    path = tmp_path / "one.csv"
+    path.write_text("id,text\none,The bus is loud\n", encoding="utf-8")
+    importer.run(untrained.project_id, path, ColumnMapping(text="text", id="id"), "ann")
+    with untrained.database.read() as session:
+        document = documents.find(session, project_id=untrained.project_id, external_id="one")
+    answer = answering.answer
+
+    def take_back_and_answer(*args):
+        importer.take_back(importer.listed(untrained.project_id, 1)[0].id, "ann")
+        return answer(*args)
+
+    monkeypatch.setattr(answering, "answer", take_back_and_answer)
+    with pytest.raises(NotFound, match="taken out with its import"):
+        untrained.classification.classify_document(document.id)
 
 
 def test_models_stay_in_memory_within_the_bound(untrained):

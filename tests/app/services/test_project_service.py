@@ -167,10 +167,10 @@ def test_a_demo_broken_off_among_its_documents_is_completed(small_demo, database
     messages.write_text("".join(json.dumps(line) + "\n" for line in lines))
     write = imports._write
 
-    def stop_at_the_second(session, project_id, *rest):
-        if service.get(project_id).documents["train"]:
+    def stop_at_the_second(session, noted, *rest):
+        if service.get(noted.project_id).documents["train"]:
             raise KeyboardInterrupt
-        write(session, project_id, *rest)
+        write(session, noted, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(import_rows, "CHUNK", 1)

@@ -8,7 +8,9 @@ import pytest
 from small_collection import DESCRIPTIONS, Collection
 
 from app.services.classification import SHOWN
+from app.services.imports import ImportService
 from lagamc.errors import CheckpointError
+from lagamc.readers import ColumnMapping
 from storage import annotations, documents, predictions
 
 TEXT = "The loud noise of that bus again, please"
@@ -90,3 +92,17 @@ def test_the_model_of_another_label_set_is_refused(trained):
     finally:
         labels_file.write_text(content)
         fresh.close()
+
+
+def test_a_corrected_file_under_the_same_ids_is_not_taken_for_what_was_learnt(trained, tmp_path):
+    """The model goes on answering; training documents that are gone are not shown beside it."""
+    importer = ImportService(trained.database)
+    importer.take_back(importer.listed(trained.project_id, 1)[0].id, "ann")
+    path = tmp_path / "corrected.csv"
+    rows = "".join(f"train-{number},corrected text {number}\n" for number in range(12))
+    path.write_text("id,text\n" + rows, encoding="utf-8")
+    importer.run(trained.project_id, path, ColumnMapping(text="text", id="id"), "ann")
+    view = trained.classification.classify_text(trained.project_id, TEXT)
+    assert view.trained
+    assert view.result.neighbours
+    assert view.neighbours == []
