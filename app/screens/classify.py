@@ -14,6 +14,7 @@ from app.errors import AppError
 from app.screens import classify_file
 from app.screens.evidence import added_labels, evidence, excerpt, neighbours, origin, rule_in_words
 from app.services.documents import SEARCH_REACH
+from storage.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ NOTHING_YET = (
 )
 CUT = "The text reaches the {:,} tokens that the model reads of a document: anything after them had no say here."
 NO_DOCUMENTS = "No document yet. Import some under Projects."
+GONE = "The document is not in the project any more: its import was taken back."
 NOWHERE = "No document from here on holds these words."
 NOT_HERE = f"None of the next {SEARCH_REACH:,} documents holds these words. 'Next' looks further."
 PAGE_SIZE = 8
@@ -180,7 +182,10 @@ def build(services: Services, bar: ProjectBar) -> None:
         if tab != "classify" or not project_id or view is None:
             return gr.skip()
         view, colours = services.classification.current(project_id, view), services.labels.colours(project_id)
-        document = "" if document_id is None else _document(services.documents.get(document_id), colours)
+        try:
+            document = "" if document_id is None else _document(services.documents.get(document_id), colours)
+        except NotFound:  # the answer is still one
+            document = markup.note(GONE, "warning")
         answered, labels, _, sentences, alike = _answer(view, colours)
         return view, document, answered, labels, sentences, alike
 

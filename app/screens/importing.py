@@ -12,6 +12,7 @@ from app.components.events import on
 from app.components.mapping_form import mapping_form
 from app.components.project_bar import ProjectBar, author_name, require_project
 from app.errors import AppError
+from app.screens import import_history
 from lagamc.errors import DatasetError, few
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ __all__ = ["build"]
 MAX_REFUSALS_SHOWN = 100
 
 
-def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
-    """Lay out the panel and return the event that follows a finished import."""
+def build(services: Services, bar: ProjectBar) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Lay out the panel and the list under it; return the events that follow an import, and one taken back."""
     with gr.Accordion("Import documents", open=True, elem_id="import-panel"):
         file = gr.File(
             label="CSV, TSV or JSON lines (.gz), UTF-8, up to 200 MB",
@@ -97,7 +98,9 @@ def build(services: Services, bar: ProjectBar) -> Callable[..., Any]:
         [report, file, *form.outputs, start, unknown, create_labels],
         show_progress_on=report,
     )
-    return imported.success
+    taken_back = import_history.build(services, bar, imported.success)
+    on(taken_back, lambda: "", None, report, show_progress="hidden")
+    return imported.success, taken_back
 
 
 def _unknown(names: list[str]) -> str:

@@ -35,7 +35,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=3, min_width=320, visible=False) as open_project:
             overview = gr.HTML(elem_id="project-overview")
             counts = gr.HTML(elem_id="label-counts")
-            imported = importing.build(services, bar)
+            filled = importing.build(services, bar)
         with gr.Column(scale=2, min_width=300, elem_id="project-forms"):
             name, task, create_button, demo_again = _create_form()
             with gr.Accordion("Change, retire, restore", open=False, elem_id="manage-project"):
@@ -114,7 +114,8 @@ def build(services: Services, bar: ProjectBar) -> None:
     on(restore.click, restore_project, retired, opened)
     in_turn = {"concurrency_id": "projects", "concurrency_limit": 1}  # no late count is that of another project
     on(save.click, change_project, showing, [*opened, *shown], **in_turn)
-    on(imported, refresh, showing, shown, show_progress="hidden", **in_turn)
+    for event in filled:
+        on(event, refresh, showing, shown, show_progress="hidden", **in_turn)
     follow(bar, "projects", refresh, showing, shown, **in_turn)
 
 

@@ -17,7 +17,7 @@ from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.screens.evidence import evidence, origin
 from app.screens.review_session import Saved, Session, keeping, named, of_project, on_show, own_ticks, proposed
-from storage.errors import StaleWrite
+from storage.errors import NotFound, StaleWrite
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -33,6 +33,7 @@ const ticked = [...document.querySelectorAll('#review-labels input[type=checkbox
 const given = element.querySelector('[data-ticked]');
 return given !== null && ticked.join() !== given.dataset.ticked;
 """
+GONE = "{} is not in the project any more: its import was taken back."
 NO_DOCUMENTS = "There is no document to review yet. Import some on the Projects tab."
 ALL_DONE = "Every document has been reviewed or skipped. Train again, so that the corrections teach the next version."
 
@@ -142,10 +143,17 @@ def build(services: Services, bar: ProjectBar) -> None:
         if asked is not None and asked.project_id == project_id and asked is not now.asked:
             now = replace(now, asked=asked)
             if now.item is None or now.item.document_id != asked.document_id:
-                return show(out_of_turn(keeping(now, own), asked.document_id))
+                try:
+                    return show(out_of_turn(keeping(now, own), asked.document_id))
+                except NotFound:
+                    now = keeping(now, own)
+                    return show(following(now), markup.note(GONE.format("That document"), "warning"))
         if now.item is None:
             return show(following(now))
-        item = services.reviews.item(now.item.document_id)
+        try:
+            item = services.reviews.item(now.item.document_id)
+        except NotFound:
+            return show(following(now), markup.note(GONE.format(now.item.external_id), "warning"))
         if item == now.item and not elsewhere:  # leave what is ticked
             return now, gr.skip(), _counts(services.reviews.counts(project_id)), *(gr.skip() for _ in shown[3:])
         remark = meanwhile(item, now.item.annotation_id)
@@ -180,6 +188,8 @@ def build(services: Services, bar: ProjectBar) -> None:
                 item.annotation_id,
                 prediction_id=item.prediction.id if item.prediction else None,
             )
+        except NotFound:
+            return show(following(now), markup.note(GONE.format(item.external_id) + " Nothing was saved.", "warning"))
         except StaleWrite as error:  # show the document as it is now, and keep what this person has ticked
             now = replace(now, item=services.reviews.item(item.document_id))
             return show(now, markup.note(error, "warning"), label_ids)

@@ -158,6 +158,19 @@ def test_labels_corrected_since_are_those_that_classify_shows(services, opened):
     assert visitor["classify-table"] == answer
 
 
+def test_a_document_taken_out_since_is_told_beside_its_answer(services, opened):
+    page = opened(classify, "classify")
+    visitor = page.visitor
+    services.labels.add(page.project, "noise", "Loud things.", "ann")
+    visitor.select("documents-table", services.documents.page(page.project, 1).rows[0].id)
+    answer = visitor["classify-table"]
+    services.imports.take_back(services.imports.listed(page.project, 1)[0].id, "ann")
+    visitor.put(page.bar.tab, "labels")
+    visitor.put(page.bar.tab, "classify")
+    assert "its import was taken back" in visitor["classify-passage"]
+    assert visitor["classify-table"] == answer
+
+
 def test_labels_renamed_or_retired_since_are_shown_so(services, opened):
     """In the answer on show, as in the document beneath it."""
     page = opened(classify, "classify")

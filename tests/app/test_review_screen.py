@@ -30,7 +30,7 @@ def tab(services, tmp_path):
         visitor.put(bar.project, project)
         return visitor
 
-    return SimpleNamespace(page=page, bar=bar, project=project, visit=visit)
+    return SimpleNamespace(page=page, bar=bar, project=project, path=path, visit=visit)
 
 
 def test_a_save_that_somebody_else_replaced_does_not_block_undo(services, tab):
@@ -272,3 +272,31 @@ def test_nothing_is_hidden_before_the_project_is_known(tab):
     assert visitor["review-counts"] == before
     visitor.put(tab.bar.project, 0)
     assert "No project is open" in visitor["review-counts"]
+
+
+def test_a_document_taken_out_with_its_import_makes_way(services, tab):
+    """Saved, come back to, or asked for, the page says so and goes on with what is left."""
+    tab.path.write_text("id,text\n" + "".join(f"e{number},another {number}\n" for number in range(1, 4)))
+    services.imports.run(tab.project, tab.path, services.imports.preview(tab.path).mapping, "ann")
+    ada, ben = tab.visit("ada"), tab.visit("ben")
+    first = services.documents.page(tab.project, 1).rows[0].id
+    services.imports.take_back(services.imports.listed(tab.project, 2)[1].id, "cy")
+    ada.click("review-save")
+    assert "d1 is not in the project any more: its import was taken back. Nothing was saved." in ada["review-last"]
+    assert "another 1" in ada["review-text"]
+    ben.put(tab.bar.tab, "labels")
+    ben.put(tab.bar.tab, "review")
+    assert "d1 is not in the project any more" in ben["review-last"]
+    assert "another" in ben["review-text"]
+    ben.put(tab.bar.asked, Asked(tab.project, first))
+    assert "That document is not in the project any more" in ben["review-last"]
+    assert "another" in ben["review-text"]
+
+
+def test_a_project_retired_meanwhile_takes_no_review(services, tab):
+    """It is said in words, and what was ticked stays on the page."""
+    ada = tab.visit("ada")
+    services.projects.retire(tab.project)
+    with pytest.raises(gr.Error, match="The project &#x27;messages&#x27; was retired"):
+        ada.click("review-save")
+    assert "text 1" in ada["review-text"]
