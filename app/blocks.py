@@ -72,7 +72,7 @@ def _naming(key: str) -> Any:
 def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -> None:
     def restore(memory: dict[str, Any] | None) -> tuple[Any, int]:
         memory = memory or {}
-        choices = [(project.name, project.id) for project in services.projects.list()]
+        choices = services.projects.names()
         known = [key for _, key in choices]
         project_id = memory.get("project") if memory.get("project") in known else next(iter(known), None)
         return picker_update(choices, project_id), project_id or 0
@@ -83,6 +83,10 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     def opened(project_id: int | None) -> int:
         return project_id or 0
 
+    def listed() -> Any:
+        """A colleague may have made or renamed a project; the choice on the page is left alone."""
+        return gr.Dropdown(choices=services.projects.names())
+
     def model(project_id: int) -> str:
         return active_model(services.projects.get(project_id).active_model) if project_id else ""
 
@@ -92,6 +96,7 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     page.load(None, bar.memory, tabs, js=REMEMBERED_TAB, api_visibility="private")  # its `select` then tells `bar.tab`
     on(bar.asked.change, lambda: gr.Tabs(selected="review"), None, tabs, show_progress="hidden")
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
+    on(bar.tab.change, listed, None, bar.picker, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):
         on(event, model, bar.project, bar.model, show_progress="hidden")
     remembered = [bar.author, bar.project, bar.tab]

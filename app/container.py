@@ -60,6 +60,15 @@ class Services:
     exchange: ExchangeService
     corrections: CorrectionService
 
+    def stopped_by_retiring(self, project_id: int) -> list[str]:
+        """Say what goes on for a project now and `retire_project` would stop."""
+        drafting, files = self.draft_jobs.view(project_id), self.classification.file_jobs(project_id)
+        return [
+            *(["the drafting of descriptions"] if drafting is not None and drafting.status == "running" else []),
+            *(["the preparation of 'What-if'"] if self.what_if.running(project_id) is not None else []),
+            *(f"the classification of '{job.name}'" for job in files if job.status == "running"),
+        ]
+
     def retire_project(self, project_id: int) -> None:
         """Put a project away and stop what goes on for it, which nobody could see any more; all can be gone on with.
 

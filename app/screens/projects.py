@@ -11,7 +11,7 @@ from app.components import markup
 from app.components.events import on
 from app.components.project_bar import ProjectBar, author_name, follow, picker_update, require_project
 from app.errors import AppError
-from app.screens import importing
+from app.screens import importing, project_retire
 
 if TYPE_CHECKING:
     from app.container import Services
@@ -45,6 +45,7 @@ def build(services: Services, bar: ProjectBar) -> None:
                 new_task = gr.Textbox("", label="What is classified", info=TASK, lines=2, elem_id="project-task")
                 save = gr.Button("Save name and sentence", size="sm", elem_id="save-project")
                 retire = gr.Button("Retire the open project", size="sm", elem_id="retire-project")
+                put_away = project_retire.build(services, bar, retire)
                 retired = gr.Dropdown([], label="Retired projects", info="Nothing of them is deleted.")
                 restore = gr.Button("Restore", size="sm")
 
@@ -53,10 +54,10 @@ def build(services: Services, bar: ProjectBar) -> None:
         gone = [
             (project.name, project.id) for project in services.projects.list(include_retired=True) if project.retired
         ]
-        put_away = gr.Dropdown(choices=gone, value=None)
+        restorable = gr.Dropdown(choices=gone, value=None)
         if not project_id:
             hidden = gr.Column(visible=False)
-            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", "", put_away
+            return gr.Column(visible=True), hidden, gr.Button(visible=False), "", "", "", "", "", restorable
         project = services.projects.get(project_id)
         of, *was = _loaded(before)
         typing = of == project_id and [name, task] != was
@@ -69,7 +70,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             name if typing else project.name,
             task if typing else project.task,
             before if typing else json.dumps([project_id, project.name, project.task]),
-            put_away,
+            restorable,
         )
 
     shown = [welcome, open_project, demo_again, overview, counts, new_name, new_task, loaded, retired]
@@ -77,7 +78,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     opened = [bar.picker, bar.project]
 
     def opening(project_id: int | None) -> tuple[Any, Any]:
-        choices = [(project.name, project.id) for project in services.projects.list()]
+        choices = services.projects.names()
         if project_id is None and choices:
             project_id = choices[0][1]
         return picker_update(choices, project_id), project_id or 0
@@ -96,11 +97,6 @@ def build(services: Services, bar: ProjectBar) -> None:
         services.projects.change(require_project(of), name, task, opened=(was_name, was_task))
         return *opening(project_id), *refresh(project_id, "", "", "")
 
-    def retire_project(project_id: int) -> tuple[Any, ...]:
-        services.retire_project(require_project(project_id))
-        gr.Info("Retired. It can be restored under 'Retired projects'.")
-        return opening(None)
-
     def restore_project(project_id: int | None) -> tuple[Any, ...]:
         if not project_id:
             raise AppError("Choose one of the retired projects first.")
@@ -110,7 +106,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     for button in (demo, demo_again):
         on(button.click, load_demo, bar.author, opened)
     on(create_button.click, create, [name, task], [*opened, name, task])
-    on(retire.click, retire_project, bar.project, opened)
+    on(put_away, lambda: opening(None), None, opened, show_progress="hidden")
     on(restore.click, restore_project, retired, opened)
     in_turn = {"concurrency_id": "projects", "concurrency_limit": 1}  # no late count is that of another project
     on(save.click, change_project, showing, [*opened, *shown], **in_turn)

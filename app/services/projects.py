@@ -168,6 +168,11 @@ class ProjectService:
             self._fill_demo(project.id, author)
         return project.id
 
+    def names(self) -> list[tuple[str, int]]:
+        """Return (name, id) of the projects in use, by name; nothing is counted."""
+        with self._database.read() as session:
+            return [(project.name, project.id) for project in projects.listed(session)]
+
     def list(self, *, include_retired: bool = False) -> list[ProjectView]:
         """Return projects by name."""
         with self._database.read() as session:

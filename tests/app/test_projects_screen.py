@@ -1,4 +1,4 @@
-"""The Projects tab as a visitor finds it: an import taken back."""
+"""The Projects tab as a visitor finds it: an import taken back, and a project retired."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import gradio as gr
 import pytest
 from visitor import Visitor
 
+from app.blocks import build_blocks
 from app.components.project_bar import project_bar
 from app.screens import projects
 
@@ -88,3 +89,49 @@ def test_a_question_about_an_import_goes_with_its_project(services, tab):
     tab.visitor.put(tab.bar.project, services.projects.create("other"))
     assert tab.visitor["import-way-back"] == ""
     assert "letters.csv" not in tab.visitor["imports-table"]
+
+
+def test_retiring_a_project_is_asked_first(services, tab, toasts):
+    """A no leaves it; a yes opens another."""
+    visitor, other = tab.visitor, services.projects.create("other")
+    import_letters(tab, "text")
+    visitor.click("retire-project")
+    assert "Puts &#39;messages&#39; away, with its 3 documents" in visitor["project-impact"]
+    assert "until it is restored under" in visitor["project-impact"]
+    assert "This stops" not in visitor["project-impact"]
+    visitor.click("project-leave")
+    assert not services.projects.get(tab.project).retired
+    visitor.click("project-retire-do")
+    assert services.projects.get(tab.project).retired
+    assert visitor[tab.bar.project] == other
+    assert toasts[-1] == ("Info", "Retired. It can be restored under 'Retired projects'.")
+
+
+def test_a_question_about_another_project_retires_none(services, tab):
+    """It was opened before the answer came."""
+    visitor = tab.visitor
+    visitor.click("retire-project")
+    visitor.put(tab.bar.project, services.projects.create("other"))
+    with pytest.raises(gr.Error, match="another project was just opened"):
+        visitor.click("project-retire-do")
+
+
+def test_what_retiring_stops_is_named(services, tab):
+    """By the name that people gave it."""
+    for name in ("noise", "bins"):
+        services.labels.add(tab.project, name, f"About {name}.", "ann")
+    tab.path.write_text("text\n" + "".join(f"letter {number}\n" for number in range(20_000)), encoding="utf-8")
+    mapping = services.imports.preview(tab.path).mapping
+    services.classification.classify_file(tab.project, tab.path, mapping)
+    tab.visitor.click("retire-project")
+    assert "the classification of &#39;letters.csv&#39;" in tab.visitor["project-impact"]
+
+
+def test_the_picker_lists_what_colleagues_made_meanwhile(services):
+    """Each time that a tab comes to the front; what is chosen is left alone."""
+    page = build_blocks(services)
+    [listed] = [fn for fn in page.fns.values() if [box.elem_id for box in fn.outputs] == ["project-picker"]]
+    made = services.projects.create("messages")
+    told = listed.fn()
+    assert told.choices == [("messages", made)]
+    assert "value" not in told.constructor_args
