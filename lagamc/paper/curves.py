@@ -28,10 +28,11 @@ UNIFIED_TRAIN, UNIFIED_DEV, UNIFIED_TEST = 500, 100, 100
 def prompts(laboratory: Laboratory) -> Outcome:
     """Table 2: the prompt and the target of one training document of each set."""
     notes = []
+    stop = Target(".")
     for data in laboratory.data_sets():
         example = max(data.split.train, key=lambda item: len(item.labels))
         descriptions = data.split.label_set.to_mapping()
-        target = Target(".").join([descriptions[name] for name in example.labels])
+        target = ". ".join(stop.body(descriptions[name]) for name in example.labels)
         notes.append(f"{data.name}, prompt: {Prompt().render(example.text)}")
         notes.append(f"{data.name}, target: {target}.")
     title = "Table 2: prompt and target (the paper parts descriptions by a full stop; ours by a token of its own)"

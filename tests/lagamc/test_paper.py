@@ -308,6 +308,12 @@ def test_a_common_label_that_is_drawn_first_is_drawn_again():
         assert set(chosen) == set("abcd")
 
 
+def test_a_target_of_several_descriptions_reads_as_in_table_2(laboratory):
+    """Each ends in one full stop, with a space before the next."""
+    shown = "caves, target: Holes in the road. A loud noise."
+    assert shown in curves.prompts(laboratory).notes
+
+
 def test_no_set_makes_no_unified_one(data, tmp_path, tiny):
     """The outcome says which sets are left out, as every table does."""
     outcome = curves.unified(make_laboratory(data, tmp_path, tiny, chosen=("aapd",)))
