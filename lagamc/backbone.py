@@ -22,9 +22,10 @@ from lagamc.encoder import DescriptionScorer, SentenceEmbedder, SentenceEncoder
 from lagamc.errors import BackboneError, LabelError
 from lagamc.labels import LabelSet
 from lagamc.prompts import Prompt, Target
+from lagamc.token_rows import plain_tokens
 from lagamc.trie import DescriptionTrie
 
-__all__ = ["Backbone", "Recalled", "plain_tokens", "single_token"]
+__all__ = ["Backbone", "Recalled", "single_token"]
 
 
 class Recalled(NamedTuple):
@@ -72,21 +73,15 @@ class Backbone(nn.Module):
             raise BackboneError(
                 f"The separator {separator!r} ends or pads a text for this backbone. Choose another one."
             )
-        bodies = [self.target.body(text) for text in label_set.descriptions]
-        self._description_slots = [[self._slots[token] for token in ids] for ids in plain_tokens(tokenizer, bodies)]
+        known = self.told_apart(label_set.descriptions)
+        self._known = {tuple(self._slots[token] for token in ids): text for ids, text in known.items()}
+        self._description_slots = list(map(list, self._known))
         reserved = {self.separator_slot, self.end_slot, self.pad_slot}
-        for text, slots in zip(label_set.descriptions, self._description_slots, strict=True):
+        for slots, text in self._known.items():
             if reserved.intersection(slots):
                 raise LabelError(
                     f"The description {text!r} contains a token that parts or ends descriptions for this backbone, "
                     "so a generated text could not be split back into descriptions. Reword it."
-                )
-        self._known: dict[tuple[int, ...], str] = {}
-        for text, slots in zip(label_set.descriptions, self._description_slots, strict=True):
-            if (same := self._known.setdefault(tuple(slots), text)) != text:
-                raise LabelError(
-                    f"The descriptions {same!r} and {text!r} become the same tokens for this backbone, which may not "
-                    "tell case, accents or rare characters. No generated sentence could tell them apart. Reword one."
                 )
         if self.counts_prompt:
             self._refuse_long_prompt()
@@ -186,6 +181,18 @@ class Backbone(nn.Module):
         """Where the encoder's weights came from before training; None is the built-in one."""
         return None
 
+    def told_apart(self, descriptions: Sequence[str]) -> dict[tuple[int, ...], str]:
+        """{token ids: description}, in order. Raises LabelError where two descriptions become the same tokens."""
+        known: dict[tuple[int, ...], str] = {}
+        tokens = plain_tokens(self.tokenizer, list(map(self.target.body, descriptions)))
+        for ids, text in zip(map(tuple, tokens), descriptions, strict=True):
+            if (same := known.setdefault(ids, text)) != text:
+                raise LabelError(
+                    f"The descriptions {same!r} and {text!r} become the same tokens for this backbone, which may not "
+                    "tell case, accents or rare characters. No generated sentence could tell them apart. Reword one."
+                )
+        return known
+
     @cached_property
     def trie(self) -> DescriptionTrie:
         """The slots of the label set's descriptions."""
@@ -277,14 +284,6 @@ class Backbone(nn.Module):
         pooler = getattr(self.encoder.transformer, "pooler", None)
         if pooler is not None:
             pooler.requires_grad_(False)  # plays no part in mean pooling
-
-
-def plain_tokens(tokenizer: Any, texts: Sequence[str], **options: Any) -> list[list[int]]:
-    """Token ids of each text alone, names of special tokens in it read as ordinary words."""
-    ids: list[list[int]] = tokenizer(
-        list(texts), add_special_tokens=False, split_special_tokens=True, **options
-    )["input_ids"]  # fmt: skip
-    return ids
 
 
 def single_token(tokenizer: Any, separator: str) -> int:

@@ -40,9 +40,9 @@ def bootstrap_intervals(
     """Percentile intervals of every summary figure.
 
     Documents are drawn with replacement. The same seed and number of documents give the same draws,
-    whatever is predicted, so that the figures of two systems can be compared draw by draw. A label that no
-    drawn document carries, and that none was given, has no F1 there and is left out of that macro-F1,
-    unless it has none in the whole set either.
+    whatever is predicted, so that the figures of two systems can be compared draw by draw. Every macro-F1 is a
+    mean over all labels: one that no drawn document carries, and that none was given, has no F1 there and keeps
+    that of the whole set, which is 0 where it has none there either.
 
     Args:
         actual: (documents, labels).
@@ -114,7 +114,7 @@ def _resampled(actual: Indicator, predicted: Indicator, samples: int, seed: int)
     _check(actual, predicted, samples)
     both = (actual & predicted).astype(np.float64)
     given, carried = predicted.astype(np.float64), actual.astype(np.float64)
-    defined = (actual | predicted).any(axis=0)  # (L,)
+    whole = _ratio(2 * both.sum(axis=0), given.sum(axis=0) + carried.sum(axis=0))  # (L,)
     hits, sizes = both.sum(axis=1), given.sum(axis=1) + carried.sum(axis=1)  # (N,)
     rows = np.stack(
         [_ratio(2 * hits, sizes), _ratio(hits, sizes - hits), (actual == predicted).all(axis=1).astype(np.float64)],
@@ -124,10 +124,9 @@ def _resampled(actual: Indicator, predicted: Indicator, samples: int, seed: int)
     for weights in _draws(len(actual), samples, seed):
         label_hits, support = weights @ both, weights @ carried  # (S, L)
         total = weights @ given + support
-        f1 = _ratio(2 * label_hits, total)
-        absent = (defined & (total == 0)).sum(axis=1)  # defined in the whole set, vanished from this draw
+        f1 = np.where(total > 0, _ratio(2 * label_hits, total), whole)
         parts["micro_f1"].append(_ratio(2 * label_hits.sum(axis=1), total.sum(axis=1)))
-        parts["macro_f1"].append(_ratio(f1.sum(axis=1), actual.shape[1] - absent.astype(np.float64)))
+        parts["macro_f1"].append(f1.mean(axis=1))
         parts["weighted_f1"].append(_ratio((f1 * support).sum(axis=1), support.sum(axis=1)))
         means = weights @ rows / len(actual)  # (S, 3)
         for column, name in enumerate(("sample_f1", "jaccard", "subset_accuracy")):

@@ -11,13 +11,14 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, Cache, DynamicCache
 
 from lagamc.adapters import AdapterBackbone
-from lagamc.backbone import Recalled, plain_tokens
+from lagamc.backbone import Recalled
 from lagamc.config import TrainingConfig
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
 from lagamc.precision import chosen_device, chosen_precision
 from lagamc.prompts import INSTRUCTION, TASK_DESCRIPTION, Prompt
+from lagamc.token_rows import plain_tokens
 
 __all__ = ["CausalBackbone"]
 

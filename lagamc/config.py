@@ -157,6 +157,10 @@ class TrainingConfig:
         for name in ("instruction", "task_description", "separator"):
             if not isinstance(value := getattr(self, name), str | None):
                 raise ConfigError(f"{name} must be a text or null, got {value!r}.")
+        if self.separator == "":
+            raise ConfigError(
+                "separator is empty, so a target could not be split. Give a token, or null for the usual."
+            )
         if self.epochs is not None:
             self._whole("epochs", 1, 1000)
         self._within("learning_rate", 1e-7, 1.0)
@@ -190,7 +194,8 @@ class TrainingConfig:
         self._one_of("metric", *typing.get_args(Metric))
         self._one_of("decision", "probability", "written")
         self._one_of("precision", "auto", "float32", "bfloat16")
-        self._one_of("gradient_checkpointing", False, True)
+        if not isinstance(self.gradient_checkpointing, bool):
+            raise ConfigError(f"gradient_checkpointing must be true or false, got {self.gradient_checkpointing!r}.")
 
     def _within(self, name: str, low: float, high: float) -> None:
         value = getattr(self, name)

@@ -22,7 +22,7 @@ UNASSIGNED = "unassigned"  # in no split
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One document and the names of its labels, as `lagamc.labels.one_line` has them; a tuple from here on.
+    """One document and the names of its labels, as `lagamc.labels.one_line` has them, each once; a tuple from here on.
 
     Raises:
         DatasetError: the labels are a text, whose letters would each be one.
@@ -35,7 +35,7 @@ class Example:
     def __post_init__(self) -> None:
         if isinstance(self.labels, str):
             raise DatasetError(f"The labels of document {self.id!r} are the text {self.labels!r}. Give a list.")
-        object.__setattr__(self, "labels", tuple(map(one_line, self.labels)))
+        object.__setattr__(self, "labels", tuple(dict.fromkeys(map(one_line, self.labels))))
 
 
 class Corpus(Sequence[Example]):

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel
 
 from lagamc import packed
-from lagamc.backbone import Backbone, Recalled, plain_tokens, single_token
+from lagamc.backbone import Backbone, Recalled, single_token
 from lagamc.config import TrainingConfig, backbone_source
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
 from lagamc.labels import LabelSet
 from lagamc.packed_decoder import PackedDecoder
 from lagamc.prompts import Prompt, Target
+from lagamc.token_rows import plain_tokens
 
 __all__ = ["EmbeddedBackbone"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from lagamc.errors import LabelError, few
 
-__all__ = ["Label", "LabelSet", "each_once", "name_key", "one_line"]
+__all__ = ["Label", "LabelSet", "each_once", "half_character", "name_key", "one_line"]
 
 
 def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -39,6 +39,15 @@ def name_key(name: str) -> str:
     return one_line(name).casefold()
 
 
+def half_character(text: str) -> str | None:
+    """The first surrogate that stands alone: JSON can name one, and no file, hash or tokenizer can take it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return text[error.start]
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """A name, and one or two sentences that say what the label means in this collection.
@@ -57,13 +66,10 @@ class Label:
         object.__setattr__(self, "description", one_line(self.description))
         if not self.name:
             raise LabelError("A label has a blank name. Give every label a name.")
-        try:
-            f"{self.name}{self.description}".encode()
-        except UnicodeEncodeError as error:
-            found = error.object[error.start]
+        if found := half_character(self.name + self.description):
             raise LabelError(
                 f"{found!r}, half of a character, stands in the label {self.name!r}. Take it out, or write it whole."
-            ) from error
+            )
 
 
 class LabelSet:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from torch import nn
 
 from lagamc.decision import DocumentResult
-from lagamc.labels import LabelSet
+from lagamc.errors import DatasetError
+from lagamc.labels import LabelSet, half_character
 from lagamc.matcher import check_threshold
 from lagamc.streaming import CHUNK, Advance, Progress, answered
 
@@ -38,7 +40,8 @@ class LoadedClassifier(ABC):
 
         Raises:
             TypeError: `texts` is one text.
-            ConfigError: the threshold is no cosine.
+            ConfigError: the threshold is no cosine, or the batch size holds no text.
+            DatasetError: a text holds half of a character.
             Cancelled: `cancelled` returned true.
         """
         stream = self.stream(
@@ -56,16 +59,25 @@ class LoadedClassifier(ABC):
 
         Raises:
             TypeError: `texts` is one text, whose characters would be the documents.
-            ConfigError: the threshold is no cosine.
-            Cancelled: `cancelled` returned true, while the iterator was advanced.
+            ConfigError: the threshold is no cosine, or a size holds no text.
+            DatasetError: a text holds half of a character; Cancelled: `cancelled` returned true. Both while the
+                iterator is advanced.
         """
         if isinstance(texts, str):
             raise TypeError("Expected documents, got one text. Put it in a list.")
         decided = self.threshold if threshold is None else check_threshold(threshold)
         return answered(
-            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
-            progress=progress, cancelled=cancelled, turn=turn,
+            map(_whole, itertools.count(1), texts), lambda batch: self._answer(batch, decided),
+            batch_size=batch_size, chunk=chunk, progress=progress, cancelled=cancelled, turn=turn,
         )  # fmt: skip
+
+
+def _whole(number: int, text: str) -> str:
+    if found := half_character(text):
+        raise DatasetError(
+            f"{found!r}, half of a character, stands in document {number:,}. Take it out, or write it whole."
+        )
+    return text
 
 
 def megabytes(classifiers: Iterable[LoadedClassifier]) -> float:

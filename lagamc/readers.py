@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lagamc.errors import DatasetError
-from lagamc.labels import name_key, one_line
+from lagamc.labels import half_character, name_key, one_line
 from lagamc.record_files import MAX_FILE_BYTES, file_format, read_records
 
 __all__ = [
@@ -207,13 +207,10 @@ def _shown(value: Any) -> str:
     return text.encode(errors="replace").decode()  # halves of characters cannot be shown
 
 
-def _half_character(**values: str) -> str | None:
-    """The reason where a value holds a surrogate alone, which JSON can name and UTF-8 cannot hold."""
+def _cut_character(**values: str) -> str | None:
+    """The reason where a value holds half of a character."""
     for what, value in values.items():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            found = value[error.start]
+        if found := half_character(value):
             return f"{found!r} stands in the {what}, half of a character: it was cut in the middle of one"
     return None
 
@@ -253,6 +250,6 @@ def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping, whole: Co
         return Refusal(line, f"the split {split!r} is none of train, dev, test")
     identifier = record.get(mapping.id) if mapping.id else None
     identifier = str(identifier).strip() if identifier is not None else ""
-    if reason := _half_character(text=text, labels=" ".join(names), id=identifier):
+    if reason := _cut_character(text=text, labels=" ".join(names), id=identifier):
         return Refusal(line, reason)
     return Row(line, identifier or None, text, names, _SPLITS[split])

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from lagamc.errors import Cancelled
+from lagamc.errors import Cancelled, ConfigError
 
 __all__ = ["CHUNK", "Advance", "Progress", "answered"]
 
@@ -40,9 +40,27 @@ def answered(
         turn: held while a batch is answered and given up in between, a lock for example.
 
     Raises:
+        ConfigError: no text would be answered, or held, at a time. Told at once.
         Cancelled: `cancelled` returned true; the results of the chunk in hand are dropped.
     """
-    turn = contextlib.nullcontext() if turn is None else turn
+    if batch_size < 1 or chunk < 1:
+        raise ConfigError(f"batch_size and chunk must be at least 1, got {batch_size} and {chunk}.")
+    return _answered(
+        texts, answer, batch_size=batch_size, chunk=chunk, progress=progress, cancelled=cancelled,
+        turn=contextlib.nullcontext() if turn is None else turn,
+    )  # fmt: skip
+
+
+def _answered(
+    texts: Iterable[str],
+    answer: Callable[[Sequence[str]], Sequence[Result]],
+    *,
+    batch_size: int,
+    chunk: int,
+    progress: Advance | None,
+    cancelled: Callable[[], bool] | None,
+    turn: contextlib.AbstractContextManager[object],
+) -> Iterator[Result]:
     texts, done = iter(texts), 0
     while rows := list(itertools.islice(texts, chunk)):
         order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))  # memory that is freed fits what follows

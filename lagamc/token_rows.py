@@ -1,16 +1,25 @@
-"""Rows of token ids: padded into one tensor, and put into batches of like length."""
+"""Rows of token ids: made of texts, padded into one tensor, and put into batches of like length."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["padded", "rounded_up", "shuffled_batches"]
+__all__ = ["padded", "plain_tokens", "rounded_up", "shuffled_batches"]
 
 _POOL = 50  # batches that are shuffled together before they are sorted by length
+
+
+def plain_tokens(tokenizer: Any, texts: Sequence[str], **options: Any) -> list[list[int]]:
+    """Token ids of each text alone, names of special tokens in it read as ordinary words."""
+    ids: list[list[int]] = tokenizer(
+        list(texts), add_special_tokens=False, split_special_tokens=True, **options
+    )["input_ids"]  # fmt: skip
+    return ids
 
 
 def padded(

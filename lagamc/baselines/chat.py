@@ -39,7 +39,7 @@ def prompted(split: Split, settings: PeerSettings) -> PeerResult:
 
     if not settings.model:
         raise ConfigError("The chat peer needs the name of a model, as its server lists it.")
-    client = settings.client or _client(settings.base_url)
+    client = _client(settings.base_url)
     encoder = SentenceEncoder.load().eval()
     answers = _Answers(client, settings)
     dev, test = (_scores(answers, corpus, split.label_set, encoder) for corpus in (split.dev, split.test))

@@ -55,7 +55,6 @@ class PeerSettings:
     max_tokens: int = 512
     pairs: int = 20  # SetFit: pairs a document and kind, R in its paper
     base_url: str | None = None  # of an OpenAI-compatible server
-    client: Any = field(default=None, compare=False, repr=False)  # an openai.OpenAI; None: from base_url and the key
     answers: Path | None = field(default=None, compare=False, repr=False)  # file that keeps a chat model's answers
     seed: int = 13
     device: str = "auto"

@@ -57,6 +57,23 @@ def test_a_label_that_vanishes_from_a_draw_does_not_pull_macro_f1_down():
     assert bootstrap_intervals(never, never)["macro_f1"].high == multilabel_metrics(never, never, "ab").macro_f1 == 0.5
 
 
+def test_labels_that_vanish_from_draws_leave_equal_systems_equal():
+    """Rare labels never found and rare labels always given wrongly both have F1 0: macro-F1 is one and the same."""
+    generator = np.random.default_rng(0)
+    actual = np.zeros((300, 30), bool)
+    actual[:, :20] = generator.random((300, 20)) < 0.15
+    actual[range(20, 30), range(20, 30)] = True  # ten labels on one document each
+    silent = actual ^ (generator.random(actual.shape) < 0.05)
+    silent[:, 20:] = False
+    wrong = silent.copy()
+    wrong[100:110, 20:] = True
+    difference = paired_differences(actual, wrong, silent)["macro_f1"]
+    assert (difference.low, difference.high) == pytest.approx((0, 0))
+    figure = multilabel_metrics(actual, silent, [str(label) for label in range(30)]).macro_f1
+    interval = bootstrap_intervals(actual, silent)["macro_f1"]
+    assert (interval.low + interval.high) / 2 == pytest.approx(figure, abs=0.01)
+
+
 def test_every_labels_figures_lie_inside_their_intervals(matrices):
     actual, predicted, _ = matrices
     labels = multilabel_metrics(actual, predicted, list("abcd")).labels

@@ -32,6 +32,8 @@ from lagamc.errors import ConfigError
         ({"backbone": None}, "backbone must be one of minilm, .* got None"),
         ({"device": 0}, "device must be auto, cpu or cuda; got 0"),
         ({"instruction": 3}, "instruction must be a text or null, got 3"),
+        ({"separator": ""}, "separator is empty"),
+        ({"gradient_checkpointing": 1}, "gradient_checkpointing must be true or false, got 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, found):

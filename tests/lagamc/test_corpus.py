@@ -47,6 +47,12 @@ def test_the_letters_of_a_text_are_no_labels():
     assert Example("1", "loud", ["noise"]) == Example("1", "loud", ("noise",))
 
 
+def test_a_label_that_comes_twice_counts_once():
+    example = Example("1", "loud", ["road", "noise", " road"])
+    assert example.labels == ("road", "noise")
+    assert Corpus([example]).label_counts() == {"road": 1, "noise": 1}
+
+
 @pytest.mark.parametrize("name", ["f.csv", "f.csv.gz", "f.jsonl", "f.jsonl.gz"])
 def test_plain_and_gzipped_files_read_alike(tmp_path, name):
     if ".csv" in name:

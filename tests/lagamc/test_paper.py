@@ -308,6 +308,20 @@ def test_a_common_label_that_is_drawn_first_is_drawn_again():
         assert set(chosen) == set("abcd")
 
 
+def test_a_target_of_several_descriptions_reads_as_in_table_2(laboratory):
+    """Each ends in one full stop, with a space before the next."""
+    shown = "caves, target: Holes in the road. A loud noise."
+    assert shown in curves.prompts(laboratory).notes
+
+
+def test_the_unified_model_stands_beside_models_of_whole_sets(laboratory):
+    """As in section 8.4, whose average is that of Table 3: only the one model learns from samples."""
+    outcome = curves.unified(laboratory)
+    assert outcome.title.startswith("One model for at most 500 train, ")
+    own = [row.system for row in outcome.rows if row.data in ("caves", "reuters", "mean")]
+    assert set(own) == {"a model of its own, on all documents"}
+
+
 def test_no_set_makes_no_unified_one(data, tmp_path, tiny):
     """The outcome says which sets are left out, as every table does."""
     outcome = curves.unified(make_laboratory(data, tmp_path, tiny, chosen=("aapd",)))

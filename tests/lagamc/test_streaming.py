@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lagamc.errors import Cancelled
+from lagamc.errors import Cancelled, ConfigError
 from lagamc.streaming import answered
 
 
@@ -53,6 +53,13 @@ def test_texts_of_like_length_share_a_batch():
     list(answered(Source(40), lambda batch: batches.append(batch) or batch, batch_size=8, chunk=40))
     lengths = [[len(text) for text in batch] for batch in batches]
     assert all(min(one) >= max(other) for one, other in itertools.pairwise(lengths))
+
+
+@pytest.mark.parametrize("sizes", [{"batch_size": 0}, {"batch_size": -1}, {"batch_size": 8, "chunk": 0}])
+def test_sizes_that_hold_no_text_are_refused_at_once(sizes):
+    """Before anything is read: an empty answer to many texts would look like one."""
+    with pytest.raises(ConfigError, match="batch_size and chunk must be at least 1, got"):
+        answered(Source(3), list, **sizes)
 
 
 def test_progress_counts_up_to_all():

@@ -9,7 +9,7 @@ from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import DecisionRule
-from lagamc.errors import LabelError
+from lagamc.errors import DatasetError, LabelError
 from lagamc.honesty import honesty_report
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
@@ -102,8 +102,19 @@ def test_labels_that_are_there_already_are_refused(classifier):
         classifier.with_labels([Label(own.name, "Something else.")])
     with pytest.raises(LabelError, match="the same description"):
         classifier.with_labels([Label("another", own.description.upper())])
+    accented = own.description.replace("o", "ó").replace("e", "é")
+    with pytest.raises(LabelError, match="become the same tokens"):
+        classifier.with_labels([Label("another", accented)])
     with pytest.raises(LabelError, match="No description for: empty"):
         classifier.with_labels([Label("empty", "")])
+
+
+def test_half_a_character_in_a_document_is_refused_by_its_number(classifier):
+    """The tokenizer would fail on the whole batch; the documents before its chunk have their answers."""
+    stream = classifier.stream(["a hole", "cut \ud83d here"], chunk=1)
+    assert next(stream)
+    with pytest.raises(DatasetError, match=r"'\\ud83d', half of a character, stands in document 2"):
+        next(stream)
 
 
 def test_the_command_line_adds_the_labels_that_a_model_does_not_know(trained, tmp_path, capsys, monkeypatch):
