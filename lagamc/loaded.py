@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from torch import nn
 
 from lagamc.decision import DocumentResult
 from lagamc.labels import LabelSet
 from lagamc.matcher import check_threshold
-from lagamc.streaming import CHUNK, Advance, Progress, answered
+from lagamc.streaming import CHUNK, Advance, Progress, answered, paced
 
 __all__ = ["LoadedClassifier", "megabytes", "sizes"]
+
+Texts = TypeVar("Texts", bound=Iterable[str])
 
 
 class LoadedClassifier(ABC):
@@ -34,38 +37,49 @@ class LoadedClassifier(ABC):
         self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
         progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
     ) -> list[DocumentResult]:  # fmt: skip
-        """Classify documents, in order.
+        """Classify documents, in order, all of them sorted by length together.
 
         Raises:
             TypeError: `texts` is one text.
             ConfigError: the threshold is no cosine.
             Cancelled: `cancelled` returned true.
         """
-        stream = self.stream(
-            texts, threshold=threshold, batch_size=batch_size, chunk=max(CHUNK, len(texts)), cancelled=cancelled,
+        results = answered(
+            [_documents(texts)], self._answers(threshold), batch_size=batch_size, cancelled=cancelled,
             progress=None if progress is None else lambda done: progress(done, len(texts)),
         )  # fmt: skip
-        return list(stream)
+        return list(results)
 
     def stream(
         self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
         progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
         turn: contextlib.AbstractContextManager[object] | None = None,
     ) -> Iterator[DocumentResult]:  # fmt: skip
-        """Classify any number of documents, in order, in memory for a chunk of them; see `answered`.
+        """Classify any number of documents, in order, in memory for a chunk of them; see `paced` and `answered`.
+
+        Results come every few seconds; that of a document does not depend on which others are in its chunk, but for
+        the last digits of its figures.
 
         Raises:
             TypeError: `texts` is one text, whose characters would be the documents.
             ConfigError: the threshold is no cosine.
             Cancelled: `cancelled` returned true, while the iterator was advanced.
         """
-        if isinstance(texts, str):
-            raise TypeError("Expected documents, got one text. Put it in a list.")
-        decided = self.threshold if threshold is None else check_threshold(threshold)
         return answered(
-            texts, lambda batch: self._answer(batch, decided), batch_size=batch_size, chunk=chunk,
-            progress=progress, cancelled=cancelled, turn=turn,
+            paced(_documents(texts), chunk), self._answers(threshold), batch_size=batch_size, progress=progress,
+            cancelled=cancelled, turn=turn,
         )  # fmt: skip
+
+    def _answers(self, threshold: float | None) -> Callable[[Sequence[str]], list[DocumentResult]]:
+        decided = self.threshold if threshold is None else check_threshold(threshold)
+        return lambda batch: self._answer(batch, decided)
+
+
+def _documents(texts: Texts) -> Texts:
+    """Give back documents. Raises TypeError where they are one text, whose characters would be the documents."""
+    if isinstance(texts, str):
+        raise TypeError("Expected documents, got one text. Put it in a list.")
+    return texts
 
 
 def megabytes(classifiers: Iterable[LoadedClassifier]) -> float:

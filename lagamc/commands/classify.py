@@ -84,7 +84,7 @@ class _Terminal(contextlib.AbstractContextManager["_Terminal"]):
         return items
 
     def write(self, line: str) -> None:
-        print(line)
+        print(line, flush=True)  # for a reader that waits
         self.written += 1
 
     def stopped(self) -> str:
