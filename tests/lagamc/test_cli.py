@@ -73,9 +73,14 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert main(["train", str(empty)]) == 1
-    assert capsys.readouterr().err.startswith("lagamc: config.json in empty is missing")
+    assert "empty holds no config.json. Give a run folder" in capsys.readouterr().err
+    assert not list(empty.iterdir())  # it is no run, and is left as it was
+    (empty / "config.json").write_text("{}")
+    assert main(["train", str(empty)]) == 1
     [event] = map(json.loads, (empty / "events.jsonl").read_text().splitlines())
     assert event["type"] == "failed"
+    assert main(["honesty", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere is not a folder. Give that of a completed run." in capsys.readouterr().err
 
 
 def test_a_run_says_what_it_does_not_learn_from(make_run, capsys):
