@@ -18,6 +18,7 @@ from lagamc.config import BACKBONES, TrainingConfig, backbone_source
 from lagamc.decoder import RewindingDecoder
 from lagamc.encoder import SentenceEncoder
 from lagamc.errors import BackboneError
+from lagamc.hub import OFFLINE, say_before_asking
 from lagamc.labels import LabelSet
 
 __all__ = ["AdapterBackbone"]
@@ -132,6 +133,7 @@ class AdapterBackbone(Backbone):
 
     @classmethod
     def _pretrained(cls, source: str, config: TrainingConfig) -> Any:
+        say_before_asking(source)
         generator = _loaded(cls.AUTO_CLASS, source, cls.KIND, dtype=cls._weight_format(config))
         cls._check(generator, source)
         return generator
@@ -152,5 +154,5 @@ def _loaded(kind: Any, source: str, what: str, **options: Any) -> Any:
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise BackboneError(
             f"No {what} can be loaded from {source!r}. Use one of {', '.join(BACKBONES)}, a local folder, or a hub "
-            f"name that this machine can download. What transformers says: {error}"
+            f"name that this machine can download. {OFFLINE} What transformers says: {error}"
         ) from error

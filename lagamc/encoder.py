@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lagamc import packed
 from lagamc.errors import BackboneError
+from lagamc.hub import OFFLINE, say_before_asking
 
 __all__ = ["MINILM_SHA256", "DescriptionScorer", "SentenceEmbedder", "SentenceEncoder", "minilm_folder"]
 
@@ -63,11 +64,12 @@ class SentenceEmbedder(nn.Module):
         Raises:
             BackboneError: nothing that sentence-transformers can load is there.
         """
-        source = minilm_folder() if source is None else source
+        source = str(minilm_folder() if source is None else source)
+        say_before_asking(source)
         try:
-            return cls(SentenceTransformer(str(source), device="cpu", **cls.OPTIONS))
+            return cls(SentenceTransformer(source, device="cpu", **cls.OPTIONS))
         except (OSError, ValueError, KeyError) as error:
-            raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
+            raise BackboneError(f"No sentence transformer can be loaded from {source}: {error} {OFFLINE}") from error
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:

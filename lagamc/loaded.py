@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from torch import nn
 
 from lagamc.decision import DocumentResult
-from lagamc.errors import DatasetError
+from lagamc.errors import ConfigError, DatasetError
 from lagamc.labels import LabelSet, half_character
 from lagamc.matcher import check_threshold
-from lagamc.streaming import CHUNK, Advance, Progress, answered
+from lagamc.streaming import CHUNK, Advance, Progress, answered, paced
 
 __all__ = ["LoadedClassifier", "megabytes", "sizes"]
 
@@ -36,7 +36,7 @@ class LoadedClassifier(ABC):
         self, texts: Sequence[str], *, threshold: float | None = None, batch_size: int = 32,
         progress: Progress | None = None, cancelled: Callable[[], bool] | None = None,
     ) -> list[DocumentResult]:  # fmt: skip
-        """Classify documents, in order.
+        """Classify documents, in order, all of them sorted by length together.
 
         Raises:
             TypeError: `texts` is one text.
@@ -44,18 +44,22 @@ class LoadedClassifier(ABC):
             DatasetError: a text holds half of a character.
             Cancelled: `cancelled` returned true.
         """
-        stream = self.stream(
-            texts, threshold=threshold, batch_size=batch_size, chunk=max(CHUNK, len(texts)), cancelled=cancelled,
+        _check_sizes(batch_size=batch_size)
+        results = answered(
+            [list(_documents(texts))], self._answers(threshold), batch_size=batch_size, cancelled=cancelled,
             progress=None if progress is None else lambda done: progress(done, len(texts)),
         )  # fmt: skip
-        return list(stream)
+        return list(results)
 
     def stream(
         self, texts: Iterable[str], *, threshold: float | None = None, batch_size: int = 32, chunk: int = CHUNK,
         progress: Advance | None = None, cancelled: Callable[[], bool] | None = None,
         turn: contextlib.AbstractContextManager[object] | None = None,
     ) -> Iterator[DocumentResult]:  # fmt: skip
-        """Classify any number of documents, in order, in memory for a chunk of them; see `answered`.
+        """Classify any number of documents, in order, in memory for a chunk of them; see `paced` and `answered`.
+
+        Results come every few seconds; that of a document does not depend on which others are in its chunk, but for
+        the last digits of its figures.
 
         Raises:
             TypeError: `texts` is one text, whose characters would be the documents.
@@ -63,13 +67,34 @@ class LoadedClassifier(ABC):
             DatasetError: a text holds half of a character; Cancelled: `cancelled` returned true. Both while the
                 iterator is advanced.
         """
-        if isinstance(texts, str):
-            raise TypeError("Expected documents, got one text. Put it in a list.")
-        decided = self.threshold if threshold is None else check_threshold(threshold)
+        _check_sizes(batch_size=batch_size, chunk=chunk)
         return answered(
-            map(_whole, itertools.count(1), texts), lambda batch: self._answer(batch, decided),
-            batch_size=batch_size, chunk=chunk, progress=progress, cancelled=cancelled, turn=turn,
+            paced(_documents(texts), chunk), self._answers(threshold), batch_size=batch_size, progress=progress,
+            cancelled=cancelled, turn=turn,
         )  # fmt: skip
+
+    def _answers(self, threshold: float | None) -> Callable[[Sequence[str]], list[DocumentResult]]:
+        decided = self.threshold if threshold is None else check_threshold(threshold)
+        return lambda batch: self._answer(batch, decided)
+
+
+def _check_sizes(**sizes: int) -> None:
+    """Raise ConfigError where no text would be answered, or held, at a time."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ConfigError(f"{name} must be at least 1, got {size}.")
+
+
+def _documents(texts: Iterable[str]) -> Iterator[str]:
+    """Give back documents, each looked at as it is read.
+
+    Raises:
+        TypeError: they are one text, whose characters would be the documents; told at once.
+        DatasetError: one holds half of a character.
+    """
+    if isinstance(texts, str):
+        raise TypeError("Expected documents, got one text. Put it in a list.")
+    return map(_whole, itertools.count(1), texts)
 
 
 def _whole(number: int, text: str) -> str:

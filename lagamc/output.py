@@ -98,7 +98,7 @@ class ResumableOutput:
             raise OutputError(f"{self.path} {what}. Name another file.")
         else:
             self._marker.write_text(json.dumps(self._origin, indent=1) + "\n", encoding="utf-8")
-        file = self.path.open("a", encoding="utf-8", newline="\n")
+        file = self.path.open("a", encoding="utf-8", newline="\n", buffering=1)  # a line is on disk once written
         try:  # the system lets go of the lock when this process ends
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

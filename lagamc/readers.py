@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from lagamc.errors import DatasetError
 from lagamc.labels import half_character, name_key, one_line
-from lagamc.record_files import MAX_FILE_BYTES, file_format, read_records
+from lagamc.record_files import MAX_FILE_BYTES, Record, file_format, read_records
 
 __all__ = [
     "HEAD",
@@ -20,12 +22,15 @@ __all__ = [
     "Refusal",
     "Row",
     "preview_file",
+    "preview_records",
     "read_rows",
     "require_columns",
+    "rows_of",
 ]
 
 MAX_TEXT_CHARACTERS = 50_000
 HEAD = 500  # records that a preview looks at
+_NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?%?", re.IGNORECASE)
 _SPLITS: dict[str, str | None] = {
     "train": "train",
     "training": "train",
@@ -94,34 +99,49 @@ class Refusal:
 class Preview:
     """The head of a file: its columns, first rows as text, and a guess of the mapping.
 
-    `labels_as_text` says whether labels stand in one text, to be parted by a separator, and not in lists.
+    `labels_as_text` says whether labels stand in one text, to be parted by a separator, and not in lists;
+    `by_length`, that no column is called like one of texts, so that the longest was taken.
     """
 
     columns: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
     mapping: ColumnMapping
     labels_as_text: bool
+    by_length: bool
 
 
 def preview_file(
     path: str | Path, *, rows: int = 5, head: int | None = HEAD, max_bytes: float = MAX_FILE_BYTES,
-    known: Iterable[str] = (), labels: str | None = None,
+    known: Iterable[str] = (), text: str | None = None, labels: str | None = None,
 ) -> Preview:  # fmt: skip
     """Show the first rows of a file and guess its mapping; `max_bytes` is as `read_rows` has it.
 
-    Labels stand in the column called `labels`, where that is told. A cell that is one of the `known` labels says
-    nothing of what parts labels: "Health, safety" may be one.
+    Raises:
+        DatasetError: as `preview_records`; the file is empty, not UTF-8, of another type, or too large.
+    """
+    records = read_records(path := Path(path), max_bytes=max_bytes)
+    found = preview_records(records, path.name, rows=rows, head=head, known=known, text=text, labels=labels)
+    return replace(found, labels_as_text=found.labels_as_text or file_format(path) == "csv")
+
+
+def preview_records(
+    read: Iterable[Record], name: str, *, rows: int = 5, head: int | None = HEAD, known: Iterable[str] = (),
+    text: str | None = None, labels: str | None = None,
+) -> Preview:  # fmt: skip
+    """Show the first rows of what is called `name`, and guess its mapping.
+
+    Texts and labels stand in the columns called `text` and `labels`, where those are told. A cell that is one of the
+    `known` labels says nothing of what parts labels: "Health, safety" may be one.
 
     Columns are those of the first `head` readable records, or of all of them where it is None: objects of JSON lines
     need not all have the same ones.
 
     Raises:
-        DatasetError: the file is empty, not UTF-8, of another type, too large, or without a column of texts.
+        DatasetError: there is no record, or no column of texts.
     """
-    path = Path(path)
     records: list[dict[str, Any]] = []
     refused = ""
-    for line, record in read_records(path, max_bytes=max_bytes):
+    for line, record in read:
         if isinstance(record, str):
             refused = refused or f" Line {line}: {record.rstrip('.')}."
         else:
@@ -130,49 +150,55 @@ def preview_file(
             break
     if not records:
         raise DatasetError(
-            f"{path.name} has no rows that can be read.{refused} Expected a header and rows, or one JSON object a line."
+            f"{name} has no rows that can be read.{refused} Expected a header and rows, or one JSON object a line."
         )
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
     guess = {
-        role: next((column for name in names for column in columns if column.strip().lower() == name), None)
+        role: next((column for usual in names for column in columns if column.strip().lower() == usual), None)
         for role, names in _GUESSES.items()
     }
     labels = guess["labels"] = labels or guess["labels"]
-    text = guess["text"] or _longest(path, columns, records[:HEAD], taken=set(guess.values()))
+    named = text or guess["text"]
+    text = named or _longest(name, columns, records[:HEAD], taken=set(guess.values()))
     cells = [cell for record in records if isinstance(cell := record.get(labels), str)] if labels else []
     names = set(map(name_key, known))
     parted = [cell for cell in cells if name_key(cell) not in names]
     separator = next((mark for mark in (";", "|", ",") if any(mark in cell for cell in parted)), ";")
     mapping = ColumnMapping(text, labels, guess["id"], guess["split"], separator)
     shown = tuple({column: _shown(record.get(column)) for column in columns} for record in records[:rows])
-    return Preview(columns, shown, mapping, bool(cells) or file_format(path) == "csv")
+    return Preview(columns, shown, mapping, labels_as_text=bool(cells), by_length=not named)
 
 
 def read_rows(
-    path: str | Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES, known: Iterable[str] = ()
-) -> Iterator[Row | Refusal]:
+    path: str | Path, mapping: ColumnMapping, *, max_bytes: float = MAX_FILE_BYTES,
+    max_characters: float = MAX_TEXT_CHARACTERS, known: Iterable[str] = (),
+) -> Iterator[Row | Refusal]:  # fmt: skip
     """Stream a file: a Row for every good line, a Refusal for every other, in order.
 
     Args:
         path: the file.
         mapping: its columns.
         max_bytes: the size, unpacked, that is refused when it is exceeded; math.inf for no limit.
+        max_characters: of a text; a line with a longer one is refused.
         known: names of labels; one that holds the separator is not parted by it.
 
     Raises:
         DatasetError: the file as a whole cannot be read, or is a CSV file that lacks a mapped column. JSON lines may
             lack any.
     """
-    path, checked = Path(path), False
+    path = Path(path)
+    records = read_records(path, max_bytes=max_bytes)
+    return rows_of(_with_columns(path, mapping, records), mapping, max_characters=max_characters, known=known)
+
+
+def rows_of(
+    records: Iterable[Record], mapping: ColumnMapping, *, max_characters: float = MAX_TEXT_CHARACTERS,
+    known: Iterable[str] = (),
+) -> Iterator[Row | Refusal]:  # fmt: skip
+    """A Row for every good record, a Refusal for every other, in order; see `read_rows`."""
     whole = {name_key(name) for name in known if mapping.label_separator in name}
-    for line, record in read_records(path, max_bytes=max_bytes):
-        if isinstance(record, str):
-            yield Refusal(line, record)
-            continue
-        if not checked and file_format(path) == "csv":
-            require_columns(path, mapping, record)
-            checked = True
-        yield _row(line, record, mapping, whole)
+    for line, record in records:
+        yield Refusal(line, record) if isinstance(record, str) else _row(line, record, mapping, whole, max_characters)
 
 
 def require_columns(path: Path, mapping: ColumnMapping, columns: Collection[str]) -> None:
@@ -184,20 +210,33 @@ def require_columns(path: Path, mapping: ColumnMapping, columns: Collection[str]
         )
 
 
+def _with_columns(path: Path, mapping: ColumnMapping, records: Iterable[Record]) -> Iterator[Record]:
+    """The records of a file, once the first of a CSV file shows that it has the mapped columns."""
+    checked = False
+    for line, record in records:
+        if not checked and not isinstance(record, str) and file_format(path) == "csv":
+            require_columns(path, mapping, record)
+            checked = True
+        yield line, record
+
+
 def _longest(
-    path: Path, columns: Collection[str], records: Iterable[Mapping[str, Any]], *, taken: Collection[str | None]
+    name: str, columns: Collection[str], records: Iterable[Mapping[str, Any]], *, taken: Collection[str | None]
 ) -> str:
-    """The column with the most text among those whose name says nothing."""
-    lengths = {column: 0 for column in columns if column not in taken}
-    if not lengths:
-        found = ", ".join(repr(column) for column in columns)
+    """The column with the most text among those whose name says nothing, and that hold more than numbers."""
+    lengths: dict[str, int] = dict.fromkeys(columns, 0)
+    worded = set()
+    for record, column in itertools.product(records, columns):
+        cell = _shown(record.get(column)).strip()
+        lengths[column] += len(cell)
+        if cell and column not in taken and not _NUMBER.fullmatch(cell):
+            worded.add(column)
+    if not worded:
         raise DatasetError(
-            f"{path.name} has no column with texts; it has {found}. Add one called 'text', or choose another file."
+            f"{name} has no column with texts; it has {', '.join(map(repr, columns))}. Add one called 'text', or "
+            "choose another file."
         )
-    for record in records:
-        for column in lengths:
-            lengths[column] += len(_shown(record.get(column)))
-    return max(lengths, key=lengths.__getitem__)
+    return max((column for column in columns if column in worded), key=lengths.__getitem__)
 
 
 def _shown(value: Any) -> str:
@@ -226,15 +265,17 @@ def _parted(cell: str, separator: str, whole: Collection[str]) -> Iterator[str]:
         place += 1 + name.count(separator)
 
 
-def _row(line: int, record: Mapping[str, Any], mapping: ColumnMapping, whole: Collection[str]) -> Row | Refusal:
+def _row(
+    line: int, record: Mapping[str, Any], mapping: ColumnMapping, whole: Collection[str], max_characters: float
+) -> Row | Refusal:
     text = record.get(mapping.text)
     if not isinstance(text, str):
         return Refusal(line, f"no text in {mapping.text!r}")
     text = text.strip()
     if not text:
         return Refusal(line, "the text is empty")
-    if len(text) > MAX_TEXT_CHARACTERS:
-        return Refusal(line, f"the text has {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken")
+    if len(text) > max_characters:
+        return Refusal(line, f"the text has {len(text):,} characters; at most {max_characters:,} are taken")
     if "\x00" in text:
         return Refusal(line, "the text holds a NUL character, so it is probably not text")
     labels = record.get(mapping.labels) if mapping.labels else None

@@ -12,13 +12,16 @@ import itertools
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lagamc.errors import DatasetError
 from lagamc.formula_cells import unguarded
 
-__all__ = ["MAX_FILE_BYTES", "file_format", "read_records"]
+__all__ = ["MAX_FILE_BYTES", "Record", "file_format", "read_json_lines", "read_records"]
+
+Record = tuple[int, dict[str, Any] | str]  # line number, and the record; a str in its place is why there is none
 
 MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -35,14 +38,24 @@ def file_format(path: Path) -> str:
     return form
 
 
-def read_records(path: Path, *, max_bytes: float) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(line number, record) for each record; a str in its place is the reason it cannot be one.
+def read_json_lines(raw: BinaryIO, name: str) -> Iterator[Record]:
+    """The records of an open file, read as they come. Raises DatasetError where it cannot be read."""
+    with _failures(name):
+        yield from _json_records(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
+
+
+def read_records(path: Path, *, max_bytes: float) -> Iterator[Record]:
+    """The records of a file.
 
     Raises:
         DatasetError: the file as a whole cannot be read, or has more than `max_bytes` unpacked.
     """
+    if path.is_dir():
+        raise DatasetError(f"{path} is a folder. Give a file in it.")
+    if not path.exists():
+        raise DatasetError(f"{path} is not there. Check how it is written.")
     form = file_format(path)
-    try:
+    with _failures(path.name):
         if path.stat().st_size == 0:
             raise DatasetError(f"{path.name} is empty. Export it again, with at least one document.")
         if path.stat().st_size > max_bytes:
@@ -54,13 +67,20 @@ def read_records(path: Path, *, max_bytes: float) -> Iterator[tuple[int, dict[st
             limited = io.BufferedReader(_Limited(raw, path.name, max_bytes))
             file = io.TextIOWrapper(limited, encoding="utf-8-sig", newline="")
             yield from _csv_records(file, path) if form == "csv" else _json_records(file)
+
+
+@contextmanager
+def _failures(name: str) -> Iterator[None]:
+    """What reading a file raises, in the words of this package."""
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f"{path.name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
+            f"{name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
             "Save it as 'CSV UTF-8' or convert it."
         ) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path.name} cannot be read: {error}.") from error
+        raise DatasetError(f"{name} cannot be read: {error}.") from error
 
 
 class _Limited(io.RawIOBase):
@@ -84,7 +104,7 @@ class _Limited(io.RawIOBase):
         return len(data)
 
 
-def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _csv_records(file: Iterable[str], path: Path) -> Iterator[Record]:
     csv.field_size_limit(MAX_FILE_BYTES)
     lines = iter(file)
     head = next(lines, "")
@@ -115,7 +135,7 @@ def _csv_records(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[st
             yield start, {column: unguarded(cell) for column, cell in record.items()}
 
 
-def _json_records(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _json_records(file: Iterable[str]) -> Iterator[Record]:
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from lagamc.errors import Cancelled, ConfigError
+from lagamc.errors import Cancelled
 
-__all__ = ["CHUNK", "Advance", "Progress", "answered"]
+__all__ = ["CHUNK", "Advance", "Progress", "answered", "paced"]
 
-CHUNK = 1024  # documents that are sorted by length together
+CHUNK = 1024  # documents that are sorted by length together, at most
+QUICK, SLOW = 2.0, 4.0  # seconds: after a quick chunk a larger one is taken, after a slow one a smaller one
 
 Advance = Callable[[int], None]  # told of documents done so far
 Progress = Callable[[int, int], None]  # told of documents done, and of those in all
 Result = TypeVar("Result")
 
 
+def paced(texts: Iterable[str], chunk: int, *, clock: Callable[[], float] = time.monotonic) -> Iterator[list[str]]:
+    """Texts in chunks of at most `chunk` that take a few seconds each, however slow the model or the source is.
+
+    What a chunk takes passes between its reading and the next one's, so that work on results counts too.
+    """
+    texts, size, began = iter(texts), 1, clock()
+    while rows := list(itertools.islice(texts, size)):
+        yield rows
+        ended = clock()
+        if ended - began < QUICK:
+            size = min(2 * size, chunk)
+        elif ended - began > SLOW:
+            size = max(size // 2, 1)
+        began = ended
+
+
 def answered(
-    texts: Iterable[str],
+    chunks: Iterable[Sequence[str]],
     answer: Callable[[Sequence[str]], Sequence[Result]],
     *,
     batch_size: int,
-    chunk: int = CHUNK,
     progress: Advance | None = None,
     cancelled: Callable[[], bool] | None = None,
     turn: contextlib.AbstractContextManager[object] | None = None,
@@ -31,38 +48,19 @@ def answered(
     """Answer texts in batches, and yield the results in the order of the texts.
 
     Args:
-        texts: read a chunk at a time, never further ahead.
+        chunks: texts that are held, and sorted by length, together; never read further ahead.
         answer: the results of one batch, in its order.
         batch_size: texts answered at a time.
-        chunk: texts, and results, held at a time.
         progress: told of the texts answered so far, after each batch.
         cancelled: asked before each batch.
         turn: held while a batch is answered and given up in between, a lock for example.
 
     Raises:
-        ConfigError: no text would be answered, or held, at a time. Told at once.
         Cancelled: `cancelled` returned true; the results of the chunk in hand are dropped.
     """
-    if batch_size < 1 or chunk < 1:
-        raise ConfigError(f"batch_size and chunk must be at least 1, got {batch_size} and {chunk}.")
-    return _answered(
-        texts, answer, batch_size=batch_size, chunk=chunk, progress=progress, cancelled=cancelled,
-        turn=contextlib.nullcontext() if turn is None else turn,
-    )  # fmt: skip
-
-
-def _answered(
-    texts: Iterable[str],
-    answer: Callable[[Sequence[str]], Sequence[Result]],
-    *,
-    batch_size: int,
-    chunk: int,
-    progress: Advance | None,
-    cancelled: Callable[[], bool] | None,
-    turn: contextlib.AbstractContextManager[object],
-) -> Iterator[Result]:
-    texts, done = iter(texts), 0
-    while rows := list(itertools.islice(texts, chunk)):
+    turn = contextlib.nullcontext() if turn is None else turn
+    done = 0
+    for rows in chunks:
         order = sorted(range(len(rows)), key=lambda row: -len(rows[row]))  # memory that is freed fits what follows
         results: dict[int, Result] = {}
         for start in range(0, len(order), batch_size):

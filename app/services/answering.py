@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 UNTRAINED = "untrained encoder"
 STREAM_BATCH = 16  # documents of a file between which a person who waits gets an answer
-STREAM_CHUNK = 256  # documents of a file in memory; as many are done again after a stop
+STREAM_CHUNK = 256  # documents of a file in memory at most; those are done again after a stop
 BREATHER_SECONDS = 0.005
 
 Key = tuple[int | None, str]

@@ -20,6 +20,7 @@ from lagamc.baselines.peers import (
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, DatasetError
+from lagamc.hub import OFFLINE, say_before_asking
 
 __all__ = ["setfit"]
 
@@ -42,12 +43,13 @@ def setfit(split: Split, settings: PeerSettings) -> PeerResult:
     if not learnt:
         raise DatasetError("No label is carried by some training documents and not by others: nothing to learn.")
     source = str(minilm_folder()) if settings.model is None else settings.model
+    say_before_asking(source)
     try:
         model = library.SetFitModel.from_pretrained(
             source, multi_target_strategy="one-vs-rest", head_params={"max_iter": 1000}
         )
     except (OSError, ValueError) as error:
-        raise BackboneError(f"No sentence transformer can be loaded from {source}: {error}") from error
+        raise BackboneError(f"No sentence transformer can be loaded from {source}: {error} {OFFLINE}") from error
     texts = [example.text for example in split.train]
     pairs = datasets.Dataset.from_dict({"text": texts, "label": train[:, learnt].astype(int).tolist()})
     with tempfile.TemporaryDirectory() as scratch:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lagamc.baselines.peers import PeerResult, PeerSettings, indicators, result_from_scores
 from lagamc.datasets import Split
 from lagamc.errors import BackboneError, ConfigError
+from lagamc.hub import OFFLINE, say_before_asking
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -83,10 +84,11 @@ def _pretrained(model: str | None, kind: str | None = None) -> tuple[Any, Any]:
     from lagamc.encoder import minilm_folder
 
     source = str(minilm_folder()) if model is None else model
+    say_before_asking(source)
     try:
         encoder, tokenizer = AutoModel.from_pretrained(source), AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError, KeyError) as error:
-        raise BackboneError(f"No encoder can be loaded from {source}: {error}") from error
+        raise BackboneError(f"No encoder can be loaded from {source}: {error} {OFFLINE}") from error
     if kind is not None and encoder.config.model_type != kind:
         raise ConfigError(
             f"{source} is of kind {encoder.config.model_type}, not {kind}. Choose the peer sigmoid for it."

@@ -11,20 +11,23 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagamc.callbacks import CancelRequest
 from lagamc.commands.terminal import add_columns, add_model, columns, loaded_model, progress
-from lagamc.errors import Cancelled
+from lagamc.errors import Cancelled, DatasetError, OutputError
 from lagamc.output import ResumableOutput
-from lagamc.readers import HEAD, ColumnMapping, Refusal, Row, read_rows
+from lagamc.readers import HEAD, ColumnMapping, Refusal, Row, read_rows, rows_of
+from lagamc.record_files import Record, read_json_lines
 
 if TYPE_CHECKING:
     from lagamc.decision import DocumentResult
 
 __all__ = ["register"]
+
+PIPE = Path("-")  # standard input in place of a file
 
 
 def register(commands: Any) -> None:
@@ -35,7 +38,7 @@ def register(commands: Any) -> None:
         description="Reads and writes a stream: a file of any size takes constant memory. Ctrl-C stops it; with "
         "--output the same command goes on from there.",
     )
-    add_model(command, file_help=".csv, .tsv or .jsonl, plain or .gz")
+    add_model(command, file_help=".csv, .tsv or .jsonl, plain or .gz; - reads JSON lines from standard input")
     add_columns(command, labels=False)
     command.add_argument("--output", type=Path, metavar="FILE", help="write here; the same command resumes it")
     command.add_argument("--matching", default="exact", choices=("exact", "approximate"),
@@ -46,16 +49,27 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from lagamc.matcher import check_threshold
 
-    mapping = columns(options, head=HEAD).of_texts()
+    piped, refused = options.file == PIPE, Counter[str]()
+    if piped and options.output:
+        raise OutputError(
+            "Standard input cannot be read again, so that --output could not go on after a stop. Give a file, or let "
+            "the shell write: lagamc classify MODEL_FOLDER - > FILE."
+        )
+    name, mapping, documents = _from_standard_input(options) if piped else _from_file(options)
+    good = _good_rows(name, documents, refused)
+    first = next(good, None)
+    if first is None:
+        raise DatasetError(f"{name} holds no document: all {refused.total():,} lines were refused, as it stands above.")
     cancel = CancelRequest()
-    refused: Counter[str] = Counter()
     lines, cut = _Lines(json=options.json), 0
-    with cancel.listening(), progress("classified") as advance:
+    # nothing that comes through a pipe can be gone on with: Ctrl-C ends it at once, also where it waits for a line
+    listening = contextlib.nullcontext() if piped else cancel.listening()
+    with listening, progress("classified") as advance:
         classifier = loaded_model(options, matching=options.matching)
         threshold = classifier.threshold if options.threshold is None else check_threshold(options.threshold)
-        total = _count(options.file, mapping) if advance is not None else 0  # on a terminal, for the bar
+        total = 0 if piped or advance is None else _count(options.file, mapping)  # on a terminal, for the bar
         with _opened(options, mapping.text, threshold, classifier.label_set.hash) as output:
-            rows = output.remaining(_good_rows(options.file, mapping, refused), same=lines.same, name=_identifier)
+            rows = output.remaining(itertools.chain([first], good), same=lines.same, name=_identifier)
             ahead, behind = itertools.tee(rows)  # holds the rows of the chunk in hand
             results = classifier.stream(
                 (row.text for row in ahead), threshold=threshold, cancelled=cancel,
@@ -84,7 +98,7 @@ class _Terminal(contextlib.AbstractContextManager["_Terminal"]):
         return items
 
     def write(self, line: str) -> None:
-        print(line)
+        print(line, flush=True)  # for a reader that waits
         self.written += 1
 
     def stopped(self) -> str:
@@ -139,15 +153,37 @@ def _opened(
     })  # fmt: skip
 
 
-def _good_rows(file: Path, mapping: ColumnMapping, refused: Counter[str]) -> Iterator[Row]:
-    """The documents of a file; what is wrong with the other lines goes to the terminal, and is counted."""
-    for row in read_rows(file, mapping, max_bytes=math.inf):
+def _from_file(options: argparse.Namespace) -> tuple[str, ColumnMapping, Iterator[Row | Refusal]]:
+    mapping = columns(options, head=HEAD).of_texts()
+    return options.file.name, mapping, _read(options.file, mapping)
+
+
+def _from_standard_input(options: argparse.Namespace) -> tuple[str, ColumnMapping, Iterator[Row | Refusal]]:
+    """What comes in as JSON lines, its columns guessed by the first of them: the others may be long in coming."""
+    name, head = "standard input", list[Record]()
+    records = read_json_lines(sys.stdin.buffer, name)
+    for record in records:
+        head.append(record)
+        if isinstance(record[1], dict):
+            break
+    mapping = columns(options, head=HEAD, path=Path(name), records=head).of_texts()
+    return name, mapping, rows_of(itertools.chain(head, records), mapping, max_characters=math.inf)
+
+
+def _read(file: Path, mapping: ColumnMapping) -> Iterator[Row | Refusal]:
+    """The documents of a file of any size; the model reads the beginning of a text of any length."""
+    return read_rows(file, mapping, max_bytes=math.inf, max_characters=math.inf)
+
+
+def _good_rows(name: str, documents: Iterable[Row | Refusal], refused: Counter[str]) -> Iterator[Row]:
+    """The documents that can be read; what is wrong with the others goes to the terminal, and is counted."""
+    for row in documents:
         if isinstance(row, Refusal):
             refused["lines"] += 1
-            print(f"lagamc: {file.name}, line {row.line}: {row.reason}; skipped", file=sys.stderr)
+            print(f"lagamc: {name}, line {row.line}: {row.reason}; skipped", file=sys.stderr)
         else:
             yield row
 
 
 def _count(file: Path, mapping: ColumnMapping) -> int:
-    return sum(isinstance(row, Row) for row in read_rows(file, mapping, max_bytes=math.inf))
+    return sum(isinstance(row, Row) for row in _read(file, mapping))

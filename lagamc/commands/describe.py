@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from lagamc.commands.terminal import add_columns, add_json, at_least, columns, labelled
 from lagamc.corpus import Corpus, read_splits
 from lagamc.datasets import read_descriptions
-from lagamc.errors import DatasetError, LabelError, LagamcError, few
+from lagamc.errors import BackboneError, DatasetError, LabelError, LagamcError, few
+from lagamc.labels import one_line
 
 if TYPE_CHECKING:
     from lagamc.descriptions.refine import Request
@@ -185,7 +186,7 @@ def _requests(options: argparse.Namespace, labels: Mapping[str, str], corpus: Co
     from lagamc.descriptions.prompt import Example, refinement_prompt
     from lagamc.descriptions.refine import Request
 
-    names: Sequence[str] = options.only or list(labels)
+    names = list(dict.fromkeys(map(one_line, options.only or labels)))
     if unknown := [name for name in names if name not in labels]:
         raise LabelError(f"{options.labels.name} has no label {unknown[0]!r}. It has {few(list(labels))}.")
     encoder = _encoder(options)
@@ -225,6 +226,10 @@ def _add_documents(command: argparse.ArgumentParser) -> None:
 def _encoder(options: argparse.Namespace) -> SentenceEncoder:
     from lagamc.encoder import SentenceEncoder
 
+    if options.encoder and not options.encoder.is_dir():
+        raise BackboneError(
+            f"--encoder {options.encoder}: there is no such folder. Give that of a sentence transformer, or none."
+        )
     return SentenceEncoder.load(options.encoder)
 
 

@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> None:
             f"itself: lagamc baseline chat --data {options.folder} --model NAME."
         )
     folder: Path = options.folder
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder. Give that of a completed run.")
     test_file: Path = options.test or folder / "test.jsonl"
     if not test_file.is_file():
         raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")

@@ -7,13 +7,14 @@ import contextlib
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagamc.corpus import Corpus, with_labels
 from lagamc.errors import few
-from lagamc.readers import ColumnMapping, preview_file, require_columns
+from lagamc.readers import ColumnMapping, preview_file, preview_records, require_columns
+from lagamc.record_files import Record
 
 if TYPE_CHECKING:
     from lagamc.classifier import Classifier
@@ -64,29 +65,33 @@ def add_columns(command: argparse.ArgumentParser, *, labels: bool) -> None:
 
 
 def columns(
-    options: argparse.Namespace, *, head: int | None, known: Iterable[str] = (), path: Path | None = None
-) -> ColumnMapping:
+    options: argparse.Namespace, *, head: int | None, known: Iterable[str] = (), path: Path | None = None,
+    records: Sequence[Record] | None = None,
+) -> ColumnMapping:  # fmt: skip
     """The mapping of `path`, else of the command's file, that the options of `add_columns` tell, the rest guessed as
-    `preview_file` does; says it.
+    `preview_file` does; says it. Where the first `records` are told, the file is not opened.
 
     Raises:
         DatasetError: the file cannot be read, or lacks a column that was named.
     """
     path = path or options.file
     reads_labels = "labels_column" in options
-    named_labels = options.labels_column if reads_labels else None
-    preview = preview_file(path, head=head, max_bytes=math.inf, known=known, labels=named_labels)
-    asked = {"text": options.text_column}
-    if reads_labels:
-        asked["label_separator"] = options.label_separator
-    named = {role: value for role, value in asked.items() if value is not None}
-    mapping = dataclasses.replace(preview.mapping, **named)
+    told = {"text": options.text_column, "labels": options.labels_column if reads_labels else None}
+    if records is None:
+        preview = preview_file(path, head=head, max_bytes=math.inf, known=known, **told)
+    else:
+        preview = preview_records(records, path.name, head=head, known=known, **told)
+    mapping = preview.mapping
+    if reads_labels and options.label_separator is not None:
+        mapping = dataclasses.replace(mapping, label_separator=options.label_separator)
     require_columns(path, mapping, preview.columns)
     said = f"texts from the column {mapping.text!r}"
     if reads_labels and mapping.labels:
         said += f", labels from {mapping.labels!r}"
         if preview.labels_as_text:
             said += f", parted by {mapping.label_separator!r}"
+    if preview.by_length:
+        said += " (no column is called text: the longest one is taken; --text-column names another)"
     print(f"lagamc: {path.name}: {said}", file=sys.stderr)
     return mapping
 
@@ -154,7 +159,7 @@ def progress(verb: str) -> Iterator[Callable[[int, int], None] | None]:
     with tqdm(unit="doc", desc=verb, dynamic_ncols=True) as bar:
 
         def advance(done: int, total: int) -> None:
-            bar.total = total
+            bar.total = total or None  # not known of standard input
             bar.update(done - bar.n)
 
         yield advance

@@ -35,8 +35,9 @@ def run(options: argparse.Namespace) -> None:
     from lagamc.workers import is_first_worker
 
     folder: Path = options.folder
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is not a folder. Give a run folder with config.json, labels.json and documents.")
+    if not (folder / "config.json").is_file():  # nothing is written into a folder that is no run
+        found = "holds no config.json" if folder.is_dir() else "is not a folder"
+        raise DatasetError(f"{folder} {found}. Give a run folder with config.json, labels.json and documents.")
     events = EventLog(folder / "events.jsonl")
     callbacks: list[Any] = [events, _Opening()] if is_first_worker() else []
     if callbacks and sys.stderr.isatty():

@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 from functools import partialmethod
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -73,9 +73,14 @@ def test_errors_are_one_line_and_exit_code_1(tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert main(["train", str(empty)]) == 1
-    assert capsys.readouterr().err.startswith("lagamc: config.json in empty is missing")
+    assert "empty holds no config.json. Give a run folder" in capsys.readouterr().err
+    assert not list(empty.iterdir())  # it is no run, and is left as it was
+    (empty / "config.json").write_text("{}")
+    assert main(["train", str(empty)]) == 1
     [event] = map(json.loads, (empty / "events.jsonl").read_text().splitlines())
     assert event["type"] == "failed"
+    assert main(["honesty", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere is not a folder. Give that of a completed run." in capsys.readouterr().err
 
 
 def test_a_run_says_what_it_does_not_learn_from(make_run, capsys):
@@ -142,10 +147,17 @@ def model(tiny, corpora, label_set, tmp_path_factory):
     return run / "model"
 
 
+def fours(texts, _):
+    """Chunks that no clock has a say in."""
+    texts = iter(texts)
+    return iter(lambda: list(islice(texts, 4)), [])
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
 def test_a_stopped_classification_goes_on_where_it_was(model, tmp_path, monkeypatch, capsys, arguments):
     """The file becomes the one that a single go writes; only what was missing is classified."""
-    monkeypatch.setattr("lagamc.classifier.Classifier.stream", partialmethod(Classifier.stream, chunk=4, batch_size=2))
+    monkeypatch.setattr("lagamc.loaded.paced", fours)
+    monkeypatch.setattr("lagamc.classifier.Classifier.stream", partialmethod(Classifier.stream, batch_size=2))
     file = tmp_path / "documents.jsonl"
     rows = [{"id": f"d {n}", "text": f"a hole in the road {n}"} for n in range(10)]
     file.write_text("\n".join(map(json.dumps, rows)) + '\n{"text": ""}\n', encoding="utf-8")

@@ -110,6 +110,7 @@ def test_malformed_lines_among_good_ones_are_refused_alone(tmp_path):
         ("f.csv", "", "is empty"),
         ("f.jsonl", b"\xff\xfe{}", "not UTF-8"),
         ("f.csv", "text,labels\nol\xe9,a\n".encode("latin-1"), "not UTF-8"),
+        ("f.csv", "foo,bar\n1,2\n-3.5,4e7\n", "no column with texts; it has 'foo', 'bar'"),
         ("f.xlsx", "PK", "not a type that can be read"),
         ("f.csv", "text,text\na,b\n", "name each column once"),
         ("f.jsonl.gz", b"", "cannot be read|no rows"),
@@ -120,6 +121,16 @@ def test_malformed_lines_among_good_ones_are_refused_alone(tmp_path):
 def test_unreadable_files_say_why(tmp_path, name, content, found):
     with pytest.raises(DatasetError, match=found):
         preview_file(write(tmp_path / name, content))
+
+
+def test_a_folder_and_a_file_that_is_not_there_are_called_so(tmp_path):
+    """Whatever they end in."""
+    for name in ("in", "in.csv"):
+        with pytest.raises(DatasetError, match=f"{name} is not there"):
+            preview_file(tmp_path / name)
+        (tmp_path / name).mkdir()
+        with pytest.raises(DatasetError, match=f"{name} is a folder. Give a file in it"):
+            preview_file(tmp_path / name)
 
 
 def test_tabs_may_part_the_cells(tmp_path):
@@ -251,7 +262,11 @@ def test_labels_in_one_text_are_parted_in_json_lines_as_well(tmp_path, cell, sep
 
 def test_without_a_telling_name_the_longest_column_is_the_text(tmp_path):
     preview = preview_file(write(tmp_path / "f.csv", "a,b\n1,a long text of many words\n"))
-    assert preview.mapping.text == "b"
+    assert (preview.mapping.text, preview.by_length) == ("b", True)
+    numbers = write(tmp_path / "g.csv", "a,b\n10000000000,no\n2,12\n")
+    assert preview_file(numbers).mapping.text == "b"
+    named = preview_file(numbers, text="a")
+    assert (named.mapping.text, named.by_length) == ("a", False)
 
 
 def test_a_file_without_a_column_of_texts_is_refused(tmp_path):

@@ -95,6 +95,24 @@ def test_labels_need_no_description_to_be_checked_or_drafted(files, capsys):
     assert "labels.json has no label 'nose'. It has noise, bins, rubbish." in capsys.readouterr().err
 
 
+def test_labels_are_asked_for_as_they_look(files, capsys):
+    """Accents that are composed or not (macOS takes them apart), and spaces around, make no difference."""
+    _, documents, encoder = files
+    labels = Path(documents).with_name("labels.json")
+    labels.write_text(json.dumps({"Caf\u00e9": "Places to eat.", "noise": "Loud music."}))
+    asked = ["--model", "m", "--dataset", "Messages.", "--dry-run", "--json", "--only", "Cafe\u0301", "noise ", "noise"]
+    assert main(["describe", "refine", str(labels), documents, *encoder, *asked]) == 0
+    assert [json.loads(line)["label"] for line in capsys.readouterr().out.splitlines()] == ["Caf\u00e9", "noise"]
+
+
+@pytest.mark.parametrize("name", ["nope", "folder/nope"])
+def test_an_encoder_is_a_folder(files, capsys, name):
+    """A mistyped one is not looked for on the hub."""
+    labels, _, _ = files
+    assert main(["describe", "check", labels, "--encoder", name]) == 1
+    assert f"--encoder {name}: there is no such folder." in capsys.readouterr().err
+
+
 def test_wikipedia_lists_candidates_and_drafts_an_article(httpserver, monkeypatch, capsys):
     page = {"title": "Noise", "extract": "Noise is sound.", "fullurl": "https://en.wikipedia.org/wiki/Noise"}
     httpserver.expect_request("/api").respond_with_json(

@@ -101,7 +101,7 @@ def test_a_file_broken_at_its_end_writes_nothing(importer, database, project_id,
 
 def test_a_missing_file_and_a_missing_project(importer, project_id, tmp_path, write_jsonl):
     """Both end in a message."""
-    with pytest.raises(DatasetError, match="cannot be read"):
+    with pytest.raises(DatasetError, match="is not there"):
         importer.run(project_id, tmp_path / "gone.csv", MAPPING, "ann")
     with pytest.raises(NotFound, match="no project 42"):
         importer.run(42, write_jsonl({"text": "a"}), MAPPING, "ann")
