@@ -73,7 +73,7 @@ class Backbone(nn.Module):
             raise BackboneError(
                 f"The separator {separator!r} ends or pads a text for this backbone. Choose another one."
             )
-        known = self.told_apart(label_set.descriptions)
+        known = self._told_apart(label_set.descriptions)
         self._known = {tuple(self._slots[token] for token in ids): text for ids, text in known.items()}
         self._description_slots = list(map(list, self._known))
         reserved = {self.separator_slot, self.end_slot, self.pad_slot}
@@ -181,7 +181,7 @@ class Backbone(nn.Module):
         """Where the encoder's weights came from before training; None is the built-in one."""
         return None
 
-    def told_apart(self, descriptions: Sequence[str]) -> dict[tuple[int, ...], str]:
+    def _told_apart(self, descriptions: Sequence[str]) -> dict[tuple[int, ...], str]:
         """{token ids: description}, in order. Raises LabelError where two descriptions become the same tokens."""
         known: dict[tuple[int, ...], str] = {}
         tokens = plain_tokens(self.tokenizer, list(map(self.target.body, descriptions)))

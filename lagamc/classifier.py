@@ -115,14 +115,12 @@ class Classifier(LoadedClassifier):
         probable enough, or where a sentence is nearest to its description.
 
         Raises:
-            LabelError: no label, or one whose name or description, or whose description's tokens, are there already.
+            LabelError: no label, or one whose name or description is there already.
         """
         added = LabelSet(labels)
-        label_set = LabelSet([*self.label_set, *added])
-        self.backbone.told_apart(label_set.descriptions)
         compared = self.backbone.matching_encoder.encode(added.descriptions)
         return Classifier(
-            self.backbone, label_set, max_new_tokens=self._max_new_tokens,
+            self.backbone, LabelSet([*self.label_set, *added]), max_new_tokens=self._max_new_tokens,
             threshold=self.threshold, matching=self._matching, constrained=self._constrained, rule=self.rule,
             zero_shot=self._zero_shot, neighbours=self.neighbours,
             embeddings={"trained": self._descriptions, "matching": torch.cat([self._compared, compared])},
