@@ -90,6 +90,12 @@ def read_labels(path: str | Path) -> tuple[LabelSet, tuple[str, ...]]:
     return LabelSet.from_mapping({name: text or name for name, text in found.items()}), undescribed
 
 
+def _existing(folder: str | Path) -> Path:
+    if not (folder := Path(folder)).is_dir():
+        raise DatasetError(f"{folder} is not a folder. Give one that is laid out as docs/data.md shows.")
+    return folder
+
+
 def read_data_set(folder: str | Path) -> DataSet:
     """Read train, dev and test (.jsonl, .csv or .tsv, plain or .gz) and labels.json.
 
@@ -97,7 +103,7 @@ def read_data_set(folder: str | Path) -> DataSet:
         DatasetError: a part is missing, cannot be read, or none of its documents carries a label.
         LabelError: the labels cannot be used, or a document carries an unknown one.
     """
-    folder = Path(folder)
+    folder = _existing(folder)
     label_set, undescribed = read_labels(folder / "labels.json")
     parts = {name: split_file(folder, name) for name in SPLITS}
     if missing := [name for name, path in parts.items() if path is None]:
@@ -118,7 +124,7 @@ def read_data_set(folder: str | Path) -> DataSet:
 
 def find_data_sets(folder: str | Path) -> tuple[str, ...]:
     """Names of the folders in `folder` that hold a labels.json. Raises DatasetError when there is none."""
-    found = tuple(sorted(path.parent.name for path in Path(folder).glob("*/labels.json")))
+    found = tuple(sorted(path.parent.name for path in _existing(folder).glob("*/labels.json")))
     if not found:
         raise DatasetError(
             f"{folder} holds no data set: no folder in it has a labels.json. docs/data.md shows the layout."

@@ -42,6 +42,9 @@ def test_what_is_missing_is_named(folder, tmp_path):
         read_data_set(folder / "council")
     with pytest.raises(DatasetError, match="holds no data set"):
         find_data_sets(folder / "council")
+    for read in (read_data_set, find_data_sets):
+        with pytest.raises(DatasetError, match="nowhere is not a folder"):
+            read(folder / "nowhere")
     (folder / "council" / "labels.json").write_text("[]")
     with pytest.raises(DatasetError, match="one JSON object"):
         read_data_set(folder / "council")
