@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 RETIRES = (
-    "Puts '{}' away, with its {:,} documents and all that was said of them. Nobody can open it, review in it or train "
+    "Puts '{}' away, with its {:,} documents, labels and models. Nobody can open it, review in it or train "
     "on it, until it is restored under 'Retired projects'. Nothing is deleted."
 )
 STOPS = "This stops, and can be gone on with after that: {}."
