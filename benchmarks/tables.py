@@ -22,6 +22,7 @@ TITLES = {
     "pubmed_mesh": "PubMed abstracts with MeSH roots, a sample of 2.5%",
 }
 PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "measurements.md")
+PARTS = {"neighbour_share": "neighbours", "self_distillation": "self-distillation"}  # settings that came one by one
 BLOCK = re.compile(r"(<!-- (results|paper):(\w+) -->\n).*?(<!-- /\2:\3 -->)", re.DOTALL)
 
 
@@ -155,10 +156,12 @@ def table(name: str, content: Mapping[str, Any]) -> str:
 
 
 def titled(content: Mapping[str, Any], system: str) -> str:
-    """A system's name; ours says where its models were trained before neighbours had a say."""
+    """A system's name; ours says which later parts of the method its models were trained without."""
     configuration = next(run["configuration"] for run in content["runs"] if run["system"] == system)
-    before = "backbone" in configuration and "neighbour_share" not in configuration
-    return f"{system}, before neighbours" if before else system
+    if "backbone" not in configuration:
+        return system
+    missing = [word for name, word in PARTS.items() if name not in configuration]
+    return f"{system}, before {' and '.join(missing)}" if missing else system
 
 
 def revisions(content: Mapping[str, Any], system: str) -> str:

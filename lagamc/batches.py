@@ -43,6 +43,7 @@ class Batch:
     sentence_mask: Tensor  # (S, W)
     sentence_labels: Tensor  # (S,) label positions
     carried: Tensor  # (B, L) bool
+    places: Tensor  # (B,) of the documents among all examples
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device; a GPU copies a pinned one while the processor goes on."""
@@ -82,6 +83,7 @@ class Batch:
                 sentence_mask=self.sentence_mask[here, :spoken],
                 sentence_labels=self.sentence_labels[here],
                 carried=self.carried[own],
+                places=self.places[own],
             )
 
 
@@ -113,7 +115,7 @@ class Batches:
         self._written = [self._fitting(labels) for labels in self._labels]
         self._targets = [backbone.target_slots(labels) for labels in self._written]
         self.cut = sum(map(operator.ne, self._written, self._labels))
-        self._label_count = len(label_set)
+        self.label_count = len(label_set)
         self._batch_size = batch_size
         self._seed = seed
 
@@ -152,9 +154,6 @@ class Batches:
         width = rounded_up(max((last - first for _, first, last, _ in spans), default=1), _WIDTHS)
         positions = torch.tensor([[min(first + i, last - 1) for i in range(width)] for _, first, last, _ in spans])
         lengths = torch.tensor([last - first for _, first, last, _ in spans])
-        carried = torch.zeros(len(rows), self._label_count, dtype=torch.bool)
-        for b, row in enumerate(rows):
-            carried[b, self._labels[row]] = True
         return Batch(
             texts=tuple(self._texts[row] for row in rows),
             input_ids=input_ids,
@@ -165,8 +164,16 @@ class Batches:
             sentence_positions=positions.view(len(spans), width).long(),
             sentence_mask=torch.arange(width) < lengths.view(-1, 1),
             sentence_labels=torch.tensor([label for *_, label in spans], dtype=torch.long),
-            carried=carried,
+            carried=self.carried(rows),
+            places=torch.tensor(rows),
         )
+
+    def carried(self, rows: Sequence[int]) -> Tensor:
+        """Which labels these documents carry: (B, L) bool."""
+        carried = torch.zeros(len(rows), self.label_count, dtype=torch.bool)
+        for b, row in enumerate(rows):
+            carried[b, self._labels[row]] = True
+        return carried
 
     def _spans(self, row: int) -> Iterator[tuple[int, int, int]]:
         """(first slot, last slot + 1, label) of each sentence in a target."""

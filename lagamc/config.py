@@ -134,6 +134,7 @@ class TrainingConfig:
     soft_tokens: Literal["softmax", "straight-through", "gumbel"] = "softmax"  # see lagamc.soft_tokens
     cosine_sentences: int = 8  # sentences a step that the cosine term is estimated on
     description_weight: float = 1.0  # weight of the document-to-description term
+    self_distillation: float = 0.8  # of that term's targets, in the last epoch: what the model said an epoch before
     descriptions_per_step: int = 64  # labels compared in that term at a time; all of them where there are fewer
     instruction: str | None = None  # None: what suits the backbone
     task_description: str | None = None
@@ -177,6 +178,7 @@ class TrainingConfig:
         self._within("lora_dropout", 0.0, 0.9)
         self._whole("cosine_sentences", 1, 4096)
         self._within("description_weight", 0.0, 100.0)
+        self._within("self_distillation", 0.0, 1.0)
         self._whole("descriptions_per_step", 2, 4096)
         self._whole("max_document_tokens", 8, 4096)
         self._within("threshold", -1.0, 1.0)

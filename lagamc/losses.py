@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["IGNORED", "HybridLoss", "LambdaMode", "cosine_loss", "description_loss"]
+__all__ = ["IGNORED", "HybridLoss", "LambdaMode", "compared_labels", "cosine_loss", "description_loss"]
 
 LambdaMode = Literal["learned", "fixed", "one"]
 
@@ -72,6 +72,33 @@ class HybridLoss(nn.Module):
         return self.weight * cross_entropy + (1 - self.weight) * cosine, cross_entropy, cosine
 
 
-def description_loss(log_odds: Tensor, carried: Tensor) -> Tensor:  # (B, L), (B, L) -> ()
-    """Binary cross-entropy of every label, summed over labels and averaged over documents."""
-    return F.binary_cross_entropy_with_logits(log_odds, carried.float(), reduction="none").sum(dim=1).mean()
+def description_loss(log_odds: Tensor, targets: Tensor) -> Tensor:  # (B, L), (B, L) -> ()
+    """Binary cross-entropy of every label, summed over labels and averaged over documents.
+
+    Args:
+        log_odds: of every label.
+        targets: whether a document carries it, or how probable it is meant to be.
+    """
+    return F.binary_cross_entropy_with_logits(log_odds, targets.float(), reduction="none").sum(dim=1).mean()
+
+
+def compared_labels(carried: Tensor, room: int) -> tuple[Tensor, Tensor]:
+    """Label columns compared in a step (C,), and for every label its place among them, or -1 (L,).
+
+    Of many labels those that a document of the batch carries are compared, and a sample of the others, however many the
+    batch carries.
+
+    Args:
+        carried: (B, L) bool.
+        room: labels that are compared at once, if the batch does not carry more of them.
+    """
+    count, device = carried.shape[1], carried.device
+    columns = torch.arange(count, device=device)
+    if count > room:
+        own = carried.any(dim=0)
+        compared = max(room, int(own.sum()) + math.ceil(room / 2))
+        preference = torch.rand(count, device=device) + own.float()
+        columns = preference.topk(min(compared, count)).indices.sort().values
+    positions = torch.full((count,), -1, device=device)
+    positions[columns] = torch.arange(len(columns), device=device)
+    return columns, positions

@@ -52,10 +52,11 @@ def has_checkpoint(folder: Path) -> bool:
 
 def write_checkpoint(
     folder: Path, *, learners: Learners, optimizer: torch.optim.Optimizer, state: TrainingState, best: Weights,
-    device: torch.device, origin: Mapping[str, str],
+    said: Tensor, device: torch.device, origin: Mapping[str, str],
 ) -> None:  # fmt: skip
     """Write weights, the best ones, optimiser and random state, and how far the run is: whole or not at all.
 
+    `said` is what the model learns from itself (`SelfDistillation.said`).
     `origin` names what the run was begun with by hashes, {"train documents": ...}.
     """
     moments = {
@@ -70,13 +71,14 @@ def write_checkpoint(
         save_file(weights_of(learners), draft / "weights.safetensors")
         save_file(moments, draft / "optimizer.safetensors")
         save_file(random, draft / "random.safetensors")
+        save_file({"said": said.cpu()}, draft / "said.safetensors")
         if best:
             save_file(best, draft / "best.safetensors")
         (draft / "state.json").write_text(json.dumps({**asdict(state), "origin": dict(origin)}), encoding="utf-8")
 
 
 def read_checkpoint(
-    folder: Path, *, learners: Learners, optimizer: torch.optim.Optimizer, device: torch.device,
+    folder: Path, *, learners: Learners, optimizer: torch.optim.Optimizer, said: Tensor, device: torch.device,
     origin: Mapping[str, str], own_random: bool,
 ) -> tuple[TrainingState, Weights]:  # fmt: skip
     """Put back what `write_checkpoint` wrote; `own_random` leaves the random state out, which belongs to one process.
@@ -100,6 +102,7 @@ def read_checkpoint(
         moments = load_file(folder / "optimizer.safetensors")
         if (folder / "best.safetensors").exists():
             best = load_file(folder / "best.safetensors")
+        said.copy_(load_file(folder / "said.safetensors")["said"])
         random = load_file(folder / "random.safetensors")
         if not own_random:
             torch.set_rng_state(random["cpu"])

@@ -23,10 +23,11 @@ from lagamc.errors import Cancelled, TrainingError
 from lagamc.evaluation import chosen_rule, decided, evaluate
 from lagamc.labels import LabelSet
 from lagamc.learning_rates import parameter_groups, schedule
-from lagamc.losses import HybridLoss, description_loss
+from lagamc.losses import HybridLoss, compared_labels, description_loss
 from lagamc.neighbours import Neighbours
 from lagamc.precision import chosen_device, chosen_precision, reproducible
 from lagamc.progress import TrainingState, has_checkpoint, load_weights, read_checkpoint, weights_of, write_checkpoint
+from lagamc.self_distillation import SelfDistillation
 from lagamc.soft_tokens import soft_tokens
 from lagamc.workers import Workers
 
@@ -68,6 +69,9 @@ class Trainer:
         described = [Example(f"description of {label.name}", label.description, (label.name,)) for label in label_set]
         self.batches = Batches(
             backbone, [*train, *described], label_set, batch_size=config.batch_size, seed=config.seed
+        )
+        self.distilled = SelfDistillation(
+            self.batches, share=config.self_distillation, epochs=self.epochs, device=self.device
         )
         self._parts = config.accumulation_steps * self.workers.count  # that a batch is computed in
         self.total_steps = self.epochs * len(self.batches)
@@ -153,6 +157,7 @@ class Trainer:
             with self._enough_memory():
                 (loss * share).backward()  # type: ignore[no-untyped-call]
             figures.update({name: value.item() * share for name, value in {"loss": loss, **terms}.items()})
+        self.distilled.settle(self.workers)
         self.workers.add_up(self._learners().values())
         nn.utils.clip_grad_norm_(self.backbone.parameters(), self.config.max_gradient_norm)
         factor = schedule(self.state.step, self.total_steps, self.config.warmup_fraction)
@@ -177,7 +182,7 @@ class Trainer:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss that is minimised, (), and its parts by name."""
         backbone = self.backbone
-        columns, positions = self._compared_labels(batch)
+        columns, positions = compared_labels(batch.carried, self.config.descriptions_per_step)
         descriptions = backbone.encoder(self._description_features(columns))  # (C, D)
         states = backbone.read(batch.input_ids, batch.attention_mask)  # (B, T, H)
         states, mask, _, log_odds = backbone.recall(states, batch.attention_mask, batch.texts, descriptions)
@@ -192,27 +197,13 @@ class Trainer:
         described = descriptions[positions[batch.sentence_labels[chosen]]]  # (S, D)
 
         hybrid, cross_entropy, cosine = self.hybrid(logits, batch.targets, generated, described)
-        matching = description_loss(log_odds, batch.carried[:, columns])
+        epoch = self.state.step // len(self.batches)
+        wanted = self.distilled.targets(batch.carried[:, columns], batch.places, columns, epoch=epoch)
+        matching = description_loss(log_odds, wanted)
+        self.distilled.hear(log_odds, batch.places, columns)
         loss = hybrid + self.config.description_weight * matching
         parts = {"cross_entropy": cross_entropy, "cosine": cosine, "description": matching}
         return loss, parts | {"lambda": self.hybrid.weight}
-
-    def _compared_labels(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Label columns compared in this step, and for every label its place among them (or -1).
-
-        Of many labels those that a document of the batch carries are compared, and a sample of the others, however
-        many the batch carries.
-        """
-        count, room = len(self.label_set), self.config.descriptions_per_step
-        columns = torch.arange(count, device=self.device)
-        if count > room:
-            carried = batch.carried.any(dim=0)
-            compared = max(room, int(carried.sum()) + math.ceil(room / 2))
-            preference = torch.rand(count, device=self.device) + carried.float()
-            columns = preference.topk(min(compared, count)).indices.sort().values
-        positions = torch.full((count,), -1, device=self.device)
-        positions[columns] = torch.arange(len(columns), device=self.device)
-        return columns, positions
 
     def _description_features(self, columns: Tensor) -> dict[str, Tensor]:
         texts = [self.label_set.descriptions[column] for column in columns.tolist()]
@@ -288,12 +279,12 @@ class Trainer:
         if self.workers.is_first:
             write_checkpoint(
                 self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, state=self.state,
-                best=self._best_weights, device=self.device, origin=self._origin,
+                best=self._best_weights, said=self.distilled.said, device=self.device, origin=self._origin,
             )  # fmt: skip
             self._notify("checkpoint", step=self.state.step)
 
     def _resume(self) -> None:
         self.state, self._best_weights = read_checkpoint(
-            self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, device=self.device,
-            origin=self._origin, own_random=not self.workers.is_first,
+            self._checkpoint_folder, learners=self._learners(), optimizer=self.optimizer, said=self.distilled.said,
+            device=self.device, origin=self._origin, own_random=not self.workers.is_first,
         )  # fmt: skip

@@ -55,12 +55,12 @@ class Workers:
         """Each figure summed over all processes; one that computed nothing counts as zero."""
         if self.count == 1:
             return dict(figures)
-        everyone = self._gathered(dict(figures))
+        everyone = self.gathered(dict(figures))
         return {name: sum(own.get(name, 0.0) for own in everyone) for name in dict(ChainMap(*everyone))}
 
     def any(self, asked: Callable[[], bool]) -> bool:
         """Whether it is true in one of the processes; all hear the same."""
-        return asked() if self.count == 1 else any(self._gathered(asked()))
+        return any(self.gathered(asked()))
 
     def from_first(self, make: Callable[[], T]) -> T:
         """What the first process makes, of any kind; the others wait for it."""
@@ -73,7 +73,10 @@ class Workers:
         made: T = held[0]
         return made
 
-    def _gathered(self, value: T) -> list[T]:
+    def gathered(self, value: T) -> list[T]:
+        """The value of every process, in their order."""
+        if self.count == 1:
+            return [value]
         from accelerate.utils import gather_object
 
         everyone: list[T] = gather_object([value])

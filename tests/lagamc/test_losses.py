@@ -8,7 +8,7 @@ from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
 from lagamc.labels import Label, LabelSet
-from lagamc.losses import IGNORED, HybridLoss, cosine_loss, description_loss
+from lagamc.losses import IGNORED, HybridLoss, compared_labels, cosine_loss, description_loss
 from lagamc.trainer import Trainer
 
 
@@ -61,19 +61,17 @@ def test_the_description_term_is_least_where_odds_agree_with_labels():
 
 
 @pytest.mark.parametrize("case", [(6, 6), (2, 3), (64, 12)])
-def test_of_many_labels_those_of_the_batch_are_compared_and_some_others(tiny, label_set, corpora, tmp_path, case):
+def test_of_many_labels_those_of_the_batch_are_compared_and_some_others(tiny, label_set, corpora, case):
     """Some, however many the batch carries: they are what teaches that a label is not carried."""
     room, drawn = case
     others = (Label(f"other {n}", "hole " * (n + 1)) for n in range(9))
     labels = LabelSet([*label_set, *others])
-    config = TrainingConfig(backbone=str(tiny["embedded"]), batch_size=16, descriptions_per_step=room)
-    backbone = build_backbone(config, labels)
-    trainer = Trainer(backbone, config, labels, corpora["train"], corpora["dev"], folder=tmp_path)
+    backbone = build_backbone(TrainingConfig(backbone=str(tiny["embedded"])), labels)
     batch = next(Batches(backbone, corpora["train"], labels, batch_size=16, seed=1).epoch(0))
     assert int(batch.carried.any(dim=0).sum()) == 2
     seen = set()
     for _ in range(50):
-        columns, positions = trainer._compared_labels(batch)
+        columns, positions = compared_labels(batch.carried, room)
         assert len(columns) == drawn
         assert positions[columns].tolist() == list(range(drawn))
         assert positions[batch.sentence_labels].min() >= 0
