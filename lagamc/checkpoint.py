@@ -23,6 +23,7 @@ from lagamc.errors import CheckpointError
 from lagamc.labels import LabelSet
 
 if TYPE_CHECKING:
+    from lagamc.contrast import Contrast
     from lagamc.neighbours import Neighbours
     from lagamc.trainer import Trainer
     from lagamc.zero_shot import ZeroShotScore
@@ -135,8 +136,8 @@ def write_run_folder(
 
 
 def write_model_folder(
-    folder: Path, trained: Trainer, *, rule: DecisionRule, zero_shot: ZeroShotScore, neighbours: Neighbours | None,
-    dev: dict[str, float], test: dict[str, float] | None,
+    folder: Path, trained: Trainer, *, rule: DecisionRule, zero_shot: ZeroShotScore, contrast: Contrast,
+    neighbours: Neighbours | None, dev: dict[str, float], test: dict[str, float] | None,
 ) -> None:  # fmt: skip
     """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
     from safetensors.torch import save_file
@@ -146,6 +147,7 @@ def write_model_folder(
         backbone.save(draft)
         labels.write(draft / "labels.json")
         save_file(backbone.embed_descriptions(labels.descriptions), draft / "descriptions.safetensors")
+        contrast.save(draft)
         if neighbours is not None:
             neighbours.save(draft)
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}

@@ -16,14 +16,16 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
+from lagamc.contrast import Contrast
 from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, Neighbour, SentenceResult, judged
+from lagamc.errors import LabelError
 from lagamc.generation import Generated, generate
 from lagamc.labels import Label, LabelSet
 from lagamc.loaded import LoadedClassifier, sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.neighbours import Neighbours
 from lagamc.precision import chosen_device
-from lagamc.zero_shot import ZeroShotScore, contrasted, sigmoid
+from lagamc.zero_shot import ZeroShotScore, sigmoid
 
 __all__ = ["Classifier"]
 
@@ -42,7 +44,7 @@ class Classifier(LoadedClassifier):
         matching: exact, or approximate for very many labels.
         constrained: as `lagamc.generation.generate` has it.
         rule: which labels follow from what was written and from their probabilities.
-        zero_shot: how probable the labels are that the model was not trained on.
+        zero_shot, contrast: how probable the labels are that the model was not trained on; needed where there are some.
         neighbours: what the nearest training documents say, where that was kept.
         embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here. Of
             "trained", those of the labels that the model was trained on suffice.
@@ -53,8 +55,8 @@ class Classifier(LoadedClassifier):
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
         matching: Matching = "exact", constrained: bool = False, rule: DecisionRule = WRITTEN_ONLY,
-        zero_shot: ZeroShotScore | None = None, neighbours: Neighbours | None = None,
-        embeddings: Mapping[str, Tensor] | None = None,
+        zero_shot: ZeroShotScore | None = None, contrast: Contrast | None = None,
+        neighbours: Neighbours | None = None, embeddings: Mapping[str, Tensor] | None = None,
     ) -> None:  # fmt: skip
         embeddings = embeddings or backbone.embed_descriptions(label_set.descriptions)
         self.backbone = backbone
@@ -64,15 +66,16 @@ class Classifier(LoadedClassifier):
         self._max_new_tokens = max_new_tokens
         self._matching: Matching = matching
         self._constrained = constrained
-        self._zero_shot = zero_shot or ZeroShotScore()
+        self._zero_shot, self._contrast = zero_shot or ZeroShotScore(), contrast
         self.neighbours = neighbours
         self._compared = embeddings.get("matching", embeddings["trained"])  # (L, D')
         learnt = len(backbone.trie)
         self._descriptions = embeddings["trained"][:learnt]
         self._added: Tensor | None = None  # of the labels after those, by the encoder as it was before training
         if len(label_set) > learnt:
+            if contrast is None:
+                raise LabelError("Labels added after training need the contrast of a model folder: use with_labels.")
             self._added = backbone.starting_encoder.encode(label_set.descriptions[learnt:])
-            self._common = backbone.starting_descriptions.mean(dim=0)
         self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
         self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
         self._matches: dict[str, Match] = {}
@@ -99,8 +102,8 @@ class Classifier(LoadedClassifier):
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
             matching=matching, constrained=constrained, rule=DecisionRule(**manifest.rule),
-            zero_shot=ZeroShotScore(**manifest.zero_shot), neighbours=neighbours,
-            embeddings=load_file(model_folder / "descriptions.safetensors"),
+            zero_shot=ZeroShotScore(**manifest.zero_shot), contrast=Contrast.load(model_folder),
+            neighbours=neighbours, embeddings=load_file(model_folder / "descriptions.safetensors"),
         )  # fmt: skip
 
     @property
@@ -122,7 +125,7 @@ class Classifier(LoadedClassifier):
         return Classifier(
             self.backbone, LabelSet([*self.label_set, *added]), max_new_tokens=self._max_new_tokens,
             threshold=self.threshold, matching=self._matching, constrained=self._constrained, rule=self.rule,
-            zero_shot=self._zero_shot, neighbours=self.neighbours,
+            zero_shot=self._zero_shot, contrast=self._contrast, neighbours=self.neighbours,
             embeddings={"trained": self._descriptions, "matching": torch.cat([self._compared, compared])},
         )  # fmt: skip
 
@@ -133,6 +136,8 @@ class Classifier(LoadedClassifier):
         if self._added is not None:
             others.append(self.backbone.starting_encoder)
         kept = self.neighbours.sizes if self.neighbours else {}
+        if self._contrast is not None:
+            kept |= {self._contrast.whitener.ctypes.data: self._contrast.whitener.nbytes}
         return {
             **sizes(self.backbone), **kept, **dict(item for other in others for item in sizes(other).items()),
             **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
@@ -151,9 +156,9 @@ class Classifier(LoadedClassifier):
         if self.neighbours is not None:
             documents = torch.stack([document.embedding for document in written])  # (B, D)
             probabilities, alike = self.neighbours.joined(probabilities, documents)
-        if self._added is not None:
+        if self._added is not None and self._contrast is not None:
             read, added = self.backbone.starting_encoder.encode(texts).numpy(), self._added.numpy()
-            odds = self._zero_shot.log_odds(contrasted(read, added, self._common.numpy()), top)  # (B, A)
+            odds = self._zero_shot.log_odds(self._contrast.cosines(read, added), top)  # (B, A)
             probabilities = np.concatenate([probabilities, sigmoid(odds)], axis=1)
             cosines = np.concatenate([cosines, read @ added.T], axis=1)
         most, longest = self.backbone.config.max_document_tokens, self.backbone.longest_prompt

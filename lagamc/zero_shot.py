@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lagamc.backbone import Backbone
+from lagamc.contrast import Contrast, Matrix
 from lagamc.corpus import Corpus
 from lagamc.generation import label_log_odds
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 
-__all__ = ["ZeroShotScore", "calibrated", "contrasted", "fitted", "sigmoid"]
+__all__ = ["ZeroShotScore", "calibrated", "fitted", "sigmoid"]
 
-Matrix = NDArray[np.floating[Any]]
 PAIRS = 500_000  # of a document and a label that a score is fitted to, at most
 THRESHOLDS = tuple(step / 50 for step in range(1, 36))
+KNOWN = 2_000  # training documents that a contrast is made of, at most
+RARE = 0.01  # share of documents; a contrast without those of a label that is rarer is hardly another one
 LEAST = 10  # documents that a score is fitted to; fewer gave added labels to most documents of any kind
 
 
@@ -26,7 +29,7 @@ LEAST = 10  # documents that a score is fitted to; fewer gave added labels to mo
 class ZeroShotScore:
     """Log-odds that a document carries an added label, from two things that do not ask for training documents of it.
 
-    `cosine` weighs the contrasted cosine of document and description by the encoder as it was before training:
+    `cosine` weighs that of document and description (`Contrast`) by the encoder as it was before training:
     fine-tuning on some labels wears off what it knew of others. `doubt` weighs how unsure the trained model is of the
     labels that it learnt: the entropy in nats of the most probable one. The defaults stand where dev tells nothing.
     """
@@ -36,25 +39,13 @@ class ZeroShotScore:
     offset: float = -4.0
 
     def log_odds(self, cosines: Matrix, top: Matrix) -> Matrix:
-        """Log-odds (N, A) from contrasted cosines (N, A) and the probability (N, 1) of the likeliest learnt label."""
+        """Log-odds (N, A) from cosines (N, A) and the probability (N, 1) of the likeliest learnt label."""
         odds: Matrix = self.cosine * cosines + self.doubt * _entropy(top) + self.offset
         return odds
 
     def to_dict(self) -> dict[str, float]:
         """JSON-able values."""
         return asdict(self)
-
-
-def contrasted(documents: Matrix, descriptions: Matrix, common: Matrix) -> Matrix:
-    """Cosines (N, A) of N documents with A descriptions, by what sets them off from the other descriptions.
-
-    The mean of the others, `common` (D,), is subtracted from documents (N, D) and descriptions (A, D): what all
-    descriptions of a collection have in common, its subject, is in every document and tells no label.
-    """
-    rows, columns = (part / np.linalg.norm(part, axis=1, keepdims=True).clip(1e-9)
-                     for part in (documents - common, descriptions - common))  # fmt: skip
-    cosines: Matrix = rows @ columns.T
-    return cosines
 
 
 def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[ZeroShotScore, float]:
@@ -84,17 +75,33 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
     return score, best[len(best) // 2]
 
 
-def calibrated(backbone: Backbone, label_set: LabelSet, corpus: Corpus) -> tuple[ZeroShotScore, float]:
-    """`fitted` on documents that the model was not trained on; the backbone is to be in evaluation mode."""
-    examples = list(corpus)[: max(LEAST, PAIRS // len(label_set))]
+def calibrated(
+    backbone: Backbone, label_set: LabelSet, train: Corpus, dev: Corpus
+) -> tuple[ZeroShotScore, float, Contrast]:
+    """`fitted` on dev, which the model was not trained on, and the contrast of the training documents.
+
+    Each label in turn is compared by the contrast of the documents without it and of the other descriptions, as if it
+    had been added. The backbone is to be in evaluation mode.
+    """
+    encoder, descriptions = backbone.starting_encoder, backbone.starting_descriptions.numpy()
+    examples = list(dev)[: max(LEAST, PAIRS // len(label_set))]
     texts = [example.text for example in examples]
-    documents, descriptions = backbone.starting_encoder.encode(texts).numpy(), backbone.starting_descriptions.numpy()
+    known = list(train)
+    if len(known) > KNOWN:
+        known = random.Random(backbone.config.seed).sample(known, KNOWN)
+    read, documents = encoder.encode([example.text for example in known]).numpy(), encoder.encode(texts).numpy()
+    lying = indicator([example.labels for example in known], label_set)
+    whole = Contrast.of(read, descriptions.mean(axis=0))
     of_others = (descriptions.sum(axis=0) - descriptions) / (len(descriptions) - 1)  # (L, D), without its own
-    pairs = zip(descriptions, of_others, strict=True)
-    cosines = np.concatenate([contrasted(documents, own[None], common) for own, common in pairs], axis=1)
+    cosines = np.empty((len(texts), len(label_set)))
+    for column, (share, common) in enumerate(zip(lying.mean(axis=0), of_others, strict=True)):
+        contrast = dataclasses.replace(whole, descriptions=common)
+        if RARE <= share < 1.0:
+            contrast = Contrast.of(read[~lying[:, column]], common)
+        cosines[:, [column]] = contrast.cosines(documents, descriptions[[column]])
     log_odds = label_log_odds(backbone, texts, backbone.encoder.encode(label_set.descriptions))
     carried = indicator([example.labels for example in examples], label_set)
-    return fitted(cosines, sigmoid(log_odds), carried)
+    return *fitted(cosines, sigmoid(log_odds), carried), whole
 
 
 def _entropy(probabilities: Matrix) -> Matrix:

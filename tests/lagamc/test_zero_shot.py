@@ -7,6 +7,7 @@ import pytest
 
 from lagamc.classifier import Classifier
 from lagamc.cli import main
+from lagamc.contrast import Contrast
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import DecisionRule
 from lagamc.errors import DatasetError, LabelError
@@ -14,7 +15,7 @@ from lagamc.honesty import honesty_report
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
 from lagamc.teacher_forcing import teacher_forced
-from lagamc.zero_shot import ZeroShotScore, calibrated, contrasted, fitted
+from lagamc.zero_shot import ZeroShotScore, calibrated, fitted
 
 SHOP = Label("shop", "Somebody writes about a shop near here today.")
 TEXTS = ["a hole in the tarmac near the shop", "loud party", "please again today"]
@@ -158,30 +159,44 @@ def test_a_score_is_fitted_to_the_encoder_that_is_asked_about_added_labels(class
     seen = []
     monkeypatch.setattr("lagamc.zero_shot.fitted", lambda *found: seen.append(found) or (ZeroShotScore(), 0.5))
     backbone, label_set = classifier.backbone, classifier.label_set
-    calibrated(backbone, label_set, corpora["dev"])
+    *_, contrast = calibrated(backbone, label_set, corpora["train"], corpora["dev"])
     [(cosines, probabilities, carried)] = seen
     texts = [example.text for example in corpora["dev"]]
     documents, *labels = (
         backbone.starting_encoder.encode(part).numpy() for part in (texts, *([text] for text in label_set.descriptions))
     )
-    for column, others in enumerate(([1, 2], [0, 2], [0, 1])):
-        rest = np.concatenate([labels[other] for other in others])
-        expected = contrasted(documents, labels[column], rest.mean(axis=0))
-        np.testing.assert_allclose(cosines[:, [column]], expected, atol=1e-5)
+    read = backbone.starting_encoder.encode([example.text for example in corpora["train"]]).numpy()
+    for column, label in enumerate(label_set):
+        without = np.array([label.name not in example.labels for example in corpora["train"]])
+        others = np.concatenate([own for other, own in enumerate(labels) if other != column])
+        expected = Contrast.of(read[without], others.mean(axis=0)).cosines(documents, labels[column])
+        np.testing.assert_allclose(cosines[:, [column]], expected, atol=1e-4)
     assert cosines.shape == probabilities.shape == carried.shape == (40, 3)
+    for own, name in ((read.mean(axis=0), "documents"), (np.concatenate(labels).mean(axis=0), "descriptions")):
+        np.testing.assert_allclose(getattr(contrast, name), own, atol=1e-5)
 
 
-def test_a_contrasted_cosine_leaves_out_what_all_descriptions_have_in_common():
-    """Two labels of one subject are told apart by the rest, and a direction that all share says nothing."""
-    subject, own, other = np.eye(3)
-    descriptions = np.stack([10 * subject + own, 10 * subject - own, 10 * subject + other])
-    documents = np.stack([9 * subject + own, 9 * subject - own])
-    plain = documents @ descriptions[0] / np.linalg.norm(documents, axis=1) / np.linalg.norm(descriptions[0])
-    assert plain.min() > 0.9
-    near, far = contrasted(documents, descriptions[[0]], descriptions[1:].mean(axis=0))[:, 0]
-    assert near > 0.5
-    assert far < 0
-    assert contrasted(documents, descriptions[[0]], descriptions[0]).tolist() == [[0.0], [0.0]]
+def test_labels_that_hardly_a_document_carries_change_no_contrast(classifier, corpora, monkeypatch):
+    """Nor one that all carry: nothing would be left. Few documents are read for one."""
+    made = []
+    of = Contrast.of
+    monkeypatch.setattr(
+        Contrast, "of", lambda documents, descriptions: made.append(len(documents)) or of(documents, descriptions)
+    )
+    monkeypatch.setattr("lagamc.zero_shot.KNOWN", 10)
+    monkeypatch.setattr("lagamc.zero_shot.RARE", 1.1)
+    calibrated(classifier.backbone, classifier.label_set, corpora["train"], corpora["dev"])
+    assert made == [10]
+    road = Corpus(Example(str(number), f"road {number}", ("road",)) for number in range(9))
+    monkeypatch.setattr("lagamc.zero_shot.RARE", 0.0)
+    calibrated(classifier.backbone, classifier.label_set, road, corpora["dev"])
+    assert made == [10, 9, 9, 9]  # those of the two labels that none carries are made anew, of the same documents
+
+
+def test_added_labels_ask_for_a_contrast(classifier):
+    widened = classifier.with_labels([SHOP])
+    with pytest.raises(LabelError, match="use with_labels"):
+        Classifier(classifier.backbone, widened.label_set, max_new_tokens=9)
 
 
 def test_the_doubt_about_a_label_is_what_the_others_leave():
