@@ -49,8 +49,9 @@ def recorded(
 
     Raises:
         AppError: afterwards two labels in use would share a description or a digit, or one stand under itself.
+        Retired: the project was put away.
     """
-    projects.get(session, project_id=project_id, lock=True)
+    projects.locked(session, project_id=project_id)
     before = _snapshots(session, project_id, label_ids)
     event = label_events.add(
         session, project_id=project_id, operation=operation, author=author, payload={"added": [], **(note or {})}
@@ -80,10 +81,11 @@ def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
         StaleWrite: later work depends on it.
         AppError: it is an undoing itself, or was taken back already.
         NameTaken: a name that would come back is another label's by now.
+        Retired: the project was put away.
     """
     event = label_events.get(session, event_id=event_id)
     project_id = event.project_id
-    projects.get(session, project_id=project_id, lock=True)
+    projects.locked(session, project_id=project_id)
     if event.operation is Operation.UNDONE or event_id in label_events.undoing(session, project_id=project_id):
         raise AppError("This step was taken back already. Do it again if you want it again.")
     changed = {int(key): fields for key, fields in event.payload["labels"].items()}

@@ -112,10 +112,11 @@ class ExchangeService:
         Raises:
             AppError: nothing is chosen, a text or attribute cannot be taken, or two labels would share one.
             StaleWrite: a chosen label is not any more as it was compared.
+            Retired: the project was put away.
         """
         wanted = {name_key(name) for name in chosen}
         with self._database.write() as session:
-            project = projects.get(session, project_id=project_id, lock=True)
+            project = projects.locked(session, project_id=project_id)
             taken = [one for one in shown if name_key(one.name) in wanted and one.kind != "unchanged"]
             if not taken:
                 raise AppError("Nothing is chosen that would change the labels. Choose at least one line.")

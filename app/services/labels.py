@@ -75,10 +75,13 @@ class LabelService:
         self._database = database
 
     def add(self, project_id: int, name: str, description: str, author: str, *, note: str = "") -> int:
-        """Add a label and return its id; a blank description is left to be drafted. Raises AppError or NameTaken."""
+        """Add a label and return its id; a blank description is left to be drafted.
+
+        Raises AppError, NameTaken, or Retired when the project was put away.
+        """
         name, description, note = _checked(name, description, note, described=False)
         with self._database.write() as session:
-            projects.get(session, project_id=project_id, lock=True)
+            projects.locked(session, project_id=project_id)
             label = labels.add(session, project_id=project_id, name=name)
             if description:
                 _refuse_shared(session, label, description)
@@ -109,6 +112,7 @@ class LabelService:
             NameTaken: another label of the project has the name.
             StaleWrite: the label has a newer version than `expected_version`, or is not called `expected_name` any
                 more.
+            Retired: its project was put away.
         """
         with self._database.write() as session:
             label = _locked(session, label_id)
@@ -156,7 +160,10 @@ class LabelService:
             ]
 
     def restore_version(self, label_id: int, number: int, author: str) -> int:
-        """Make an old wording current again, as a new version, and return that version's number."""
+        """Make an old wording current again, as a new version, and return that version's number.
+
+        Raises AppError when the wording is another label's by now, Retired when the project was put away.
+        """
         with self._database.write() as session:
             label = _locked(session, label_id)
             old = labels.version(session, label_id=label_id, number=number)
@@ -216,9 +223,9 @@ class LabelService:
 
 
 def _locked(session: Session, label_id: int) -> LabelRow:
-    """Return a label while no other label of its project can change: descriptions are compared."""
+    """Return a label while no other label of its project can change: descriptions are compared. Raises Retired."""
     label = labels.get(session, label_id=label_id)
-    projects.get(session, project_id=label.project_id, lock=True)
+    projects.locked(session, project_id=label.project_id)
     return labels.get(session, label_id=label_id, lock=True)
 
 

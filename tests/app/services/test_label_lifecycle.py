@@ -13,8 +13,9 @@ from label_desk import Desk
 from app.errors import AppError
 from app.services.label_lifecycle import LabelAttributes
 from app.services.label_splits import SplitPart
+from app.services.projects import ProjectService
 from storage import annotations, documents, labels, projects
-from storage.errors import NameTaken, StaleWrite, StorageError
+from storage.errors import NameTaken, Retired, StaleWrite, StorageError
 from storage.models import Action
 
 
@@ -46,6 +47,28 @@ def test_a_merge_leaves_imported_labels_unreviewed(desk):
         written = annotations.history(session, document_id=document.id)
     assert [row.author for row in written] == ["ann", "ben"]
     assert written[1].replaces_id == written[0].id
+
+
+def test_labels_of_a_retired_project_stay_as_they_are(desk):
+    """A colleague may have put it away meanwhile: nothing that is done to labels is lost in there."""
+    noise, bins, water = desk.ids.values()
+    desk.lifecycle.merge([noise], bins, "About both.", "ben")
+    step = desk.last()
+    ProjectService(desk.database).retire(desk.project_id)
+    state = desk.state()
+    for write in (
+        lambda: desk.labels.add(desk.project_id, "light", "A lamp is dark.", "ann"),
+        lambda: desk.labels.save(bins, "bins", "Full bins.", "ann"),
+        lambda: desk.labels.restore_version(bins, 1, "ann"),
+        lambda: desk.lifecycle.rename(bins, "waste", "ann"),
+        lambda: desk.lifecycle.merge([water], bins, "About all.", "ann"),
+        lambda: desk.lifecycle.retire(water, "ann"),
+        lambda: desk.lifecycle.order([water, bins], "ann"),
+        lambda: desk.lifecycle.undo(step, "ann"),
+    ):
+        with pytest.raises(Retired, match="was retired, so nothing more was written"):
+            write()
+    assert desk.state() == state
 
 
 def test_undo_is_refused_where_later_work_depends_on_it(desk):
