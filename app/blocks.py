@@ -34,11 +34,22 @@ REMEMBERED_PROJECT = """(memory) => {
   return own ? {...memory, project: own} : memory;
 }"""
 KEEP_PROJECT = "(project) => { if (project) sessionStorage.setItem('lagamc-project', project); }"
-REMEMBERED_TAB = "(memory) => ({__type__: 'update', selected: memory?.tab ?? 'projects'})"
+# A tab has an address of its own (#labels), so that Back leads to the tab before, and a colleague can be sent there.
+REMEMBERED_TAB = """(memory) => {
+  const asked = location.hash.slice(1);
+  const tab = KNOWN.includes(asked) ? asked : memory?.tab ?? 'projects';
+  history.replaceState('opened', '', '#' + tab);
+  window.addEventListener('popstate', () =>
+    document.querySelector(`#screens button[data-tab-id="${CSS.escape(location.hash.slice(1))}"]`)?.click());
+  return {__type__: 'update', selected: tab};
+}""".replace("KNOWN", str([*SCREENS]))
 IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}
 REMEMBERING = {"concurrency_id": "memory", "concurrency_limit": 1}  # each writes all of it, and the last one counts
 # The tab that was clicked last is the one in front, whichever click the network brings last.
-CLICKED_AT = "() => [performance.now(), 0]"
+CLICKED_AT = """() => {{
+  if (history.state && location.hash !== '#{0}') history.pushState('opened', '', '#{0}');
+  return [performance.now(), 0];
+}}"""
 TEMPORARY = (3600, 86_400)  # every hour uploads older than a day go; what is worked on was copied, or read
 CONCURRENT_EVENTS = 16  # of one kind; all but inference are short
 
@@ -55,7 +66,7 @@ def build_blocks(services: Services) -> gr.Blocks:
             for key, (title, build) in SCREENS.items():
                 with gr.Tab(title, id=key) as tab:
                     build(services, bar)
-                on(tab.select, _naming(key), [clicked, latest], [bar.tab, latest], js=CLICKED_AT,
+                on(tab.select, _naming(key), [clicked, latest], [bar.tab, latest], js=CLICKED_AT.format(key),
                    show_progress="hidden", **IN_TURN)  # fmt: skip
         _wire(page, services, bar, tabs)
         endpoints.register(services)

@@ -190,6 +190,31 @@ def test_each_tab_of_the_browser_keeps_its_project(page: Page) -> None:
     expect(second.locator("#project-picker input")).to_have_value(DEMO)
 
 
+def test_back_leads_to_the_tab_before(page: Page) -> None:
+    """And an address to its tab; one that names no tab is none."""
+    front = page.locator("#screens button[data-tab-id][aria-selected=true]").first
+    expect(front).to_have_text("Projects")
+    for name in ("Labels", "Review"):
+        open_tab(page, name)
+        expect(front).to_have_text(name)
+        expect(page).to_have_url(re.compile(f"#{name.lower()}$"))
+    page.go_back()
+    expect(front).to_have_text("Labels")
+    page.go_back()
+    expect(front).to_have_text("Projects")
+    page.go_forward()
+    expect(front).to_have_text("Labels")
+    expect(page.locator("#labels-table")).to_be_visible()
+    address = page.url.partition("#")[0]
+    second = page.context.new_page()
+    second.goto(f"{address}#train")
+    other = second.locator("#screens button[data-tab-id][aria-selected=true]").first
+    expect(other).to_have_text("Train")
+    second.goto(f"{address}#'\"]<b>")
+    second.reload()
+    expect(second).to_have_url(re.compile("#(train|projects)$"))
+
+
 def test_epochs_follow_the_documents_until_somebody_types_them(page: Page, tmp_path: Path) -> None:
     """The recommendation of a new project counts the documents imported since."""
     create(page, "Large")
