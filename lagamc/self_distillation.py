@@ -29,6 +29,7 @@ class SelfDistillation:
         batches: of the documents, descriptions that are read as documents included.
         share: in [0, 1]; with 0 targets stay what they are.
         epochs: how many the run makes.
+        device: where the targets are asked for.
     """
 
     MOST = 100_000_000  # probabilities that are kept, in float16; a larger collection goes without
