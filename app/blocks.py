@@ -38,7 +38,8 @@ KEEP_PROJECT = "(project) => { if (project) sessionStorage.setItem('lagamc-proje
 REMEMBERED_TAB = """(memory) => {
   const asked = location.hash.slice(1);
   const tab = KNOWN.includes(asked) ? asked : memory?.tab ?? 'projects';
-  history.replaceState('opened', '', '#' + tab);
+  history.replaceState(null, '', '#' + tab);
+  window.tabHasAddress = true;  // the first tab tells of itself while the page loads
   window.addEventListener('popstate', () =>
     document.querySelector(`#screens button[data-tab-id="${CSS.escape(location.hash.slice(1))}"]`)?.click());
   return {__type__: 'update', selected: tab};
@@ -47,7 +48,7 @@ IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}
 REMEMBERING = {"concurrency_id": "memory", "concurrency_limit": 1}  # each writes all of it, and the last one counts
 # The tab that was clicked last is the one in front, whichever click the network brings last.
 CLICKED_AT = """() => {{
-  if (history.state && location.hash !== '#{0}') history.pushState('opened', '', '#{0}');
+  if (window.tabHasAddress && location.hash !== '#{0}') history.pushState(null, '', '#{0}');
   return [performance.now(), 0];
 }}"""
 TEMPORARY = (3600, 86_400)  # every hour uploads older than a day go; what is worked on was copied, or read

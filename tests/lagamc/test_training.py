@@ -19,7 +19,7 @@ from lagamc.labels import LabelSet
 from lagamc.precision import chosen_device
 from lagamc.run import train_run
 from lagamc.trainer import Trainer
-from lagamc.zero_shot import ZeroShotScore
+from lagamc.zero_shot import ZeroShotScore, calibrated
 
 LOSSES = ("step", "loss", "cross_entropy", "cosine", "description", "lambda")
 
@@ -319,9 +319,10 @@ def test_added_labels_are_calibrated_on_documents_that_were_not_trained_on(make_
     """The model keeps what that gives."""
     seen = []
 
-    def recorded(_backbone, _label_set, corpus):
-        seen.append(corpus.hash)
-        return ZeroShotScore(1.0, 2.0, 3.0), 0.25
+    def recorded(backbone, label_set, train, dev):
+        seen.append(dev.hash)
+        _, _, contrast = calibrated(backbone, label_set, train, dev)
+        return ZeroShotScore(1.0, 2.0, 3.0), 0.25, contrast
 
     monkeypatch.setattr("lagamc.run.calibrated", recorded)
     manifest = train_run(make_run(epochs=1))
