@@ -65,7 +65,8 @@ def test_results_leave_before_the_input_ends_and_ctrl_c_ends_the_wait(trained):
     """As in `tail -f FILE | lagamc classify MODEL - | ...`."""
     command = [sys.executable, "-m", "lagamc", "classify", str(trained / "model"), "-"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": ""}, text=True, **pipes) as process:
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # ignored where tests run behind nohup
+    with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": ""}, text=True, **pipes, **heard) as process:
         process.stdin.write(json.dumps(ROWS[0]) + "\n")
         process.stdin.flush()
         assert process.stdout.readline().startswith("d 0\t")
