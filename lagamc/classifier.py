@@ -71,11 +71,11 @@ class Classifier(LoadedClassifier):
         self._compared = embeddings.get("matching", embeddings["trained"])  # (L, D')
         learnt = len(backbone.trie)
         self._descriptions = embeddings["trained"][:learnt]
-        self._added: Tensor | None = None  # of the labels after those, by the encoder as it was before training
+        self._added: tuple[Contrast, NDArray[np.float32]] | None = None  # (A, D), by the encoder before training
         if len(label_set) > learnt:
             if contrast is None:
                 raise LabelError("Labels added after training need the contrast of a model folder: use with_labels.")
-            self._added = backbone.starting_encoder.encode(label_set.descriptions[learnt:])
+            self._added = contrast, backbone.starting_encoder.encode(label_set.descriptions[learnt:]).numpy()
         self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
         self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
         self._matches: dict[str, Match] = {}
@@ -156,9 +156,9 @@ class Classifier(LoadedClassifier):
         if self.neighbours is not None:
             documents = torch.stack([document.embedding for document in written])  # (B, D)
             probabilities, alike = self.neighbours.joined(probabilities, documents)
-        if self._added is not None and self._contrast is not None:
-            read, added = self.backbone.starting_encoder.encode(texts).numpy(), self._added.numpy()
-            odds = self._zero_shot.log_odds(self._contrast.cosines(read, added), top)  # (B, A)
+        if self._added is not None:
+            (contrast, added), read = self._added, self.backbone.starting_encoder.encode(texts).numpy()
+            odds = self._zero_shot.log_odds(contrast.cosines(read, added), top)  # (B, A)
             probabilities = np.concatenate([probabilities, sigmoid(odds)], axis=1)
             cosines = np.concatenate([cosines, read @ added.T], axis=1)
         most, longest = self.backbone.config.max_document_tokens, self.backbone.longest_prompt

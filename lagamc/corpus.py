@@ -110,7 +110,8 @@ def read_splits(
     """
     path = Path(path)
     mapping = mapping or _guessed(path, known)
-    if not any(isinstance(row, Row) and row.split for row in read_rows(path, mapping, max_bytes=math.inf)):
+    rows = read_rows(path, mapping, max_bytes=math.inf, max_characters=math.inf)
+    if not any(isinstance(row, Row) and row.split for row in rows):
         mapping = replace(mapping, split=None)
     parts: dict[str, list[Example]] = {}
     for example, split in _examples(path, mapping, known):
@@ -161,7 +162,7 @@ def _guessed(path: Path, known: Iterable[str] = ()) -> ColumnMapping:
 
 def _examples(path: Path, mapping: ColumnMapping, known: Iterable[str]) -> list[tuple[Example, str | None]]:
     found: dict[str, tuple[Example, str | None]] = {}
-    for row in read_rows(path, mapping, max_bytes=math.inf, known=known):
+    for row in read_rows(path, mapping, max_bytes=math.inf, max_characters=math.inf, known=known):
         if isinstance(row, Refusal):
             raise DatasetError(f"{path.name}, line {row.line}: {row.reason}")
         identifier = row.id or str(row.line)

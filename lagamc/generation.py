@@ -85,13 +85,17 @@ def generate(
 
 @torch.inference_mode()
 def label_log_odds(
-    backbone: Backbone, texts: Sequence[str], descriptions: Tensor, *, batch_size: int = 32
-) -> NDArray[np.float32]:
+    backbone: Backbone, texts: Sequence[str], descriptions: Tensor, *, batch_size: int = 32,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> NDArray[np.float32]:  # fmt: skip
     """Log-odds (N, L) that N documents carry L labels by the description term; nothing is generated.
 
     The backbone is to be in evaluation mode.
+
+    Raises:
+        Cancelled: on request.
     """
-    documents = document_embeddings(backbone, texts, batch_size=batch_size)
+    documents = document_embeddings(backbone, texts, batch_size=batch_size, cancelled=cancelled)
     log_odds: Tensor = backbone.scorer(documents.to(backbone.device), descriptions.to(backbone.device))
     return log_odds.float().cpu().numpy()
 

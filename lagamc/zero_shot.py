@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from lagamc.backbone import Backbone
 from lagamc.contrast import Contrast, Matrix
 from lagamc.corpus import Corpus
+from lagamc.encoder import SentenceEmbedder
+from lagamc.errors import Cancelled
 from lagamc.generation import label_log_odds
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
@@ -21,6 +24,7 @@ __all__ = ["ZeroShotScore", "calibrated", "fitted", "sigmoid"]
 PAIRS = 500_000  # of a document and a label that a score is fitted to, at most
 THRESHOLDS = tuple(step / 50 for step in range(1, 36))
 KNOWN = 2_000  # training documents that a contrast is made of, at most
+AT_ONCE = 256  # documents embedded before somebody may cancel
 RARE = 0.01  # share of documents; a contrast without those of a label that is rarer is hardly another one
 LEAST = 10  # documents that a score is fitted to; fewer gave added labels to most documents of any kind
 
@@ -76,12 +80,16 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
 
 
 def calibrated(
-    backbone: Backbone, label_set: LabelSet, train: Corpus, dev: Corpus
-) -> tuple[ZeroShotScore, float, Contrast]:
+    backbone: Backbone, label_set: LabelSet, train: Corpus, dev: Corpus, *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[ZeroShotScore, float, Contrast]:  # fmt: skip
     """`fitted` on dev, which the model was not trained on, and the contrast of the training documents.
 
     Each label in turn is compared by the contrast of the documents without it and of the other descriptions, as if it
     had been added. The backbone is to be in evaluation mode.
+
+    Raises:
+        Cancelled: on request.
     """
     encoder, descriptions = backbone.starting_encoder, backbone.starting_descriptions.numpy()
     examples = list(dev)[: max(LEAST, PAIRS // len(label_set))]
@@ -89,7 +97,8 @@ def calibrated(
     known = list(train)
     if len(known) > KNOWN:
         known = random.Random(backbone.config.seed).sample(known, KNOWN)
-    read, documents = encoder.encode([example.text for example in known]).numpy(), encoder.encode(texts).numpy()
+    read = _embedded(encoder, [example.text for example in known], cancelled)
+    documents = _embedded(encoder, texts, cancelled)
     lying = indicator([example.labels for example in known], label_set)
     whole = Contrast.of(read, descriptions.mean(axis=0))
     of_others = (descriptions.sum(axis=0) - descriptions) / (len(descriptions) - 1)  # (L, D), without its own
@@ -99,9 +108,19 @@ def calibrated(
         if RARE <= share < 1.0:
             contrast = Contrast.of(read[~lying[:, column]], common)
         cosines[:, [column]] = contrast.cosines(documents, descriptions[[column]])
-    log_odds = label_log_odds(backbone, texts, backbone.encoder.encode(label_set.descriptions))
+    learnt = backbone.encoder.encode(label_set.descriptions)
+    log_odds = label_log_odds(backbone, texts, learnt, cancelled=cancelled)
     carried = indicator([example.labels for example in examples], label_set)
     return *fitted(cosines, sigmoid(log_odds), carried), whole
+
+
+def _embedded(encoder: SentenceEmbedder, texts: Sequence[str], cancelled: Callable[[], bool]) -> NDArray[np.float32]:
+    rows: list[NDArray[np.float32]] = []
+    for start in range(0, len(texts), AT_ONCE):
+        if cancelled():
+            raise Cancelled(f"Cancelled after {start} of {len(texts)} documents were embedded.")
+        rows.append(encoder.encode(texts[start : start + AT_ONCE]).numpy())
+    return np.concatenate(rows)
 
 
 def _entropy(probabilities: Matrix) -> Matrix:

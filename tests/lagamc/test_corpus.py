@@ -163,6 +163,14 @@ def test_a_corpus_may_be_larger_than_an_import(tmp_path, monkeypatch):
     assert len(read_corpus(path)) == len(Corpus.read_jsonl(path)) == 2000
 
 
+def test_a_text_of_a_corpus_may_be_longer_than_one_of_an_import(tmp_path):
+    """A model reads the beginning of it."""
+    path = write(tmp_path / "f.jsonl", json.dumps({"text": "x" * (MAX_TEXT_CHARACTERS + 1), "split": "dev"}))
+    assert {len(example.text) for corpus in (read_corpus(path), read_split(path, "dev")) for example in corpus} == {
+        50_001
+    }
+
+
 def test_labels_that_begin_late_in_a_file_are_read(tmp_path):
     """The objects of JSON lines need not all have the same keys, and a reader of the whole file sees them all."""
     lines = ['{"text": "plain"}'] * 700 + ['{"text": "noisy", "labels": ["noise"], "split": "test"}']

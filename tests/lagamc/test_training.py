@@ -319,9 +319,9 @@ def test_added_labels_are_calibrated_on_documents_that_were_not_trained_on(make_
     """The model keeps what that gives."""
     seen = []
 
-    def recorded(backbone, label_set, train, dev):
+    def recorded(backbone, label_set, train, dev, **others):
         seen.append(dev.hash)
-        _, _, contrast = calibrated(backbone, label_set, train, dev)
+        _, _, contrast = calibrated(backbone, label_set, train, dev, **others)
         return ZeroShotScore(1.0, 2.0, 3.0), 0.25, contrast
 
     monkeypatch.setattr("lagamc.run.calibrated", recorded)

@@ -10,7 +10,7 @@ from lagamc.cli import main
 from lagamc.contrast import Contrast
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import DecisionRule
-from lagamc.errors import DatasetError, LabelError
+from lagamc.errors import Cancelled, DatasetError, LabelError
 from lagamc.honesty import honesty_report
 from lagamc.labels import Label
 from lagamc.loaded import megabytes
@@ -191,6 +191,18 @@ def test_labels_that_hardly_a_document_carries_change_no_contrast(classifier, co
     monkeypatch.setattr("lagamc.zero_shot.RARE", 0.0)
     calibrated(classifier.backbone, classifier.label_set, road, corpora["dev"])
     assert made == [10, 9, 9, 9]  # those of the two labels that none carries are made anew, of the same documents
+
+
+@pytest.mark.parametrize("heard", range(4))
+def test_calibration_can_be_cancelled(classifier, corpora, monkeypatch, heard):
+    """It reads thousands of documents, which takes a minute or more; no request waits for more than a part of them."""
+    monkeypatch.setattr("lagamc.zero_shot.AT_ONCE", 100)
+    asked = iter(range(9))
+    with pytest.raises(Cancelled, match=f"after {(0, 100, 0, 0)[heard]} of {(120, 120, 40, 40)[heard]} documents"):
+        calibrated(
+            classifier.backbone, classifier.label_set, corpora["train"], corpora["dev"],
+            cancelled=lambda: next(asked) == heard,
+        )  # fmt: skip
 
 
 def test_added_labels_ask_for_a_contrast(classifier):
