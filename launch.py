@@ -11,6 +11,7 @@ from pathlib import Path
 from app.container import build
 from app.errors import AppError
 from app.settings import Settings
+from lagamc.config import PRECISIONS
 from lagamc.errors import LagamcError
 from storage.errors import StorageError
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings(
             host=options.host, port=options.port, data_folder=options.data_folder, device=options.device,
-            gpus=options.gpus, model_megabytes=options.model_memory,
+            precision=options.precision, gpus=options.gpus, model_megabytes=options.model_memory,
         )  # fmt: skip
         serve(settings, demo=options.demo)
     except (AppError, LagamcError, StorageError, OSError) as error:
@@ -69,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--data-folder", type=Path, default=Path("data"), metavar="FOLDER",
         help="database, runs, models and results (default: %(default)s)")  # fmt: skip
     add("--device", default="auto", help="where models train and answer: auto, cpu, cuda (default: %(default)s)")
+    add("--precision", default="float32", choices=PRECISIONS,
+        help="of answers; bfloat16 is faster where the processor multiplies in it (default: %(default)s)")  # fmt: skip
     add("--gpus", type=int, default=1, metavar="N", help="GPUs that one run trains on (default: %(default)s)")
     add("--model-memory", type=int, default=2048, metavar="MB",
         help="loaded models together; those used longest ago make room (default: %(default)s)")  # fmt: skip

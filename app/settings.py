@@ -29,6 +29,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     device: str = "auto"
+    precision: str = "float32"  # of answers, as `lagamc.classifier.Classifier.load` has it
     gpus: int = 1  # that one training run uses together
     database_url: str = field(default_factory=lambda: os.environ.get("DATABASE_URL", ""))
     model_megabytes: int = 2048  # loaded models; the one in use stays, however large

@@ -90,11 +90,8 @@ def float32(classifier: Classifier) -> None:
 
 
 def bfloat16(classifier: Classifier) -> None:
-    """The encoder's weights and matrix products in bfloat16, the decoder's in float32."""
-    backbone = classifier.backbone
-    backbone.encoder.transformer.bfloat16()
-    in_bfloat16 = backbone.read
-    backbone.read = lambda ids, mask: in_bfloat16(ids, mask).float()
+    """The setting `precision`: the encoder's weights and matrix products in bfloat16, the decoder's in float32."""
+    classifier.backbone.round_weights()
 
 
 def int8(classifier: Classifier) -> None:
@@ -201,9 +198,14 @@ def check(name: str, plain: Classifier, other: Classifier, dev: Corpus) -> None:
 
 
 def measured(plain: Classifier, other: Classifier, dev: Corpus, repeats: int) -> dict[str, Any]:
-    metrics = evaluate_classifier(other, dev).metrics
+    expected, found = (evaluate_classifier(classifier, dev) for classifier in (plain, other))
+    pairs = zip(expected.results, found.results, strict=True)
+    same = sum(set(one.labels) == set(another.labels) for one, another in pairs)
     texts = [example.text for example in dev]
-    figures: dict[str, Any] = {"micro_f1": round(metrics.micro_f1, 4), "macro_f1": round(metrics.macro_f1, 4)}
+    figures: dict[str, Any] = {
+        "micro_f1": round(found.metrics.micro_f1, 4), "macro_f1": round(found.metrics.macro_f1, 4),
+        "same_labels": round(same / len(dev), 4),
+    }  # fmt: skip
     for batch_size, count in TIMED.items():
         part = texts[:count]
         for classifier in (plain, other):
@@ -233,11 +235,12 @@ def installed(package: str) -> str | None:
 
 def show(report: dict[str, Any]) -> None:
     print(f"\n{report['documents']} dev documents of {report['collection']}; {report['machine']}; {report['versions']}")
-    print("variant            documents/s at 32  x float32  at 1   x float32  micro-F1  macro-F1")
+    print("variant            documents/s at 32  x float32  at 1   x float32  micro-F1  macro-F1  same labels")
     for row in report["variants"]:
         print(
             f"{row['variant']:<18} {row['documents_per_second_32']:17}  {row['times_float32_32']:9}  "
-            f"{row['documents_per_second_1']:5}  {row['times_float32_1']:9}  {row['micro_f1']:8}  {row['macro_f1']:8}"
+            f"{row['documents_per_second_1']:5}  {row['times_float32_1']:9}  {row['micro_f1']:8}  {row['macro_f1']:8}  "
+            f"{row['same_labels']:11.1%}"
         )
     for name, reason in report["not_measured"].items():
         print(f"{name:<18} not measured: {reason}")

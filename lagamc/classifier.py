@@ -24,7 +24,7 @@ from lagamc.labels import Label, LabelSet
 from lagamc.loaded import LoadedClassifier, sizes
 from lagamc.matcher import Match, Matcher, Matching, check_threshold
 from lagamc.neighbours import Neighbours
-from lagamc.precision import chosen_device
+from lagamc.precision import chosen_device, chosen_precision
 from lagamc.zero_shot import ZeroShotScore, sigmoid
 
 __all__ = ["Classifier"]
@@ -82,22 +82,36 @@ class Classifier(LoadedClassifier):
 
     @classmethod
     def load(
-        cls, model_folder: str | Path, *, device: str = "auto", matching: Matching = "exact",
-        constrained: bool = False,
+        cls, model_folder: str | Path, *, device: str = "auto", precision: str = "float32",
+        matching: Matching = "exact", constrained: bool = False,
     ) -> Classifier:  # fmt: skip
-        """Load a model folder that a training run wrote; `constrained` as `lagamc.generation.generate` has it.
+        """Load a model folder that a training run wrote.
+
+        Args:
+            model_folder: what `lagamc.run.train_run` made.
+            device: auto, cpu or cuda.
+            precision: float32; bfloat16, which is faster where the processor multiplies in it and may answer otherwise
+                for a document in fifty (docs/measurements.md); or auto, the faster of the two.
+            matching: exact or approximate, as `Matcher` has it.
+            constrained: as `lagamc.generation.generate` has it.
 
         Raises:
             CheckpointError: a file is missing, changed, or of another label set.
             BackboneError: the pretrained model underneath cannot be found.
-            ConfigError: the package that approximate matching needs is missing.
+            ConfigError: the device is not here, the precision is not known, or the package that approximate matching
+                needs is missing.
         """
+        chosen = chosen_device(device)
+        rounded = chosen_precision(precision, chosen) == "bfloat16"
         model_folder = Path(model_folder)
         manifest, label_set = verify_model_folder(model_folder)
         config = dataclasses.replace(TrainingConfig.from_dict(manifest.config), device=device)  # not that of training
         backbone = load_backbone(model_folder, config, label_set)
-        backbone.to(chosen_device(device)).eval()
-        backbone.merge_adapters()
+        backbone.to(chosen).eval()
+        if rounded:  # adapters stay beside the weights: merged into rounded ones they would be rounded off
+            backbone.round_weights()
+        else:
+            backbone.merge_adapters()
         neighbours = Neighbours.load(model_folder, len(label_set), share=config.neighbour_share)
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,

@@ -17,6 +17,7 @@ from lagamc.errors import ConfigError
 __all__ = [
     "BACKBONES",
     "EPOCH_RANGE",
+    "PRECISIONS",
     "BackbonePreset",
     "Family",
     "TrainingConfig",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 Family = Literal["embedded", "seq2seq", "causal"]
+Precision = Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 where the processor multiplies in it
+PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
 Metric = Literal["micro_macro_f1", "micro_f1", "macro_f1", "sample_f1"]  # the first is the mean of the next two
 
 
@@ -146,7 +149,7 @@ class TrainingConfig:
     neighbour_share: float = 0.4  # of a probability: what the nearest training documents carry (lagamc.neighbours)
     seed: int = 13
     device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     gradient_checkpointing: bool = False  # less memory for a third more time
     accumulation_steps: int = 1  # parts that a batch is computed in, for less memory and the same step
     checkpoint_seconds: float = 60.0
@@ -195,7 +198,7 @@ class TrainingConfig:
             raise ConfigError(f"family must be auto or {own} for the backbone {self.backbone}, got {self.family!r}.")
         self._one_of("metric", *typing.get_args(Metric))
         self._one_of("decision", "probability", "written")
-        self._one_of("precision", "auto", "float32", "bfloat16")
+        self._one_of("precision", *PRECISIONS)
         if not isinstance(self.gradient_checkpointing, bool):
             raise ConfigError(f"gradient_checkpointing must be true or false, got {self.gradient_checkpointing!r}.")
 

@@ -102,6 +102,9 @@ class EmbeddedBackbone(Backbone):
             states=torch.cat([states, slots.to(states.dtype)], dim=1), mask=torch.cat([mask, seen], dim=1)
         )
 
+    def round_weights(self) -> None:  # the decoder reads few slots at a time, which gains nothing
+        self.encoder.transformer.bfloat16()
+
     def decoder(self, states: Tensor, mask: Tensor) -> PackedDecoder:
         return PackedDecoder(self.generator.decoder, states, mask)
 

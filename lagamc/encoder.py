@@ -134,8 +134,9 @@ class SentenceEncoder(SentenceEmbedder):
         return self.pool(self.read(mask, ids=features.get("input_ids"), embeds=features.get("inputs_embeds")), mask)
 
     def read(self, mask: Tensor, *, ids: Tensor | None = None, embeds: Tensor | None = None) -> Tensor:
-        """Token states (N, T, D) of ids (N, T) or soft tokens (N, T, D), with gradient."""
-        return packed.encode(self.transformer, mask, ids=ids, embeds=embeds)
+        """Token states (N, T, D) of ids (N, T) or soft tokens (N, T, D), with gradient; not shorter than float32."""
+        states = packed.encode(self.transformer, mask, ids=ids, embeds=embeds)
+        return states.float() if states.dtype == torch.bfloat16 else states
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:  # (N, T, D), (N, T) -> (N, D)
         """Pool token states that this encoder's transformer has produced already; unit length, also where the

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from lagamc.config import PRECISIONS
 from lagamc.errors import ConfigError
 
 __all__ = ["chosen_device", "chosen_precision", "reproducible"]
@@ -30,7 +31,13 @@ def chosen_device(name: str) -> torch.device:
 
 
 def chosen_precision(name: str, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """`auto` is bfloat16 where the processor multiplies in it; benchmarks/precision.py measures why."""
+    """`auto` is bfloat16 where the processor multiplies in it; benchmarks/precision.py measures why.
+
+    Raises:
+        ConfigError: the name is none of `PRECISIONS`.
+    """
+    if name not in PRECISIONS:
+        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, got {name!r}.")
     if name == "auto":
         return "bfloat16" if _multiplies_bfloat16(device) else "float32"
     return "bfloat16" if name == "bfloat16" else "float32"

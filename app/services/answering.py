@@ -238,7 +238,7 @@ class Answering:
         if isinstance(source.content, LabelSet):
             like = (warm for warm in reversed(self._warm.values()) if isinstance(warm, UntrainedClassifier))
             return UntrainedClassifier(source.content, like=next(like, None), device=self._settings.device)
-        trained = Classifier.load(source.content, device=self._settings.device)
+        trained = Classifier.load(source.content, device=self._settings.device, precision=self._settings.precision)
         if trained.label_set.hash != source.label_set_hash:
             raise AppError(
                 f"The model in {source.content} was trained on another label set than {source.model_name}. "

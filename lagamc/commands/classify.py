@@ -149,7 +149,8 @@ def _opened(
     return ResumableOutput(options.output, {
         "input": f"{options.file.name}, {options.file.stat().st_size:,} bytes", "text column": text_column,
         "model": hashlib.sha256(manifest).hexdigest(), "threshold": threshold, "matching": options.matching,
-        "constrained": options.constrained, "label set": label_set, "format": "json" if options.json else "text",
+        "constrained": options.constrained, "precision": options.precision, "label set": label_set,
+        "format": "json" if options.json else "text",
     })  # fmt: skip
 
 

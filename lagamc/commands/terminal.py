@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lagamc.config import PRECISIONS
 from lagamc.corpus import Corpus, with_labels
 from lagamc.errors import few
 from lagamc.readers import ColumnMapping, preview_file, preview_records, require_columns
@@ -51,6 +52,8 @@ def add_model(command: argparse.ArgumentParser, *, file_help: str) -> None:
     command.add_argument("--labels", type=Path, metavar="FILE",
         help="JSON {name: description}: labels that the model was not trained on are given too")  # fmt: skip
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument("--precision", default="float32", choices=PRECISIONS,
+        help="bfloat16: faster where the processor multiplies in it (default: %(default)s)")  # fmt: skip
     add_json(command)
 
 
@@ -118,8 +121,9 @@ def loaded_model(options: argparse.Namespace, *, matching: Matching = "exact") -
 
     described = LabelSet.read(options.labels) if options.labels else ()
     classifier = Classifier.load(
-        options.model, device=options.device, matching=matching, constrained=options.constrained
-    )
+        options.model, device=options.device, precision=options.precision, matching=matching,
+        constrained=options.constrained,
+    )  # fmt: skip
     learnt = {label.name: label.description for label in classifier.label_set}
     added = [label for label in described if label.name not in learnt]
     if kept := [label.name for label in described if learnt.get(label.name, label.description) != label.description]:

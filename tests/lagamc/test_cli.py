@@ -174,6 +174,10 @@ def test_a_stopped_classification_goes_on_where_it_was(model, tmp_path, monkeypa
 
     assert main(["classify", str(model), str(file), "--output", str(output), "--threshold", "0.9", *arguments]) == 1
     assert "threshold was 0.4, is 0.9" in capsys.readouterr().err
+    assert (
+        main(["classify", str(model), str(file), "--output", str(output), "--precision", "bfloat16", *arguments]) == 1
+    )
+    assert "precision was 'float32', is 'bfloat16'" in capsys.readouterr().err
     assert main(["classify", str(model), str(file), "--output", str(output), *arguments]) == 0
     assert "6 documents classified" in capsys.readouterr().err
     assert output.read_text() == whole.read_text()
