@@ -90,8 +90,8 @@ class Classifier(LoadedClassifier):
         Args:
             model_folder: what `lagamc.run.train_run` made.
             device: auto, cpu or cuda.
-            precision: float32; bfloat16, which is faster where the processor multiplies in it and may answer otherwise
-                for a document in fifty (docs/measurements.md); or auto, the faster of the two.
+            precision: float32; bfloat16, which is faster where the processor multiplies in it and gives one document in
+                a thousand other labels (docs/measurements.md); or auto, bfloat16 there and float32 elsewhere.
             matching: exact or approximate, as `Matcher` has it.
             constrained: as `lagamc.generation.generate` has it.
 
