@@ -9,6 +9,7 @@ import gradio as gr
 from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name
+from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.screens.lifecycle import impact_html
 from app.services.label_splits import SplitPart
@@ -32,6 +33,10 @@ MORE = " Only the {:,} least certain of {:,} documents are listed; the others go
 IN_TURN = {"concurrency_id": "split", "concurrency_limit": 1}  # many documents take long; nobody else waits for them
 PARTS = ["Name", "Description", "Terms"]
 NO_PARTS = [["", "", ""], ["", "", ""]]
+PARTS_WRITTEN = """
+const cells = document.querySelectorAll('#split-parts [role=gridcell] :is(span, textarea)');
+return [...cells].some(cell => (cell.value ?? cell.textContent).trim());
+"""
 
 
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
@@ -47,7 +52,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         elem_id="split-parts",
     )
     propose = gr.Button("Propose a split", size="sm", elem_id="split-propose")
-    impact = gr.HTML(elem_id="split-impact")
+    impact = gr.HTML(elem_id="split-impact", js_on_load=ask_before_leaving(PARTS_WRITTEN))
     rows = gr.Dataframe(
         headers=["Document", "Text", "Margin", "Parts"],
         column_widths=["20%", "46%", "17%", "17%"],

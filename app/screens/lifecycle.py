@@ -11,6 +11,7 @@ import gradio as gr
 from app.components import markup
 from app.components.events import on
 from app.components.project_bar import author_name, follow, require_project
+from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from storage.errors import StaleWrite
 
@@ -26,6 +27,10 @@ __all__ = ["build", "impact_html"]
 
 Picked = tuple[Sequence[int], int | None]  # ids of the labels that become one, and of the one that survives
 STEPS = 50  # of the history that are listed at first, and more at each wish
+WORDED_ANEW = """
+const [typed, own] = ['#merge-description', '#merge-own'].map(box => document.querySelector(`${box} textarea`)?.value);
+return (typed ?? '') !== (own ?? '');
+"""
 NO_STEPS = "Nothing was renamed, merged, split, retired, edited, ordered or imported yet."
 
 
@@ -42,7 +47,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
                 lines=3,
                 elem_id="merge-description",
             )
-            impact = gr.HTML(elem_id="merge-impact")
+            impact = gr.HTML(elem_id="merge-impact", js_on_load=ask_before_leaving(WORDED_ANEW))
             merge = gr.Button("Merge", variant="primary", size="sm", interactive=False, elem_id="merge-do")
             gr.HTML("<h3>Order</h3>", elem_classes="lg-heading")
             with gr.Row():
@@ -57,7 +62,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
                 older = gr.Button("Show older steps", size="sm", min_width=130, visible=False, elem_id="older-steps")
 
     # The survivor's description as it was put into the box; on the page like the box, so that both are of one moment.
-    own = gr.Textbox("", visible=False)
+    own = gr.Textbox("", visible="hidden", elem_id="merge-own")
 
     # What is chosen, as it was last answered. The boxes themselves are only read when somebody chooses: where their
     # choices have just changed, gradio would refuse what the page sent before.

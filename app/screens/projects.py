@@ -10,6 +10,7 @@ import gradio as gr
 from app.components import markup
 from app.components.events import on
 from app.components.project_bar import ProjectBar, author_name, follow, picker_update, require_project
+from app.components.unsaved import ask_before_leaving
 from app.errors import AppError
 from app.screens import importing, project_retire
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 TASK = "One sentence; chat models that word descriptions read it, and models that follow instructions."
+NOT_SAVED = """
+const value = (box) => document.querySelector(`${box} :is(textarea, input)`)?.value ?? '';
+const loaded = value('#project-loaded');
+const [, name, task] = loaded ? JSON.parse(loaded) : [0, '', ''];
+return value('#new-project-name') || value('#new-project-task')
+  || value('#project-name') !== name || value('#project-task') !== task;
+"""
 WELCOME = """
 <h2>Describe your labels, and train a model that writes the descriptions</h2>
 <p>Load the demo to see the whole loop on messages to a city council: classify, train, correct, train again.
@@ -40,8 +48,9 @@ def build(services: Services, bar: ProjectBar) -> None:
             name, task, create_button, demo_again = _create_form()
             with gr.Accordion("Change, retire, restore", open=False, elem_id="manage-project"):
                 # What was put into the boxes: JSON, and on the page like them, so that both are of one moment.
-                loaded = gr.Textbox("", visible=False)
-                new_name = gr.Textbox("", label="Name of the open project")
+                loaded = gr.Textbox("", visible="hidden", elem_id="project-loaded")
+                gr.HTML(visible="hidden", js_on_load=ask_before_leaving(NOT_SAVED))
+                new_name = gr.Textbox("", label="Name of the open project", elem_id="project-name")
                 new_task = gr.Textbox("", label="What is classified", info=TASK, lines=2, elem_id="project-task")
                 save = gr.Button("Save name and sentence", size="sm", elem_id="save-project")
                 retire = gr.Button("Retire the open project", size="sm", elem_id="retire-project")

@@ -157,6 +157,53 @@ def test_the_browser_asks_before_it_leaves_a_text_that_is_not_saved(page: Page) 
     assert asked == ["beforeunload"] * 2
 
 
+def test_the_browser_asks_before_it_leaves_what_is_being_written_elsewhere(page: Page) -> None:
+    """A new project, the sentence of the open one, the wording of a merge, the parts of a split."""
+    load_demo(page)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def reload() -> int:
+        asked.clear()
+        page.reload()
+        expect(page.locator("#label-counts tr:visible, #labels-table tr[data-key]:visible")).not_to_have_count(0)
+        return len(asked)
+
+    assert reload() == 0
+    page.locator("#new-project-task textarea").fill("Letters")
+    assert reload() == 1
+    page.locator("#manage-project button").first.click()
+    sentence = page.locator("#project-task textarea")
+    expect(sentence).not_to_have_value("")
+    assert reload() == 0
+    page.locator("#manage-project button").first.click()
+    sentence.press_sequentially(" Soon")
+    assert reload() == 1
+
+    open_tab(page, "Labels")
+    page.locator("#labels-table tr[data-key]").first.click()
+    open_tab(page, "Merge and history")
+    page.locator("#merge-labels input").click()
+    for name in ("noise", "parks"):
+        page.get_by_role("option", name=name, exact=True).click()
+    wording = page.locator("#merge-description textarea")
+    expect(wording).not_to_have_value("")
+    assert reload() == 0
+    open_tab(page, "Merge and history")
+    wording.fill("Noise in parks.")
+    assert reload() == 1
+
+    open_tab(page, "Split")
+    page.locator("#split-parts [role=gridcell]").first.dblclick()
+    page.keyboard.type("kerbs")
+    page.keyboard.press("Enter")
+    expect(page.locator("#split-parts [role=gridcell]").first).to_contain_text("kerbs")
+    assert reload() == 1
+    open_tab(page, "Split")
+    expect(page.locator("#split-parts [role=gridcell]").first).to_be_visible()
+    assert reload() == 0
+
+
 def test_the_browser_asks_before_it_leaves_ticks_that_are_not_saved(page: Page) -> None:
     """What is ticked when a document comes into view is nobody's work."""
     load_demo(page)
