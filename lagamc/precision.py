@@ -24,7 +24,8 @@ def chosen_device(name: str) -> torch.device:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"The device {name!r} cannot be used here ({error}). Use auto, cpu or cuda.") from error
+        reason = f" ({error})" if name.startswith("cuda") else ""  # of others torch lists a page of what it might know
+        raise ConfigError(f"The device {name!r} cannot be used here{reason}. Use auto, cpu or cuda.") from error
     if device.type == "cuda":
         torch.backends.cuda.enable_cudnn_sdp(False)
     return device

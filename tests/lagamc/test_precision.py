@@ -1,4 +1,4 @@
-"""The setting `precision` of answers: faster on some processors, and never another model."""
+"""Where and in which number format answers are computed: faster on some processors, and never another model."""
 
 import json
 
@@ -12,6 +12,7 @@ from lagamc.config import TrainingConfig
 from lagamc.errors import ConfigError
 from lagamc.generation import generate, label_log_odds
 from lagamc.loaded import megabytes
+from lagamc.precision import chosen_device
 from lagamc.run import train_run
 
 TEXTS = ["a hole in the road near the shop", "loud music again", "the bins are full today, please", "today"]
@@ -84,3 +85,10 @@ def test_the_command_line_passes_it_on(trained, tmp_path, monkeypatch, capsys, p
     assert main(["classify", str(trained / "model"), str(file), "--precision", precision]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(TEXTS)
     assert asked == [precision]
+
+
+@pytest.mark.parametrize("name", ["gpu", "mps:1", ""])
+def test_a_device_that_is_not_here_is_refused_in_a_line(name):
+    with pytest.raises(ConfigError) as refused:
+        chosen_device(name)
+    assert str(refused.value) == f"The device {name!r} cannot be used here. Use auto, cpu or cuda."
