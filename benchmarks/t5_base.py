@@ -59,7 +59,7 @@ LABELS = {
     "facades storeys demolition surveyors boundaries",
 }
 DESCRIPTIONS = tuple(LABELS.values())
-STEPS, BATCH, SEED = 600, 4, 13
+STEPS, BATCH, SEED = 900, 4, 13
 RATE, TERM_RATE = 1e-3, 1e-4
 LEARNING = 2  # of the decoder's layers, the last ones; what the others would add starts and stays at zero
 FLUENT = 0.1  # mean cross-entropy of a token at which descriptions are known by heart
