@@ -23,7 +23,6 @@ TITLES = {
     "pubmed_mesh": "PubMed abstracts with MeSH roots, a sample of 2.5%",
 }
 PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "measurements.md")
-PARTS = {"neighbour_share": "neighbours", "self_distillation": "self-distillation"}  # settings that came one by one
 BLOCK = re.compile(r"(<!-- (results|paper):(\w+) -->\n).*?(<!-- /\2:\3 -->)", re.DOTALL)
 
 
@@ -157,12 +156,10 @@ def table(name: str, content: Mapping[str, Any]) -> str:
 
 
 def titled(content: Mapping[str, Any], system: str) -> str:
-    """A system's name; ours says which later parts of the method its models were trained without."""
+    """A system's name; ours says where its models were trained without the part of the method that came last."""
     configuration = next(run["configuration"] for run in content["runs"] if run["system"] == system)
-    if "backbone" not in configuration:
-        return system
-    missing = [word for name, word in PARTS.items() if name not in configuration]
-    return f"{system}, before {' and '.join(missing)}" if missing else system
+    ours = "backbone" in configuration
+    return f"{system}, before self-distillation" if ours and "self_distillation" not in configuration else system
 
 
 def revisions(content: Mapping[str, Any], system: str) -> str:
