@@ -60,12 +60,17 @@ class Draft:
         """What the model will say before its next end.
 
         The rest of the sentence in hand, then the further labels that the document probably carries in
-        target order. Nothing where the model has left the trie.
+        target order. Where the model has left the trie, what follows its last two slots in a description; nothing where
+        none holds them.
         """
-        if not self._node.on_path:
+        if self._node.on_path:
+            label = self._next_label()
+            rest = self._trie.rest(self._node, label)
+        elif len(self.slots) > 1 and (found := self._trie.after(*self.slots[-2:])) is not None:
+            label, rest = found
+        else:
             return []
-        label = self._next_label()
-        slots = list(self._trie.rest(self._node, label))
+        slots = list(rest)
         for following in self._to_come(label):
             slots += [self._separator, *self._trie.rest(self._trie.root, following)]
         return slots[: self._max_slots - len(self.slots) - 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class DescriptionTrie:
         self._sorted = [self._descriptions[label] for label in order]
         self.root = Node(0, len(order), 0)
         self._tokens: dict[Node, NDArray[np.int64]] = {}  # that follow a node, once they were asked for
+        self._starts = np.cumsum([0, *(len(tokens) + 1 for tokens in self._descriptions)])  # in `_running`
 
     def __len__(self) -> int:
         return len(self._descriptions)
@@ -89,3 +91,16 @@ class DescriptionTrie:
     def rest(self, node: Node, label: int) -> tuple[int, ...]:
         """What is still to come of a label's description."""
         return self._descriptions[label][node.depth :]
+
+    def after(self, first: int, second: int) -> tuple[int, tuple[int, ...]] | None:
+        """The first label whose description holds these two tokens in a row, and what follows them there."""
+        places = np.flatnonzero((self._running[:-1] == first) & (self._running[1:] == second))
+        if not len(places):
+            return None
+        label = int(np.searchsorted(self._starts, places[0], side="right")) - 1
+        return label, self._descriptions[label][int(places[0] - self._starts[label]) + 2 :]
+
+    @cached_property
+    def _running(self) -> NDArray[np.int64]:
+        """All descriptions by label, one after another, -1 behind each."""
+        return np.array([token for tokens in self._descriptions for token in (*tokens, -1)], dtype=np.int64)

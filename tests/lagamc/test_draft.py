@@ -56,10 +56,18 @@ def test_a_guess_starts_from_what_is_written():
     assert write(draft([5, -1, 5, 2]), [20, 21, SEPARATOR]).guess() == [30]
 
 
-def test_off_the_trie_nothing_is_guessed_until_the_next_separator():
-    text = write(draft([1, 1, 1, 1]), [10, 99])
+@pytest.mark.parametrize("strayed", [[99], [10, 99], [10, 30], [99, 11, 10]])
+def test_off_the_trie_nothing_is_guessed_where_no_description_holds_the_last_two_slots(strayed):
+    text = write(draft([1, 1, 1, 1]), strayed)
     assert text.guess() == []
     assert write(text, [SEPARATOR]).guess()[:3] == [10, 11, 12]
+
+
+def test_a_text_that_comes_back_to_a_description_is_guessed_on():
+    """From the middle of one, and the likely labels after it; whose sentence it is is for the matcher to say."""
+    assert write(draft([1, -1, -1, 1]), [30, 10, 11]).guess() == [12, SEPARATOR, 30]
+    assert write(draft([1, -1, 1, -1]), [99, 11, 12]).guess() == [SEPARATOR, 20, 21]
+    assert write(draft([-1, -1, -1, -1]), [10, 20, 21]).guess() == []
 
 
 def test_a_guess_leaves_room_for_the_slot_after_it():

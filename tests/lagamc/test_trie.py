@@ -55,3 +55,11 @@ def test_a_token_follows_only_towards_a_label_that_is_left(descriptions, beginni
     left = [tokens for label, tokens in enumerate(descriptions) if label not in without]
     expected = sorted({tokens[depth] for tokens in left if tokens[:depth] == beginning and len(tokens) > depth})
     assert trie.following(walk(trie, beginning), without=without).tolist() == expected
+
+
+def test_what_follows_two_tokens_is_found_in_the_first_description_that_holds_them():
+    trie = DescriptionTrie([(1, 2), (9, 1, 2, 3, 4), (2, 3, 5), ()])
+    assert trie.after(1, 2) == (0, ())
+    assert trie.after(2, 3) == (1, (4,))
+    assert trie.after(3, 5) == (2, ())
+    assert trie.after(2, 9) is None  # they stand in two descriptions
