@@ -26,7 +26,7 @@ DIGITS = (NO_KEY, *"1234567890")
 
 LEFT = "What was typed for reviewers was not saved. It is there again when the label is opened again."
 NOT_AS_STORED = """
-const {left, ...stored} = element.querySelector('span').dataset;
+const {left, label, ...stored} = element.querySelector('span').dataset;
 return left || Object.entries(stored).some(([name, value]) => {
   const box = document.querySelector(`#label-${name} :is(textarea, input)`);
   return box && box.value.trim() !== value.trim();
@@ -62,13 +62,21 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
                               elem_id="label-positive")  # fmt: skip
         tricky = gr.Textbox(label="Tricky examples", info="One a line, with the reason.", lines=3, min_width=240,
                             elem_id="label-tricky")  # fmt: skip
-    told = gr.HTML(_told(Opened(), {}), visible="hidden", js_on_load=ask_before_leaving(NOT_AS_STORED))
+    told = gr.HTML(
+        _told(Opened(), {}),
+        visible="hidden",
+        js_on_load=ask_before_leaving(NOT_AS_STORED),
+        elem_id="label-reviewers-told",
+    )
     save = gr.Button("Save for reviewers", size="sm", variant="primary", elem_id="label-reviewers-save")
 
     def show(
         project_id: int, key: int | None, before: Opened, kept: dict[int, Opened], of: int | None, *values: Any
     ) -> tuple[Any, ...]:
-        """The label as it is stored, but for what is typed and not saved; of a label that was left that is kept."""
+        """The label as it is stored, but for what is typed and not saved; of a label that was left that is kept.
+
+        A field that stays what it was is left alone: somebody may have typed into it since the page asked.
+        """
         unsaved = dict(kept)
         if before.label_id is not None and before.label_id == of and values != _fields(before.attributes):
             unsaved[before.label_id] = before._replace(fields=values)
@@ -83,7 +91,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         ]
         parent_id, *texts = now.fields
         choices = gr.Dropdown(choices=[("none", NO_PARENT), *parents], value=parent_id)
-        return now, unsaved, key, _told(now, unsaved), choices, *texts
+        changed = (gr.skip() if new == sent else new for new, sent in zip(texts, values[1:], strict=True))
+        return now, unsaved, key, _told(now, unsaved), choices, *changed
 
     def stored(key: int) -> Opened:
         found = services.lifecycle.attributes(key)
@@ -123,10 +132,10 @@ def _told(now: Opened, unsaved: dict[int, Opened]) -> str:
     """What the page knows of what is stored, to see what somebody has typed and not saved."""
     _, group, colour, _, guideline, positive, tricky = _fields(now.attributes)
     told = Markup(
-        '<span data-left="{}" data-group="{}" data-colour="{}" data-guideline="{}" data-positive="{}" '
+        '<span data-left="{}" data-label="{}" data-group="{}" data-colour="{}" data-guideline="{}" data-positive="{}" '
         'data-tricky="{}"></span>'
     )
-    return str(told.format("yes" if unsaved else "", group, colour, guideline, positive, tricky))
+    return str(told.format("yes" if unsaved else "", now.label_id or "", group, colour, guideline, positive, tricky))
 
 
 def _fields(found: LabelAttributes) -> tuple[Any, ...]:

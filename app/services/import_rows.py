@@ -48,7 +48,7 @@ def given_by_text(
 ) -> tuple[dict[str, Given], int]:
     """Return {text hash: what is given} for the texts with labels, and the number of rows.
 
-    A row that will be refused gives nothing: a faulty one, or a new text under an id that another text has.
+    A row that will be refused gives nothing: a faulty one, or a text under an id that another text has.
     """
     given: dict[str, Given] = {}
     hash_of: dict[str, str] = {}  # of ids
@@ -64,9 +64,12 @@ def given_by_text(
             hash_of.setdefault(identifier, digest)
         taken.update(present.values())
         for row, digest in good:
-            if digest not in taken and hash_of.setdefault(_identifier(row, digest), digest) != digest:
+            identifier = _identifier(row, digest)
+            if hash_of.get(identifier, digest) != digest:
                 continue
-            taken.add(digest)
+            if digest not in taken:
+                hash_of[identifier] = digest
+                taken.add(digest)
             if row.labels:
                 before = given.get(digest, NOTHING)
                 ids = {known[name_key(name)].id for name in row.labels}
@@ -136,6 +139,9 @@ class Sieve:
 
     def _if_new(self, session: Session, row: Row, digest: str, stored: Document | None) -> NewRow | None:
         identifier = _identifier(row, digest)
+        if self._hash_of.get(identifier, digest) != digest:
+            self.refused.append(Refusal(row.line, f"the id {identifier!r} belongs to a document with another text"))
+            return None
         given, split = self._given.get(digest, NOTHING)
         given |= {self._known[name_key(name)].id for name in row.labels}  # one restored by now was not given before
         labels = frozenset(label.id for key in given if not (label := self._stands[key]).retired_at)
@@ -159,9 +165,6 @@ class Sieve:
                 self.refused.append(Refusal(row.line, OTHER_SPLIT.format(name, where)))
             else:
                 self.duplicates += 1
-            return None
-        if identifier in self._hash_of:
-            self.refused.append(Refusal(row.line, f"the id {identifier!r} belongs to a document with another text"))
             return None
         self._hash_of[identifier] = digest
         self._hashes.add(digest)

@@ -126,9 +126,9 @@ def test_a_refused_row_gives_its_labels_to_no_other(importer, project_id, label_
         {"id": "1", "text": "leak", "labels": ["water"]},
     )
     report = importer.run(project_id, path, MAPPING, "ann")
-    assert [refusal.line for refusal in report.refused] == [1, 3]
-    assert (report.taken, report.duplicates) == (2, 1)
-    assert {row.external_id: row.labels for row in documents()} == {"1": [], "2": ["water"], "3": ["noise", "water"]}
+    assert [refusal.line for refusal in report.refused] == [1, 3, 5]
+    assert (report.taken, report.duplicates) == (2, 0)
+    assert {row.external_id: row.labels for row in documents()} == {"1": [], "2": ["water"], "3": ["noise"]}
 
 
 def test_a_label_that_holds_the_separator_is_imported_whole(importer, database, project_id, tmp_path, documents):

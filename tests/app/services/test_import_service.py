@@ -302,6 +302,19 @@ def test_every_row_is_accounted_for(database, write_jsonl, rows, chunk):
     assert again.duplicates + len(again.refused) == len(rows)
 
 
+def test_a_row_under_the_id_of_another_text_gives_nothing(importer, project_id, label_ids, write_jsonl, documents):
+    """Neither when its own text comes after it, nor once the project has both."""
+    path = write_jsonl(
+        {"id": "b", "text": "two"}, {"id": "b", "text": "one", "labels": ["noise"]}, {"id": "a", "text": "one"}
+    )
+    for taken in (2, 0):
+        report = importer.run(project_id, path, MAPPING, "ann")
+        assert (report.taken, report.labelled, report.duplicates) == (taken, 0, 2 - taken)
+        [refusal] = report.refused
+        assert (refusal.line, refusal.reason) == (2, "the id 'b' belongs to a document with another text")
+    assert {row.external_id: row.labels for row in documents()} == {"a": [], "b": []}
+
+
 def test_a_document_that_has_a_split_keeps_it_when_a_file_labels_it(
     importer, project_id, label_ids, write_jsonl, documents
 ):
