@@ -139,3 +139,16 @@ def test_a_label_that_holds_the_separator_is_imported_whole(importer, database, 
     assert importer.unknown_labels(project_id, path, mapping) == ["new"]
     importer.run(project_id, path, mapping, "ann", create_labels=True)
     assert [row.labels for row in documents()] == [["Health; safety", "new"]]
+
+
+def test_a_row_under_the_id_of_another_text_gives_nothing(importer, project_id, label_ids, write_jsonl, documents):
+    """Neither when its own text comes after it, nor once the project has both."""
+    path = write_jsonl(
+        {"id": "b", "text": "two"}, {"id": "b", "text": "one", "labels": ["noise"]}, {"id": "a", "text": "one"}
+    )
+    for taken in (2, 0):
+        report = importer.run(project_id, path, MAPPING, "ann")
+        assert (report.taken, report.labelled, report.duplicates) == (taken, 0, 2 - taken)
+        [refusal] = report.refused
+        assert (refusal.line, refusal.reason) == (2, "the id 'b' belongs to a document with another text")
+    assert {row.external_id: row.labels for row in documents()} == {"a": [], "b": []}

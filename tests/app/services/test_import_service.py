@@ -37,14 +37,6 @@ def test_importing_twice_counts_duplicates(importer, project_id, label_ids, writ
     assert documents()[:5] == before
 
 
-def test_rows_that_are_refused_have_no_share_in_the_split(importer, project_id, label_ids, write_jsonl, documents):
-    """Those with the id of another text: without them there are too few to divide, so all stay unassigned."""
-    clash = [{"id": "m0", "text": f"another text {number}", "labels": ["noise"]} for number in range(10)]
-    report = importer.run(project_id, write_jsonl(*messages(5), *clash), MAPPING, "ann")
-    assert (report.taken, len(report.refused)) == (5, 10)
-    assert {row.split for row in documents()} == {"unassigned"}
-
-
 def test_repeated_texts_and_ids_inside_a_file(importer, project_id, label_ids, write_jsonl):
     """The same text is a duplicate under any id; another text under a used id is refused by line."""
     path = write_jsonl(
@@ -100,31 +92,6 @@ def test_labels_of_known_texts_are_taken_or_named(importer, project_id, label_id
         assert [refusal.reason.removeprefix("the project has this text, ") for refusal in report.refused] == refused
         assert report.duplicates == 1 - len(refused)
     assert [(row.labels, row.split) for row in documents()] == [(["noise"], "dev"), (["bins"], "unassigned")]
-
-
-def test_a_text_in_two_splits_is_no_copy(importer, project_id, label_ids, write_jsonl):
-    """A model would be tested on what it has learnt; a row that gives no split is a copy."""
-    rows = [
-        {"id": "a", "text": "one", "labels": ["noise"], "split": "train"},
-        {"id": "b", "text": "one", "labels": ["noise"], "split": "test"},
-        {"id": "c", "text": "one"},
-        {"id": "d", "text": "two"},
-        {"id": "e", "text": "two", "split": "test"},
-    ]
-    kept = "the project has this text, as {}, in {}, and keeps it there"
-    told = [(2, kept.format("'a'", "the split train")), (5, kept.format("'d'", "no split"))]
-    report = importer.run(project_id, write_jsonl(*rows), MAPPING, "ann")
-    assert (report.taken, report.duplicates, [(row.line, row.reason) for row in report.refused]) == (2, 1, told)
-    report = importer.run(project_id, write_jsonl(*rows), MAPPING, "ann")
-    assert (report.taken, report.duplicates, [(row.line, row.reason) for row in report.refused]) == (0, 3, told)
-
-
-def test_a_few_labelled_rows_wait_for_more_before_they_are_split(
-    importer, database, project_id, label_ids, write_jsonl
-):
-    """Import after import of five would leave dev and test empty for ever."""
-    importer.run(project_id, write_jsonl(*messages(5)), MAPPING, "ann")
-    assert ProjectService(database).get(project_id).documents["unassigned"] == 5
 
 
 def test_refusals_are_listed_in_the_order_of_the_file(importer, project_id, label_ids, write_jsonl):
@@ -199,27 +166,6 @@ def test_labels_that_others_change_between_two_chunks(
     assert {row.external_id: row.labels for row in documents()} == {
         "1": ["bins"], "2": ["water"], "3": ["bins"], "5": ["bins"], "7": ["trees"],
     }  # fmt: skip
-
-
-def test_labelled_rows_without_a_split_are_split(importer, database, project_id, label_ids, write_jsonl):
-    """A tenth each goes to dev and test, every label included; unlabelled rows stay unassigned."""
-    path = write_jsonl(*messages(60), *({"text": f"plain {i}"} for i in range(5)))
-    importer.run(project_id, path, MAPPING, "ann")
-    projects = ProjectService(database)
-    assert projects.get(project_id).documents == {"train": 48, "dev": 6, "test": 6, "unassigned": 5}
-    assert all(count.dev and count.test for count in projects.label_counts(project_id))
-
-
-def test_splits_that_the_file_names_are_kept(importer, project_id, label_ids, write_jsonl, documents):
-    """Only the rows without one are split."""
-    path = write_jsonl(
-        *messages(30, split="test"),
-        *({**row, "id": f"n{row['id']}", "text": f"new {row['text']}"} for row in messages(30)),
-    )
-    importer.run(project_id, path, MAPPING, "ann")
-    splits = [row.split for row in documents()]
-    assert splits[:30] == ["test"] * 30
-    assert {name: splits[30:].count(name) for name in ("train", "dev", "test")} == {"train": 24, "dev": 3, "test": 3}
 
 
 def test_progress_reaches_the_number_of_rows(importer, project_id, label_ids, write_jsonl, monkeypatch):
@@ -302,62 +248,7 @@ def test_every_row_is_accounted_for(database, write_jsonl, rows, chunk):
     assert again.duplicates + len(again.refused) == len(rows)
 
 
-def test_a_row_under_the_id_of_another_text_gives_nothing(importer, project_id, label_ids, write_jsonl, documents):
-    """Neither when its own text comes after it, nor once the project has both."""
-    path = write_jsonl(
-        {"id": "b", "text": "two"}, {"id": "b", "text": "one", "labels": ["noise"]}, {"id": "a", "text": "one"}
-    )
-    for taken in (2, 0):
-        report = importer.run(project_id, path, MAPPING, "ann")
-        assert (report.taken, report.labelled, report.duplicates) == (taken, 0, 2 - taken)
-        [refusal] = report.refused
-        assert (refusal.line, refusal.reason) == (2, "the id 'b' belongs to a document with another text")
-    assert {row.external_id: row.labels for row in documents()} == {"a": [], "b": []}
-
-
-def test_a_document_that_has_a_split_keeps_it_when_a_file_labels_it(
-    importer, project_id, label_ids, write_jsonl, documents
-):
-    """Though labelled texts without a split would be divided."""
-    importer.run(project_id, write_jsonl({"id": "1", "text": "message number 0", "split": "test"}), MAPPING, "ann")
-    report = importer.run(project_id, write_jsonl(*messages(30)), MAPPING, "ann")
-    assert (report.taken, report.labelled, report.refused) == (29, 1, [])
-    splits = {row.external_id: row.split for row in documents()}
-    assert splits.pop("1") == "test"
-    assert sorted(splits.values()) == sorted(["train"] * 23 + ["dev"] * 3 + ["test"] * 3)
-
-
-def test_of_two_splits_of_one_text_the_first_holds(importer, project_id, label_ids, write_jsonl, documents):
-    """Where the first row tells none, that of the next one that does."""
-    path = write_jsonl(
-        {"id": "a", "text": "one", "labels": ["noise"]},
-        {"id": "b", "text": "one", "labels": ["bins"], "split": "dev"},
-        {"id": "c", "text": "one", "labels": ["bins"], "split": "train"},
-    )
-    report = importer.run(project_id, path, MAPPING, "ann")
-    assert (report.taken, report.duplicates, [row.line for row in report.refused]) == (1, 1, [3])
-    [row] = documents()
-    assert (row.split, row.labels) == ("dev", ["noise", "bins"])
-
-
-def test_documents_that_have_a_split_have_no_share_in_another(importer, project_id, label_ids, write_jsonl, documents):
-    """Without them there are too few to divide."""
-    known = [{"text": f"known {number}", "split": "train"} for number in range(5)]
-    importer.run(project_id, write_jsonl(*known), MAPPING, "ann")
-    labelled = [{"text": row["text"], "labels": ["noise"]} for row in known]
-    importer.run(project_id, write_jsonl(*messages(5), *labelled), MAPPING, "ann")
-    assert [row.split for row in documents()] == ["train"] * 5 + ["unassigned"] * 5
-
-
 @pytest.mark.parametrize(("length", "taken"), [(200, 1), (201, 0)])
 def test_the_longest_id_that_is_taken(importer, project_id, write_jsonl, length, taken):
     report = importer.run(project_id, write_jsonl({"id": "a" * length, "text": "one"}), MAPPING, "ann")
     assert (report.taken, len(report.refused)) == (taken, 1 - taken)
-
-
-@pytest.mark.usefixtures("label_ids")
-@pytest.mark.parametrize("count", [5, 6])
-def test_six_labelled_texts_are_divided(importer, project_id, write_jsonl, documents, count):
-    """Fewer stay unassigned."""
-    importer.run(project_id, write_jsonl(*messages(count)), MAPPING, "ann")
-    assert ("dev" in {row.split for row in documents()}) == (count == 6)
