@@ -28,6 +28,7 @@ from accuracy import DEMO, RUNS, demo_corpora, read_split
 from commandline import origin, print_table, write_results
 from torch import Tensor, nn
 from transformers import GenerationConfig
+from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 from transformers.modeling_outputs import BaseModelOutput
 
 from lagamc.backbone import Backbone
@@ -165,7 +166,8 @@ def greedy(
     """Output slots by transformers' `generate` with its cache, in the batches that lagamc makes; the end included."""
     settings = GenerationConfig(
         do_sample=False, num_beams=1, max_new_tokens=max_new_tokens, pad_token_id=backbone.pad_slot,
-        eos_token_id=backbone.end_slot, decoder_start_token_id=backbone.start_slot,
+        eos_token_id=backbone.end_slot, decoder_start_token_id=backbone.start_slot, use_cache=True,
+        return_dict_in_generate=True,
     )  # fmt: skip
     prompts = backbone.tokenize(texts)
     order = sorted(range(len(texts)), key=lambda row: len(prompts[row]))
@@ -186,15 +188,15 @@ def _answered(
     backbone: Backbone, prompts: Sequence[list[int]], texts: Sequence[str], descriptions: Tensor,
     settings: GenerationConfig,
 ) -> Tensor:  # fmt: skip
-    """What an encoder-decoder model writes."""
+    """What an encoder-decoder model writes: (B, T)."""
     batch = backbone.tokenizer.pad({"input_ids": prompts}, padding_side="right", return_tensors="pt")
     mask = batch["attention_mask"].to(backbone.device)
     states, mask, _, _ = backbone.recall(
         backbone.read(batch["input_ids"].to(backbone.device), mask), mask, texts, descriptions.to(backbone.device)
     )
-    return backbone.generator.generate(
-        encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask, generation_config=settings
-    )[:, 1:]
+    given = BaseModelOutput(last_hidden_state=states)
+    output = backbone.generator.generate(encoder_outputs=given, attention_mask=mask, generation_config=settings)
+    return cached(output)[:, 1:]
 
 
 def _continued(backbone: Backbone, prompts: Sequence[list[int]], settings: GenerationConfig) -> Tensor:
@@ -204,10 +206,18 @@ def _continued(backbone: Backbone, prompts: Sequence[list[int]], settings: Gener
     padding = [width - len(ids) for ids in whole]
     rows = [[backbone.pad_slot] * empty + ids for empty, ids in zip(padding, whole, strict=True)]
     mask = [[0] * empty + [1] * (width - empty) for empty in padding]
-    return backbone.generator.generate(
+    output = backbone.generator.generate(
         input_ids=torch.tensor(rows, device=backbone.device),
         attention_mask=torch.tensor(mask, device=backbone.device), generation_config=settings,
-    )[:, width:]  # fmt: skip
+    )  # fmt: skip
+    return cached(output)[:, width:]
+
+
+def cached(output: GenerateDecoderOnlyOutput | GenerateEncoderDecoderOutput) -> Tensor:
+    """The sequences (B, T). Ends with an error where a model was asked without a cache, which its settings can do."""
+    if output.cache is None:
+        raise SystemExit("transformers generated without a key-value cache: no fair comparison.")
+    return output.sequences
 
 
 def show(report: dict[str, Any]) -> None:

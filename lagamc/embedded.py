@@ -143,7 +143,7 @@ def _warm_started_decoder(transformer: Any, output_ids: Sequence[int], layers: i
         )
     settings = transformer.config.to_dict() | {
         "vocab_size": len(output_ids), "num_hidden_layers": layers, "is_decoder": True,
-        "add_cross_attention": True, "tie_word_embeddings": True, "pad_token_id": 0,
+        "add_cross_attention": True, "tie_word_embeddings": True, "pad_token_id": 0, "use_cache": True,
     }  # fmt: skip
     decoder = BertLMHeadModel(BertConfig(**settings))
     source = transformer.embeddings.state_dict()
