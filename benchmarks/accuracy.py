@@ -88,6 +88,8 @@ def measure(options: argparse.Namespace) -> None:
             row |= intervals(actual, predicted)
             if unseen:
                 row["unseen"] = dataclasses.asdict(subset_figures(actual, predicted, labels, unseen))
+                columns = [labels.index(label) for label in unseen]
+                row["unseen"] |= intervals(actual[:, columns], predicted[:, columns])
             row |= {"key": key, "train_documents": len(split.train), **provenance(seed=own_seed)}
             runs = [*kept(runs, row), row]
             write(path, whole, runs, options)

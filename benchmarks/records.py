@@ -98,14 +98,16 @@ def write_predictions(path: Path, runs: Sequence[Mapping[str, Any]]) -> None:
 def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Means over the seeds of one system, and how far they scatter."""
     mean: dict[str, Any] = {"system": rows[0]["system"], "seeds": [row["seed"] for row in rows]}
-    for name in (*SUMMARY, "seconds"):
+    names = ["micro_f1", "macro_f1"]
+    if "unseen" in rows[0]:
+        names.append("unseen_macro_f1")
+        rows = [{**row, **{f"unseen_{name}": figure for name, figure in row["unseen"].items()}} for row in rows]
+    for name in (*SUMMARY, "seconds", *names):
         mean[name] = statistics.fmean(row[name] for row in rows)
     if len(rows) == 1:
-        mean |= {name: rows[0][name] for name in ("micro_f1_interval", "macro_f1_interval")}
+        mean |= {f"{name}_interval": rows[0][f"{name}_interval"] for name in names}
     else:
-        mean |= {f"{name}_sd": statistics.stdev(row[name] for row in rows) for name in ("micro_f1", "macro_f1")}
-    if "unseen" in rows[0]:
-        mean["unseen_macro_f1"] = statistics.fmean(row["unseen"]["macro_f1"] for row in rows)
+        mean |= {f"{name}_sd": statistics.stdev(row[name] for row in rows) for name in names}
     return mean
 
 

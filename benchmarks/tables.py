@@ -70,7 +70,7 @@ def protocol_table(name: str, protocol: str, number: int, content: Mapping[str, 
         f"|---|---|---|{'---|' if unseen else ''}---|",
     ]
     for row in content["systems"]:
-        last = f" {row['unseen_macro_f1']:.3f} |" if unseen else ""
+        last = f" {figure(row, 'unseen_macro_f1')} |" if unseen else ""
         figures = f"{figure(row, 'micro_f1')} | {figure(row, 'macro_f1')}"
         lines.append(f"| {titled(content, row['system'])} | {figures} |{last} {revisions(content, row['system'])} |")
     return "\n".join(lines) + "\n"

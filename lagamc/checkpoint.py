@@ -23,7 +23,7 @@ from lagamc.errors import CheckpointError
 from lagamc.labels import LabelSet
 
 if TYPE_CHECKING:
-    from lagamc.contrast import Contrast
+    from lagamc.contrast import Contrasts
     from lagamc.neighbours import Neighbours
     from lagamc.trainer import Trainer
     from lagamc.zero_shot import ZeroShotScore
@@ -39,7 +39,7 @@ __all__ = [
     "write_run_folder",
 ]
 
-FORMAT = 5
+FORMAT = 6
 _PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "numpy", "safetensors")
 
 
@@ -136,7 +136,7 @@ def write_run_folder(
 
 
 def write_model_folder(
-    folder: Path, trained: Trainer, *, rule: DecisionRule, zero_shot: ZeroShotScore, contrast: Contrast,
+    folder: Path, trained: Trainer, *, rule: DecisionRule, zero_shot: ZeroShotScore, contrasts: Contrasts,
     neighbours: Neighbours | None, dev: dict[str, float], test: dict[str, float] | None,
 ) -> None:  # fmt: skip
     """Write a trained model, its descriptions' embeddings and its manifest; the folder appears whole or not at all."""
@@ -147,7 +147,7 @@ def write_model_folder(
         backbone.save(draft)
         labels.write(draft / "labels.json")
         save_file(backbone.embed_descriptions(labels.descriptions), draft / "descriptions.safetensors")
-        contrast.save(draft)
+        contrasts.save(draft)
         if neighbours is not None:
             neighbours.save(draft)
         files = {str(path.relative_to(draft)): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()}

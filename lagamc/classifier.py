@@ -16,7 +16,7 @@ from lagamc.backbone import Backbone
 from lagamc.backbones import load_backbone
 from lagamc.checkpoint import verify_model_folder
 from lagamc.config import TrainingConfig
-from lagamc.contrast import Contrast
+from lagamc.contrast import Contrasts
 from lagamc.decision import WRITTEN_ONLY, DecisionRule, DocumentResult, Neighbour, SentenceResult, judged
 from lagamc.errors import LabelError
 from lagamc.generation import Generated, generate
@@ -44,7 +44,8 @@ class Classifier(LoadedClassifier):
         matching: exact, or approximate for very many labels.
         constrained: as `lagamc.generation.generate` has it.
         rule: which labels follow from what was written and from their probabilities.
-        zero_shot, contrast: how probable the labels are that the model was not trained on; needed where there are some.
+        zero_shot, contrasts: how probable the labels are that the model was not trained on; needed where there are
+            some.
         neighbours: what the nearest training documents say, where that was kept.
         embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here. Of
             "trained", those of the labels that the model was trained on suffice.
@@ -55,7 +56,7 @@ class Classifier(LoadedClassifier):
     def __init__(
         self, backbone: Backbone, label_set: LabelSet, *, max_new_tokens: int, threshold: float = 0.4,
         matching: Matching = "exact", constrained: bool = False, rule: DecisionRule = WRITTEN_ONLY,
-        zero_shot: ZeroShotScore | None = None, contrast: Contrast | None = None,
+        zero_shot: ZeroShotScore | None = None, contrasts: Contrasts | None = None,
         neighbours: Neighbours | None = None, embeddings: Mapping[str, Tensor] | None = None,
     ) -> None:  # fmt: skip
         embeddings = embeddings or backbone.embed_descriptions(label_set.descriptions)
@@ -66,16 +67,17 @@ class Classifier(LoadedClassifier):
         self._max_new_tokens = max_new_tokens
         self._matching: Matching = matching
         self._constrained = constrained
-        self._zero_shot, self._contrast = zero_shot or ZeroShotScore(), contrast
+        self._zero_shot, self._contrasts = zero_shot or ZeroShotScore(), contrasts
         self.neighbours = neighbours
         self._compared = embeddings.get("matching", embeddings["trained"])  # (L, D')
         learnt = len(backbone.trie)
         self._descriptions = embeddings["trained"][:learnt]
-        self._added: tuple[Contrast, NDArray[np.float32]] | None = None  # (A, D), by the encoder before training
+        self._added: tuple[Contrasts, list[NDArray[np.float32]]] | None = None  # two (A, D), before training and after
         if len(label_set) > learnt:
-            if contrast is None:
-                raise LabelError("Labels added after training need the contrast of a model folder: use with_labels.")
-            self._added = contrast, backbone.starting_encoder.encode(label_set.descriptions[learnt:]).numpy()
+            if contrasts is None:
+                raise LabelError("Labels added after training need the contrasts of a model folder: use with_labels.")
+            added, encoders = label_set.descriptions[learnt:], (backbone.starting_encoder, backbone.encoder)
+            self._added = contrasts, [encoder.encode(added).numpy() for encoder in encoders]
         self._matcher = Matcher(label_set.names, self._compared.numpy(), matching=matching)
         self._rows = {text: row for row, text in enumerate(label_set.descriptions)}
         self._matches: dict[str, Match] = {}
@@ -116,7 +118,7 @@ class Classifier(LoadedClassifier):
         return cls(
             backbone, label_set, max_new_tokens=manifest.max_new_tokens, threshold=manifest.threshold,
             matching=matching, constrained=constrained, rule=DecisionRule(**manifest.rule),
-            zero_shot=ZeroShotScore(**manifest.zero_shot), contrast=Contrast.load(model_folder),
+            zero_shot=ZeroShotScore(**manifest.zero_shot), contrasts=Contrasts.load(model_folder),
             neighbours=neighbours, embeddings=load_file(model_folder / "descriptions.safetensors"),
         )  # fmt: skip
 
@@ -139,7 +141,7 @@ class Classifier(LoadedClassifier):
         return Classifier(
             self.backbone, LabelSet([*self.label_set, *added]), max_new_tokens=self._max_new_tokens,
             threshold=self.threshold, matching=self._matching, constrained=self._constrained, rule=self.rule,
-            zero_shot=self._zero_shot, contrast=self._contrast, neighbours=self.neighbours,
+            zero_shot=self._zero_shot, contrasts=self._contrasts, neighbours=self.neighbours,
             embeddings={"trained": self._descriptions, "matching": torch.cat([self._compared, compared])},
         )  # fmt: skip
 
@@ -150,8 +152,8 @@ class Classifier(LoadedClassifier):
         if self._added is not None:
             others.append(self.backbone.starting_encoder)
         kept = self.neighbours.sizes if self.neighbours else {}
-        if self._contrast is not None:
-            kept |= {self._contrast.whitener.ctypes.data: self._contrast.whitener.nbytes}
+        if self._contrasts is not None:
+            kept |= self._contrasts.sizes
         return {
             **sizes(self.backbone), **kept, **dict(item for other in others for item in sizes(other).items()),
             **{embeddings.data_ptr(): embeddings.nbytes for embeddings in (self._descriptions, self._compared)},
@@ -167,14 +169,15 @@ class Classifier(LoadedClassifier):
         probabilities, cosines = sigmoid(log_odds), self.backbone.scorer.cosines(torch.from_numpy(log_odds)).numpy()
         top = probabilities.max(axis=1, keepdims=True)
         alike: list[tuple[Neighbour, ...]] = [()] * len(texts)
+        documents = torch.stack([document.embedding for document in written])  # (B, D)
         if self.neighbours is not None:
-            documents = torch.stack([document.embedding for document in written])  # (B, D)
             probabilities, alike = self.neighbours.joined(probabilities, documents)
         if self._added is not None:
-            (contrast, added), read = self._added, self.backbone.starting_encoder.encode(texts).numpy()
-            odds = self._zero_shot.log_odds(contrast.cosines(read, added), top)  # (B, A)
+            contrasts, added = self._added
+            read = self.backbone.starting_encoder.encode(texts).numpy(), documents.numpy()
+            odds = self._zero_shot.log_odds(contrasts.cosines(read, added), top)  # (B, A)
             probabilities = np.concatenate([probabilities, sigmoid(odds)], axis=1)
-            cosines = np.concatenate([cosines, read @ added.T], axis=1)
+            cosines = np.concatenate([cosines, read[1] @ added[1].T], axis=1)
         most, longest = self.backbone.config.max_document_tokens, self.backbone.longest_prompt
         cuts = [most if document.prompt_tokens == longest else None for document in written]
         return [

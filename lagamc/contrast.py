@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-__all__ = ["Contrast", "Matrix"]
+__all__ = ["Contrast", "Contrasts", "Matrix"]
 
 Matrix = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A whitened cosine in the space of a frozen sentence encoder.
+    """A whitened cosine in the space of a sentence encoder.
 
     What all documents of a collection have in common, its subject, tells no label, and a direction in which they differ
     much tells little of each. So their mean is subtracted from a document and that of the descriptions from a
@@ -34,8 +35,6 @@ class Contrast:
     documents: Matrix
     descriptions: Matrix
     whitener: Matrix
-
-    FILE = "contrast.safetensors"
 
     @classmethod
     def of(cls, documents: Matrix, descriptions: Matrix) -> Contrast:
@@ -55,12 +54,44 @@ class Contrast:
         found: Matrix = rows @ columns.T
         return found
 
+
+@dataclass(frozen=True, slots=True)
+class Contrasts:
+    """One in the space of the encoder before training, one in that after it.
+
+    Training on some labels wears off what the encoder knew of others, and teaches it what this collection is about: the
+    mean of both cosines ranks the documents of an added label better than either (docs/measurements.md).
+    """
+
+    before: Contrast
+    after: Contrast
+
+    FILE = "contrasts.safetensors"
+
+    def cosines(self, documents: Sequence[Matrix], descriptions: Sequence[Matrix]) -> Matrix:
+        """Means (N, A) of both cosines, from documents (N, D) and descriptions (A, D) in each space."""
+        before, after = documents
+        old, new = descriptions
+        found: Matrix = (self.before.cosines(before, old) + self.after.cosines(after, new)) / 2
+        return found
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Bytes of the whiteners by where they lie."""
+        whiteners = self.before.whitener, self.after.whitener
+        return {whitener.ctypes.data: whitener.nbytes for whitener in whiteners}
+
     def save(self, model_folder: Path) -> None:
-        """Write contrast.safetensors."""
-        parts = {"documents": self.documents, "descriptions": self.descriptions, "whitener": self.whitener}
+        """Write contrasts.safetensors."""
+        spaces = asdict(self)
+        parts = {f"{space}.{name}": part for space, own in spaces.items() for name, part in own.items()}
         save_file({name: np.ascontiguousarray(part) for name, part in parts.items()}, model_folder / self.FILE)
 
     @classmethod
-    def load(cls, model_folder: Path) -> Contrast:
+    def load(cls, model_folder: Path) -> Contrasts:
         """Read what `save` wrote."""
-        return cls(**load_file(model_folder / cls.FILE))
+        spaces: dict[str, dict[str, Matrix]] = {"before": {}, "after": {}}
+        for name, part in load_file(model_folder / cls.FILE).items():
+            space, own = name.split(".")
+            spaces[space][own] = part
+        return cls(**{space: Contrast(**parts) for space, parts in spaces.items()})

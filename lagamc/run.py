@@ -100,10 +100,10 @@ def _trained(
                 backbone, label_set, asked, max_new_tokens=trainer.max_new_tokens, threshold=config.threshold,
                 rule=rule, neighbours=neighbours, cancelled=cancelled,
             ).metrics.summary()  # fmt: skip
-        zero_shot, enough, contrast = calibrated(backbone.eval(), label_set, train, dev, cancelled=cancelled)
+        zero_shot, enough, contrasts = calibrated(backbone.eval(), label_set, train, dev, cancelled=cancelled)
         write_model_folder(
             folder / "model", trainer, rule=dataclasses.replace(rule, added=enough), zero_shot=zero_shot,
-            contrast=contrast, neighbours=neighbours, dev=figures_on_dev, test=test,
+            contrasts=contrasts, neighbours=neighbours, dev=figures_on_dev, test=test,
         )  # fmt: skip
         figures = {
             "dev": figures_on_dev, "test": test, "best_epoch": state.best_epoch,

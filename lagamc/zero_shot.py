@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lagamc.backbone import Backbone
-from lagamc.contrast import Contrast, Matrix
+from lagamc.contrast import Contrast, Contrasts, Matrix
 from lagamc.corpus import Corpus
 from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import Cancelled
-from lagamc.generation import label_log_odds
+from lagamc.generation import document_embeddings, label_log_odds
 from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 
@@ -33,9 +33,9 @@ LEAST = 10  # documents that a score is fitted to; fewer gave added labels to mo
 class ZeroShotScore:
     """Log-odds that a document carries an added label, from two things that do not ask for training documents of it.
 
-    `cosine` weighs that of document and description (`Contrast`) by the encoder as it was before training:
-    fine-tuning on some labels wears off what it knew of others. `doubt` weighs how unsure the trained model is of the
-    labels that it learnt: the entropy in nats of the most probable one. The defaults stand where dev tells nothing.
+    `cosine` weighs that of document and description, the mean of two whitened ones (`Contrasts`). `doubt` weighs how
+    unsure the trained model is of the labels that it learnt: the entropy in nats of the most probable one. The defaults
+    stand where dev tells nothing.
     """
 
     cosine: float = 10.0
@@ -82,11 +82,12 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
 def calibrated(
     backbone: Backbone, label_set: LabelSet, train: Corpus, dev: Corpus, *,
     cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[ZeroShotScore, float, Contrast]:  # fmt: skip
-    """`fitted` on dev, which the model was not trained on, and the contrast of the training documents.
+) -> tuple[ZeroShotScore, float, Contrasts]:  # fmt: skip
+    """`fitted` on dev, which the model was not trained on, and the contrasts of the training documents.
 
     Each label in turn is compared by the contrast of the documents without it and of the other descriptions, as if it
-    had been added. The backbone is to be in evaluation mode.
+    had been added, in the space of the encoder before training alone: after it each of them was learnt. The backbone
+    is to be in evaluation mode.
 
     Raises:
         Cancelled: on request.
@@ -111,7 +112,9 @@ def calibrated(
     learnt = backbone.encoder.encode(label_set.descriptions)
     log_odds = label_log_odds(backbone, texts, learnt, cancelled=cancelled)
     carried = indicator([example.labels for example in examples], label_set)
-    return *fitted(cosines, sigmoid(log_odds), carried), whole
+    trained = document_embeddings(backbone, [example.text for example in known], cancelled=cancelled).numpy()
+    contrasts = Contrasts(whole, Contrast.of(trained, learnt.numpy().mean(axis=0)))
+    return *fitted(cosines, sigmoid(log_odds), carried), contrasts
 
 
 def _embedded(encoder: SentenceEmbedder, texts: Sequence[str], cancelled: Callable[[], bool]) -> NDArray[np.float32]:

@@ -124,7 +124,7 @@ def _one_vs_rest(build: Build, choices: dict[str, Sequence[Any]], split: Split) 
             learn, check, measure = choices[tried["features"]]
             models = [build(tried["C"], tried["class_weight"]).fit(learn, train[:, column]) for column in learnt]
             scores = _scores(models, learnt, check, constant(train))
-            figure = best_threshold(dev, scores, split.label_set)[1].micro_macro_f1
+            figure = best_threshold(dev, scores, split.label_set.names)[1].micro_macro_f1
             if figure > best[0]:
                 best, chosen = (figure, scores, _scores(models, learnt, measure, constant(train))), tried
     return result_from_scores(split, *best[1:], **chosen)

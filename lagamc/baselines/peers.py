@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from lagamc.config import TrainingConfig, recommended_epochs
 from lagamc.datasets import Split
 from lagamc.errors import ConfigError, DatasetError
-from lagamc.labels import LabelSet
 from lagamc.metrics import Indicator, Metrics, indicator, multilabel_metrics
 
 __all__ = [
@@ -120,7 +119,7 @@ def constant(train: Indicator) -> Scores:
     return scores
 
 
-def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tuple[float, Metrics]:
+def best_threshold(actual: Indicator, scores: Scores, names: Sequence[str]) -> tuple[float, Metrics]:
     """The threshold above which scores become labels, best by the mean of micro- and macro-F1 on these documents.
 
     Tried are 200 levels, equally many scores apart, among the highest scores: four times as many as labels are
@@ -131,14 +130,19 @@ def best_threshold(actual: Indicator, scores: Scores, label_set: LabelSet) -> tu
     levels = np.unique(np.quantile(top, np.linspace(0, 1, _CANDIDATES))) if len(top) else np.zeros(1)
     below = finite[0] - 1.0 if len(finite) else -1.0  # every finite score counts
     tried = np.append((levels[1:] + levels[:-1]) / 2, below)
-    found = [(float(level), multilabel_metrics(actual, scores > level, label_set.names)) for level in tried]
+    found = [(float(level), multilabel_metrics(actual, scores > level, names)) for level in tried]
     return max(found, key=lambda pair: pair[1].micro_macro_f1)
 
 
 def result_from_scores(split: Split, dev: Scores, test: Scores, **chosen: Any) -> PeerResult:
-    """Pick the threshold on dev, apply it to test once."""
-    _, dev_actual, test_actual = indicators(split)
-    threshold, dev_metrics = best_threshold(dev_actual, dev, split.label_set)
+    """Pick the threshold on dev, apply it to test once.
+
+    Labels that neither a train nor a dev document carries have no part in the choice: on dev they can only be wrong.
+    """
+    train_actual, dev_actual, test_actual = indicators(split)
+    known = np.flatnonzero(np.concatenate([train_actual, dev_actual]).any(axis=0))
+    names = [split.label_set.names[column] for column in known]
+    threshold, dev_metrics = best_threshold(dev_actual[:, known], dev[:, known], names)
     predicted: Indicator = test > threshold
     metrics = multilabel_metrics(test_actual, predicted, split.label_set.names)
     return PeerResult(metrics, dev_metrics, predicted, threshold, chosen)

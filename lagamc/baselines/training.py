@@ -67,7 +67,7 @@ def fit_network(
             optimizer.step()
             schedule.step()
         scores = _logits(network, tokens[1], settings.batch_size, pad, device)
-        figure = best_threshold(dev, scores, label_set)[1].micro_macro_f1
+        figure = best_threshold(dev, scores, label_set.names)[1].micro_macro_f1
         if figure > best[0]:
             best = figure, scores, _logits(network, tokens[2], settings.batch_size, pad, device), epoch
     return best[1], best[2], best[3]

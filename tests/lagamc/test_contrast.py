@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lagamc.contrast import Contrast
+from lagamc.contrast import Contrast, Contrasts
 
 
 def test_what_all_documents_have_in_common_tells_no_label():
@@ -48,10 +48,20 @@ def test_documents_that_do_not_differ_are_compared_by_plain_cosines(documents):
     assert contrast.cosines(asked, np.array([[5.0, 0.0, 0.0, 0.0]])).item() == pytest.approx(1.0)
 
 
-def test_a_contrast_comes_back_from_its_file(tmp_path):
+def test_contrasts_come_back_from_their_file(tmp_path):
     chooser = np.random.default_rng(0)
     documents, descriptions = (chooser.normal(size=(count, 5)).astype(np.float32) for count in (9, 2))
-    contrast = Contrast.of(documents, descriptions.mean(axis=0))
-    contrast.save(tmp_path)
-    found = Contrast.load(tmp_path)
-    assert np.array_equal(found.cosines(documents, descriptions), contrast.cosines(documents, descriptions))
+    contrasts = Contrasts(*(Contrast.of(scale * documents, descriptions.mean(axis=0)) for scale in (1, 2)))
+    contrasts.save(tmp_path)
+    given = [documents, documents], [descriptions, descriptions]
+    assert np.array_equal(Contrasts.load(tmp_path).cosines(*given), contrasts.cosines(*given))
+
+
+def test_the_mean_of_both_spaces_decides():
+    """Each by its own documents and descriptions."""
+    chooser = np.random.default_rng(0)
+    documents, descriptions = ([chooser.normal(size=(count, 5)) for _ in range(2)] for count in (9, 2))
+    before, after = (Contrast.of(read, own.mean(axis=0)) for read, own in zip(documents, descriptions, strict=True))
+    apart = [before.cosines(documents[0], descriptions[0]), after.cosines(documents[1], descriptions[1])]
+    assert np.abs(apart[0] - apart[1]).max() > 0.5
+    np.testing.assert_allclose(Contrasts(before, after).cosines(documents, descriptions), sum(apart) / 2)

@@ -321,8 +321,8 @@ def test_added_labels_are_calibrated_on_documents_that_were_not_trained_on(make_
 
     def recorded(backbone, label_set, train, dev, **others):
         seen.append(dev.hash)
-        _, _, contrast = calibrated(backbone, label_set, train, dev, **others)
-        return ZeroShotScore(1.0, 2.0, 3.0), 0.25, contrast
+        _, _, contrasts = calibrated(backbone, label_set, train, dev, **others)
+        return ZeroShotScore(1.0, 2.0, 3.0), 0.25, contrasts
 
     monkeypatch.setattr("lagamc.run.calibrated", recorded)
     manifest = train_run(make_run(epochs=1))

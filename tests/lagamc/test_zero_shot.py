@@ -7,7 +7,7 @@ import pytest
 
 from lagamc.classifier import Classifier
 from lagamc.cli import main
-from lagamc.contrast import Contrast
+from lagamc.contrast import Contrast, Contrasts
 from lagamc.corpus import Corpus, Example
 from lagamc.decision import DecisionRule
 from lagamc.errors import Cancelled, DatasetError, LabelError
@@ -159,7 +159,7 @@ def test_a_score_is_fitted_to_the_encoder_that_is_asked_about_added_labels(class
     seen = []
     monkeypatch.setattr("lagamc.zero_shot.fitted", lambda *found: seen.append(found) or (ZeroShotScore(), 0.5))
     backbone, label_set = classifier.backbone, classifier.label_set
-    *_, contrast = calibrated(backbone, label_set, corpora["train"], corpora["dev"])
+    *_, contrasts = calibrated(backbone, label_set, corpora["train"], corpora["dev"])
     [(cosines, probabilities, carried)] = seen
     texts = [example.text for example in corpora["dev"]]
     documents, *labels = (
@@ -173,7 +173,27 @@ def test_a_score_is_fitted_to_the_encoder_that_is_asked_about_added_labels(class
         np.testing.assert_allclose(cosines[:, [column]], expected, atol=1e-4)
     assert cosines.shape == probabilities.shape == carried.shape == (40, 3)
     for own, name in ((read.mean(axis=0), "documents"), (np.concatenate(labels).mean(axis=0), "descriptions")):
-        np.testing.assert_allclose(getattr(contrast, name), own, atol=1e-5)
+        np.testing.assert_allclose(getattr(contrasts.before, name), own, atol=1e-5)
+
+
+def test_both_encoders_are_asked_about_an_added_label(classifier, corpora, monkeypatch):
+    """The one from before training and the one after it, each about document and description."""
+    asked = []
+    cosines = Contrasts.cosines
+    monkeypatch.setattr(Contrasts, "cosines", lambda self, *given: asked.append(given) or cosines(self, *given))
+    classifier.with_labels([SHOP]).classify(TEXTS)
+    [(documents, descriptions)] = asked
+    encoders = classifier.backbone.starting_encoder, classifier.backbone.encoder
+    order = sorted(TEXTS, key=lambda text: -len(text))  # as they are answered
+    for encoder, read, described in zip(encoders, documents, descriptions, strict=True):
+        np.testing.assert_allclose(read, encoder.encode(order), atol=1e-5)
+        np.testing.assert_allclose(described, encoder.encode([SHOP.description]), atol=1e-5)
+    assert np.abs(documents[0] - documents[1]).max() > 0.01
+    *_, contrasts = calibrated(classifier.backbone, classifier.label_set, corpora["train"], corpora["dev"])
+    read = encoders[1].encode([example.text for example in corpora["train"]])
+    np.testing.assert_allclose(contrasts.after.documents, read.mean(dim=0), atol=1e-5)
+    learnt = encoders[1].encode(classifier.label_set.descriptions)
+    np.testing.assert_allclose(contrasts.after.descriptions, learnt.mean(dim=0), atol=1e-5)
 
 
 def test_labels_that_hardly_a_document_carries_change_no_contrast(classifier, corpora, monkeypatch):
@@ -186,19 +206,28 @@ def test_labels_that_hardly_a_document_carries_change_no_contrast(classifier, co
     monkeypatch.setattr("lagamc.zero_shot.KNOWN", 10)
     monkeypatch.setattr("lagamc.zero_shot.RARE", 1.1)
     calibrated(classifier.backbone, classifier.label_set, corpora["train"], corpora["dev"])
-    assert made == [10]
+    assert made == [10, 10]  # before training and after
     road = Corpus(Example(str(number), f"road {number}", ("road",)) for number in range(9))
     monkeypatch.setattr("lagamc.zero_shot.RARE", 0.0)
     calibrated(classifier.backbone, classifier.label_set, road, corpora["dev"])
-    assert made == [10, 9, 9, 9]  # those of the two labels that none carries are made anew, of the same documents
+    assert made == [
+        10,
+        10,
+        9,
+        9,
+        9,
+        9,
+    ]  # two labels lie on none; theirs are made anew
 
 
-@pytest.mark.parametrize("heard", range(4))
-def test_calibration_can_be_cancelled(classifier, corpora, monkeypatch, heard):
+@pytest.mark.parametrize(
+    ("heard", "said"), enumerate(["0 of 120", "100 of 120", "0 of 40", "0 of 40", "32 of 40", "0 of 120"])
+)
+def test_calibration_can_be_cancelled(classifier, corpora, monkeypatch, heard, said):
     """It reads thousands of documents, which takes a minute or more; no request waits for more than a part of them."""
     monkeypatch.setattr("lagamc.zero_shot.AT_ONCE", 100)
     asked = iter(range(9))
-    with pytest.raises(Cancelled, match=f"after {(0, 100, 0, 0)[heard]} of {(120, 120, 40, 40)[heard]} documents"):
+    with pytest.raises(Cancelled, match=f"after {said} documents"):
         calibrated(
             classifier.backbone, classifier.label_set, corpora["train"], corpora["dev"],
             cancelled=lambda: next(asked) == heard,
