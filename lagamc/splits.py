@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -11,13 +12,15 @@ from lagamc.errors import DatasetError
 __all__ = ["DEFAULT_FRACTIONS", "LEAST", "stratified_split"]
 
 DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
-LEAST = 2 * len(DEFAULT_FRACTIONS)  # examples that are divided; fewer stay together in the first split
+LEAST = 2 * len(DEFAULT_FRACTIONS)  # examples with a label that are divided; fewer stay together in the first split
 
 
 def stratified_split(
     examples: Sequence[Example], *, fractions: Mapping[str, float] = DEFAULT_FRACTIONS, seed: int = 13
 ) -> dict[str, str]:
     """Assign each example to a split by iterative stratification (Sechidis et al., 2011).
+
+    Examples without a label are divided by themselves, so that every split gets some with one.
 
     Args:
         examples: documents with unique ids.
@@ -36,21 +39,28 @@ def stratified_split(
     if len({example.id for example in examples}) != len(examples):
         raise DatasetError("Two documents have the same id. Ids must be unique to be split.")
     names = list(fractions)
-    if len(examples) < 2 * len(names):
-        return {example.id: names[0] for example in examples}
-    return dict(zip((example.id for example in examples), _assign(examples, fractions, seed), strict=True))
+    assigned = {example.id: names[0] for example in examples}
+    labelled = [example for example in examples if example.labels]
+    if len(labelled) < 2 * len(names):
+        return assigned
+    assigned |= zip((example.id for example in labelled), _stratified(labelled, fractions, seed), strict=True)
+    others = [example.id for example in examples if not example.labels]
+    random.Random(seed).shuffle(others)
+    for name in names[1:]:
+        size = max(1, round(fractions[name] * len(examples))) - list(assigned.values()).count(name)
+        assigned |= dict.fromkeys(others[:size], name)
+        others = others[size:]
+    return assigned
 
 
-def _assign(examples: Sequence[Example], fractions: Mapping[str, float], seed: int) -> list[str]:
+def _stratified(examples: Sequence[Example], fractions: Mapping[str, float], seed: int) -> list[str]:
     import numpy as np
     from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
     labels = sorted({label for example in examples for label in example.labels})
     columns = {label: column for column, label in enumerate(labels)}
-    unlabelled = len(labels)  # a column of its own, so that these documents are spread as well
-    indicator = np.zeros((len(examples), max(unlabelled + 1, 2)), dtype=np.int64)  # (N, L + 1)
+    indicator = np.zeros((len(examples), max(len(labels), 2)), dtype=np.int64)  # (N, L)
     for row, example in enumerate(examples):
-        indicator[row, unlabelled] = not example.labels
         for label in example.labels:
             indicator[row, columns[label]] = 1
 

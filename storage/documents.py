@@ -202,8 +202,8 @@ def label_counts(session: Session, *, project_id: int) -> Sequence[tuple[int, Sp
     return session.exec(query).all()
 
 
-def labelled(session: Session, *, project_id: int) -> dict[SplitName, int]:
-    """Return {split: documents with a label in use, or reviewed as carrying none}; empty splits are left out."""
+def carriers(session: Session, *, project_id: int) -> dict[SplitName, int]:
+    """Return {split: documents with a label in use}; empty splits are left out."""
     query = (
         select(col(Document.split), func.count(func.distinct(col(Document.id))))
         .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Document.annotation_id)
@@ -211,13 +211,18 @@ def labelled(session: Session, *, project_id: int) -> dict[SplitName, int]:
         .where(Document.project_id == project_id, col(Label.retired_at).is_(None))
         .group_by(col(Document.split))
     )
+    return dict(session.exec(query).all())
+
+
+def labelled(session: Session, *, project_id: int) -> dict[SplitName, int]:
+    """Return {split: documents with a label in use, or reviewed as carrying none}; empty splits are left out."""
     carries = select(AnnotationLabel).where(AnnotationLabel.annotation_id == Document.annotation_id).exists()
     without = (
         select(col(Document.split), func.count())
         .where(Document.project_id == project_id, col(Document.annotation_action).in_(REVIEWED), ~carries)
         .group_by(col(Document.split))
     )
-    counts = Counter(dict(session.exec(query).all()))
+    counts = Counter(carriers(session, project_id=project_id))
     counts.update(dict(session.exec(without).all()))
     return dict(counts)
 

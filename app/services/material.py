@@ -50,10 +50,10 @@ def missing(session: Session, project_id: int) -> dict[str, list[str]]:
 
 
 def to_split(session: Session, project_id: int) -> int:
-    """Return how many documents `split` would divide."""
-    counted = documents.labelled(session, project_id=project_id)
-    found = counted.get(SplitName.UNASSIGNED, 0)
-    return found if not counted.get(SplitName.DEV) and found >= LEAST else 0
+    """Return how many documents `split` would divide: dev has none with a label, and enough of those left have one."""
+    counted = documents.carriers(session, project_id=project_id)
+    divided = not counted.get(SplitName.DEV) and counted.get(SplitName.UNASSIGNED, 0) >= LEAST
+    return unassigned(session, project_id) if divided else 0
 
 
 def split(session: Session, project_id: int) -> None:
@@ -69,12 +69,12 @@ def split(session: Session, project_id: int) -> None:
 def problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> list[str]:
     """Return what keeps a run from starting, a sentence each."""
     described = labels.described(session, project_id=project_id)
+    counts = documents.label_counts(session, project_id=project_id)
     used = {
-        label_id
-        for label_id, split, _ in documents.label_counts(session, project_id=project_id)
-        if split in PARTS["train"]
+        part: {label_id for label_id, split, _ in counts if split in splits} & {label.id for label, _ in described}
+        for part, splits in PARTS.items()
     }
-    found = len(used & {label.id for label, _ in described})
+    found = len(used["train"])
     found_problems = []
     if found < 2:
         found_problems.append(
@@ -83,10 +83,10 @@ def problems(session: Session, project_id: int, sizes: Mapping[str, int]) -> lis
         )
     if not sizes["train"]:
         found_problems.append("There are no labelled training documents. Import some, or review some documents.")
-    if not sizes["dev"] and not to_split(session, project_id):
+    if not used["dev"] and not to_split(session, project_id):
         found_problems.append(
-            "There are no labelled documents in the dev split, which picks the best epoch. Import some, or label at "
-            f"least {LEAST} documents without a split on the Review tab: a start then divides them."
+            "No document in the dev split, which picks the best epoch, carries a label. Import some, or label at least "
+            f"{LEAST} documents without a split on the Review tab: a start then divides them."
         )
     if blank := [label.name for label, version in described if version is None]:
         found_problems.append(f"Labels without a description: {few(blank)}. Describe or retire them.")

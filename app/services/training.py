@@ -152,7 +152,7 @@ class TrainingService:
                 labels=LabelSet(Label(label.name, version.text) for label, version in described if version),
                 train=corpora["train"],
                 dev=corpora["dev"],
-                test=corpora["test"] or None,
+                test=corpora["test"] if corpora["test"].label_counts() else None,  # nothing to measure without a label
             )
             with self._database.write() as session:
                 run = runs.add(

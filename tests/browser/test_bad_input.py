@@ -123,7 +123,7 @@ def test_texts_thresholds_labels_and_trainings_that_cannot_be_used(page: Page) -
     page.locator("#create-project").click()
     expect(page.locator("#project-picker input")).to_have_value("Empty")
     open_tab(page, "Train")
-    for problem in ("at least 2 labels", "no labelled training documents", "no labelled documents in the dev split"):
+    for problem in ("at least 2 labels", "no labelled training documents", "No document in the dev split"):
         expect(page.locator("#training-material")).to_contain_text(problem)
     page.locator("#train-start").click()
     expect_message(page, "Training needs at least 2 labels that occur in training documents; found 0.")

@@ -21,8 +21,12 @@ def test_every_document_gets_one_split_and_the_seed_decides(examples, seed):
     split = stratified_split(examples, seed=seed)
     assert set(split) == {example.id for example in examples}
     assert split == stratified_split(examples, seed=seed)
-    share = max(1, round(len(examples) / 10)) if len(examples) >= LEAST else 0
+    labelled = sum(bool(example.labels) for example in examples)
+    share = max(1, round(len(examples) / 10)) if labelled >= LEAST else 0
     assert Counter(split.values()) == Counter(train=len(examples) - 2 * share, dev=share, test=share)
+    of_labelled = Counter(split[example.id] for example in examples if example.labels)
+    share = max(1, round(labelled / 10)) if labelled >= LEAST else 0
+    assert of_labelled == Counter(train=labelled - 2 * share, dev=share, test=share)
 
 
 def test_a_rare_label_reaches_every_split():

@@ -18,7 +18,7 @@ from lagamc.corpus import Corpus
 from lagamc.errors import ConfigError
 from storage import annotations, documents, projects, runs
 from storage.errors import StaleWrite, StorageError
-from storage.models import Action, RunStatus
+from storage.models import Action, RunStatus, SplitName
 
 
 @pytest.fixture
@@ -330,6 +330,28 @@ def test_a_project_that_was_labelled_in_review_alone_can_be_trained(collection, 
     assert after.documents_by_split == {"train": 16, "dev": 2, "test": 2}
     folder = collection.settings.runs_folder / str(run_id)
     assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [16, 2, 2]
+
+
+def test_documents_reviewed_as_carrying_no_label_start_no_run_that_must_fail(collection, backbone):
+    """A run needs a label on dev. Without one on test it has nothing to measure there."""
+    collection.add_documents(train=12, dev=0, test=0, unassigned=8)
+    ids = [f"unassigned-{number}" for number in range(8)]
+    with collection.database.write() as session:
+        parts = {ids[0]: SplitName.DEV, ids[1]: SplitName.TEST}
+        documents.assign(session, project_id=collection.project_id, splits=parts)
+    for external_id in ids[:7]:
+        review(collection, external_id, [])
+    found = collection.training.preview(collection.project_id)
+    assert found.documents_by_split == {"train": 17, "dev": 1, "test": 1}
+    assert found.to_split == 0
+    assert ["No document in the dev split" in problem for problem in found.problems] == [True]
+    with pytest.raises(AppError, match="No document in the dev split"):
+        collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
+    review(collection, ids[0], list(collection.label_ids)[:1])
+    run_id = collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
+    folder = collection.settings.runs_folder / str(run_id)
+    assert not (folder / "test.jsonl").exists()
+    assert len(Corpus.read_jsonl(folder / "dev.jsonl")) == 1
 
 
 def test_every_part_of_a_run_folder_holds_the_documents_of_its_own_split(collection):
