@@ -14,6 +14,8 @@ from lagamc.errors import LabelError, few
 
 __all__ = ["Label", "LabelSet", "each_once", "half_character", "name_key", "one_line"]
 
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))  # soft hyphen, spaces of no width: pages carry them
+
 
 def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """The pairs of an object in a JSON file of labels, for `object_pairs_hook`.
@@ -30,13 +32,13 @@ def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def one_line(text: str) -> str:
-    """A text with single spaces and composed accents: names are equal where they look the same."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """A text with single spaces, composed accents and nothing invisible: names are equal where they look the same."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_INVISIBLE)).split())
 
 
 def name_key(name: str) -> str:
     """A label's name as names are compared."""
-    return one_line(name).casefold()
+    return unicodedata.normalize("NFC", one_line(name).casefold())
 
 
 def half_character(text: str) -> str | None:

@@ -10,8 +10,9 @@ import gzip
 import io
 import itertools
 import json
+import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,11 +20,13 @@ from typing import Any, BinaryIO
 from lagamc.errors import DatasetError
 from lagamc.formula_cells import unguarded
 
-__all__ = ["MAX_FILE_BYTES", "Record", "file_format", "read_json_lines", "read_records"]
+__all__ = ["MAX_FILE_BYTES", "Record", "cell_delimiter", "file_format", "read_json_lines", "read_records"]
 
 Record = tuple[int, dict[str, Any] | str]  # line number, and the record; a str in its place is why there is none
 
 MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
+_LOOKED_AT = 100  # lines that tell what parts the cells; the row below the header may have some
+_TOLD = re.compile(r"sep=(.)\r?\n?")
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -76,8 +79,8 @@ def _failures(name: str) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f"{name} is not UTF-8 text (byte {error.object[error.start]:#04x} near position {error.start:,}). "
-            "Save it as 'CSV UTF-8' or convert it."
+            f"{name} is not UTF-8 text (it holds the byte {error.object[error.start]:#04x}). Save it as 'CSV UTF-8' or "
+            "convert it."
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{name} cannot be read: {error}.") from error
@@ -104,12 +107,36 @@ class _Limited(io.RawIOBase):
         return len(data)
 
 
+def cell_delimiter(lines: Sequence[str]) -> str:
+    """What parts the cells of CSV, a comma, a semicolon or a tab, from its first lines.
+
+    The one by which the header and the row below it have equally many cells, and the most of them; where there is
+    none, the most frequent one in the header.
+    """
+
+    def cells(mark: str) -> int:
+        rows = csv.reader(lines, delimiter=mark, strict=True)
+        try:
+            header, row = next(rows, []), next(rows, [])
+        except csv.Error:
+            return 0
+        return len(header) if len(header) == len(row) > 1 else 0
+
+    return max(",;\t", key=lambda mark: (cells(mark), lines[0].count(mark) if lines else 0))
+
+
 def _csv_records(file: Iterable[str], path: Path) -> Iterator[Record]:
     csv.field_size_limit(MAX_FILE_BYTES)
     lines = iter(file)
-    head = next(lines, "")
-    delimiter = "\t" if ".tsv" in path.suffixes and "\t" in head else max(",;\t", key=head.count)
-    reader = csv.DictReader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
+    first = list(itertools.islice(lines, _LOOKED_AT))
+    told = first and _TOLD.fullmatch(first[0])  # a line of spreadsheets, above the header
+    if told:
+        delimiter = told[1]
+        del first[0]
+    else:
+        delimiter = "\t" if ".tsv" in path.suffixes and "\t" in "".join(first[:1]) else cell_delimiter(first)
+    above = 1 if told else 0
+    reader = csv.DictReader(itertools.chain(first, lines), delimiter=delimiter, strict=True)
     try:
         columns = reader.fieldnames or ()
     except csv.Error as error:
@@ -117,13 +144,13 @@ def _csv_records(file: Iterable[str], path: Path) -> Iterator[Record]:
     if len(set(columns)) != len(columns) or not any(column.strip() for column in columns):
         raise DatasetError(f"The first line of {path.name} must name each column once; it holds {list(columns)}.")
     while True:
-        start = reader.reader.line_num + 1
+        start = above + reader.reader.line_num + 1
         try:
             record = next(reader)
         except StopIteration:
             return
         except csv.Error as error:  # a mark that is never closed swallows all that follows, and says so once
-            last = reader.reader.line_num
+            last = above + reader.reader.line_num
             read = f"to line {last} " if last > start else ""
             yield start, f"not readable as CSV from here {read}({error}). Check the quotation marks"
             continue

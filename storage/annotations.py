@@ -173,11 +173,17 @@ def relabel(session: Session, *, labels: Mapping[int, Collection[int]], author: 
     count_change(session, project_id=label_events.get(session, event_id=event_id).project_id)
 
 
-def take_back(session: Session, *, event_id: int, author: str) -> int:
+def take_back(session: Session, *, event_id: int, author: str, merged: Collection[int] = ()) -> int:
     """Undo all that an operation on labels annotated, and return how many documents changed.
 
+    Args:
+        session: of the database.
+        event_id: of the operation.
+        author: who takes it back.
+        merged: labels that it merged into another.
+
     Raises:
-        StaleWrite: some of them were saved since.
+        StaleWrite: some of them were saved since, or a save was undone since, which followed the merge.
     """
     session.flush()
     stands = func.coalesce(Document.annotation_id, 0)
@@ -187,6 +193,17 @@ def take_back(session: Session, *, event_id: int, author: str) -> int:
         .join(Document, col(Document.id) == Annotation.document_id)
         .where(Annotation.label_event_id == event_id, stands != Annotation.id, stands != Annotation.replaces_id)
     ).one()
+    followed = session.exec(
+        select(func.count(func.distinct(col(Document.id))))
+        .join(Annotation, col(Annotation.id) == Document.annotation_id)
+        .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Annotation.replaces_id)
+        .where(col(Annotation.label_event_id).is_(None), col(AnnotationLabel.label_id).in_(merged))
+    ).one()
+    if followed:
+        raise StaleWrite(
+            f"Of {followed} documents a review was undone since, which gave them the merged label, so this step cannot "
+            "be taken back as a whole. Review them again first, or change the labels by a new step."
+        )
     if later:
         raise StaleWrite(
             f"{later} of the documents that this step relabelled were saved since, so it cannot be taken back as a "

@@ -103,16 +103,16 @@ def following(
 ) -> tuple[Sequence[Document], int | None]:
     """Return documents behind an id in order of import, and the id to go on from, None at the end.
 
-    `query` is looked for in texts and external ids, in the next `reach` documents and no further: a page
-    takes as long at the end of a large project as at its beginning, and may hold nothing and yet go on.
+    Every word of `query` is looked for in texts and external ids, in the next `reach` documents and no further: a
+    page takes as long at the end of a large project as at its beginning, and may hold nothing and yet go on.
     """
     behind = select(Document.id).where(Document.project_id == project_id, Document.id > after_id)
     last = session.exec(behind.order_by(col(Document.id)).offset(reach - 1).limit(1)).first()
     rows = select(Document).where(Document.project_id == project_id, Document.id > after_id)
     if last is not None:
         rows = rows.where(Document.id <= last)
-    if query:
-        held = (column.icontains(query, autoescape=True) for column in (col(Document.text), col(Document.external_id)))
+    for word in query.split():
+        held = (column.icontains(word, autoescape=True) for column in (col(Document.text), col(Document.external_id)))
         rows = rows.where(or_(*held))
     found = session.exec(rows.order_by(col(Document.id)).limit(limit + 1)).all()
     return (found[:limit], found[limit - 1].id) if len(found) > limit else (found, last)

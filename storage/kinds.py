@@ -11,6 +11,8 @@ from sqlalchemy import Enum
 
 __all__ = ["Action", "Decision", "Operation", "RunStatus", "SplitName", "enum_type", "name_key", "utc_now"]
 
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))  # soft hyphen, spaces of no width
+
 
 def utc_now() -> datetime:
     """Return the present moment, timezone-aware."""
@@ -18,8 +20,9 @@ def utc_now() -> datetime:
 
 
 def name_key(name: str) -> str:
-    """Return a name as compared: case, white space and the way that accents are encoded make no difference."""
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+    """Return a name as compared: case, white space, invisible characters and how accents are encoded do not matter."""
+    visible = unicodedata.normalize("NFC", name.translate(_INVISIBLE))
+    return unicodedata.normalize("NFC", " ".join(visible.split()).casefold())
 
 
 class SplitName(StrEnum):

@@ -86,12 +86,14 @@ class Supervisor:
     def recover(self) -> None:
         """After a start: follow the children still alive, and mark as interrupted the runs whose child is gone."""
         for run in self._running():
-            self._follow(run)
+            try:
+                self._follow(run)
+            except OSError:  # a folder that cannot be read must not keep the app from starting
+                logger.exception("Run %d cannot be followed; trying again in the next round.", run.id)
 
     def tick(self) -> None:
         """One round: follow what runs, then start what waits."""
-        for run in self._running():
-            self._follow(run)
+        self.recover()
         self._launch_next()
 
     def _loop(self) -> None:
@@ -203,7 +205,7 @@ class Supervisor:
         if outcome.status is RunStatus.COMPLETED:
             try:
                 version = model_version(run, folder)
-            except LagamcError as error:
+            except (LagamcError, OSError) as error:
                 outcome = Outcome(RunStatus.FAILED, f"Training ended, but its model cannot be used: {error}")
         self._finish(run, outcome, version)
 

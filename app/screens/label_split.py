@@ -97,14 +97,14 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         }
         services.splits.apply(found, author_name(author), chosen)
         gr.Info("Split. The history can take it back.")
-        return count + 1, *cleared()
+        return count + 1, NO_PARTS, *cleared()
 
     def cleared() -> tuple[Any, ...]:
         return None, "", gr.Dataframe(visible=False), gr.Button(visible=False)
 
     proposed = [proposal, impact, rows, split]
     on(propose.click, show, [editor.label_id, parts], proposed, **IN_TURN)
-    on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, *proposed])
+    on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, parts, *proposed])
     on(bar.project.change, lambda: NO_PARTS, None, parts, show_progress="hidden")
     for turn in ({}, IN_TURN):  # at once, and again behind a proposal that is on its way
         on(editor.label_id.change, cleared, None, proposed, show_progress="hidden", **turn)

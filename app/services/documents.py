@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app.errors import AppError
+from app.services.naming import checked_text
 from storage import annotations as annotation_log
 from storage import documents, projects
 from storage.engine import Database
@@ -16,6 +17,7 @@ from storage.models import Document
 __all__ = ["SEARCH_REACH", "DocumentPage", "DocumentRow", "DocumentService"]
 
 MAX_PAGE = 500
+MAX_QUERY = 1_000  # characters
 SEARCH_REACH = 10_000  # documents that a search looks through for one page
 
 
@@ -47,13 +49,14 @@ class DocumentService:
         self._database = database
 
     def page(self, project_id: int, limit: int, after: int = 0, query: str = "") -> DocumentPage:
-        """Return documents behind an id, in order of import, `query` looked for in texts and ids.
+        """Return documents behind an id, in order of import, that hold every word of `query` in text or id.
 
         A search looks through the next SEARCH_REACH documents; a page may hold nothing and yet go on.
         Raises AppError.
         """
         if after < 0 or not 1 <= limit <= MAX_PAGE:
             raise AppError(f"A page holds 1 to {MAX_PAGE} documents behind the id 0 or higher; got {limit}, {after}.")
+        query = checked_text(query, what="What is searched for", limit=MAX_QUERY)
         with self._database.read() as session:
             projects.get(session, project_id=project_id)
             found, next_after = documents.following(

@@ -102,7 +102,8 @@ def take_back(session: Session, *, event_id: int, author: str) -> LabelEvent:
         undoes_id=event_id,
         payload={"labels": {str(key): {f: v[::-1] for f, v in fields.items()} for key, fields in changed.items()}},
     )
-    annotations.take_back(session, event_id=event_id, author=author)
+    merged = [label_id for label_id, fields in changed.items() if fields.get("merged_into_id", [None])[-1] is not None]
+    annotations.take_back(session, event_id=event_id, author=author, merged=merged)
     for label_id, fields in changed.items():
         for field, (old, _) in fields.items():
             _put_back(session, label_id, field, old, author)

@@ -125,7 +125,7 @@ class SplitService:
                 operation=Operation.SPLIT,
                 author=author,
                 label_ids={source.id, *known},
-                note={"source": source.id, "documents": len(moves)},
+                note={"source": source.id},
             ) as event:
                 held = documents.carrying(session, label_ids=[source.id])
                 _refuse_stale(proposal, {key: annotation_id for key, (annotation_id, _) in held.items()})
@@ -138,12 +138,13 @@ class SplitService:
                 if source.id not in ids.values():
                     labels.set_retired(session, label_id=source.id, retired=True)
                 added = [ids[number] for number, known_id in targets.items() if known_id is None]
-                event.payload = {**event.payload, "added": added, "parts": list(ids.values())}
                 relabelled = {
                     key: (held[key][1] - {source.id}) | {ids[number] for number in numbers}
                     for key, numbers in moves.items()
                 }
                 changed = {key: new for key, new in relabelled.items() if new != held[key][1]}
+                parts = {"added": added, "parts": list(ids.values()), "documents": len(changed)}
+                event.payload = {**event.payload, **parts}
                 annotations.relabel(session, labels=changed, author=author, event_id=event.id)
 
     def _nearest(self, project_id: int, texts: Sequence[str], parts: Sequence[SplitPart]) -> list[tuple[int, float]]:

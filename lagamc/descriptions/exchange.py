@@ -16,6 +16,7 @@ from typing import Any, Literal
 from lagamc.errors import LabelError
 from lagamc.formula_cells import guarded, unguarded
 from lagamc.labels import each_once, name_key
+from lagamc.record_files import cell_delimiter
 
 __all__ = [
     "FIELDS",
@@ -173,7 +174,9 @@ def _cell(value: Any) -> str:
 
 def _from_csv(text: str, name: str) -> list[LabelRecord]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=cell_delimiter(text.splitlines(keepends=True)), strict=True
+    )
     try:
         rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
@@ -199,11 +202,6 @@ def _from_csv(text: str, name: str) -> list[LabelRecord]:
         values = dict(zip(header, map(unguarded, row), strict=True))
         records.append(_record(values, f"The row that ends in line {line} of {name}"))
     return records
-
-
-def _delimiter(text: str) -> str:
-    first = text.partition("\n")[0]
-    return max(",;\t", key=first.count)
 
 
 def _from_json(text: str, name: str) -> list[LabelRecord]:

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import storage.kinds
 from lagamc.checkpoint import read_json
 from lagamc.corpus import Example
 from lagamc.datasets import read_descriptions
 from lagamc.errors import LabelError
-from lagamc.labels import Label, LabelSet, one_line
+from lagamc.labels import Label, LabelSet, name_key, one_line
 
 words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12).map(one_line)
 mappings = st.dictionaries(words, words, min_size=1, max_size=8).filter(
@@ -35,6 +36,16 @@ def test_the_hash_depends_on_name_text_and_order():
 def test_white_space_is_collapsed():
     """A description can never hold a line break."""
     assert Label(" road\n damage ", "Holes\n\nin  it.") == Label("road damage", "Holes in it.")
+
+
+def test_invisible_characters_are_no_part_of_a_name():
+    """Soft hyphens and spaces of no width come with what is copied from a page; joiners make an emoji, and stay."""
+    assert one_line("Ro\u00adads\u200b and\ufeff parks\u2060") == "Roads and parks"
+    assert one_line("\u200b") == ""
+    family = "👨\u200d👩\u200d👧"
+    assert one_line(family) == family
+    assert name_key("ΐδρα") == name_key("ΐδρα".upper()) == storage.kinds.name_key("ΐδρα".upper())
+    assert storage.kinds.name_key("Ro\u00adads ") == name_key("roads")
 
 
 def test_names_that_look_the_same_are_one_label():

@@ -99,6 +99,36 @@ def test_a_run_that_completed_while_the_app_was_down_is_kept(bench):
     assert bench.run(run_id).status is RunStatus.COMPLETED
 
 
+def test_a_model_that_cannot_be_read_fails_its_run_and_no_other(bench, monkeypatch):
+    """A bad disk, say: the app starts, and the queue goes on."""
+
+    def unreadable(run, folder):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("app.jobs.supervisor.model_version", unreadable)
+    run_id = bench.queue("complete")
+    run = bench.finish(run_id)
+    assert run.status is RunStatus.FAILED
+    assert run.error.startswith("Training ended, but its model cannot be used: [Errno 5] Input/output error")
+
+
+def test_a_run_folder_that_cannot_be_read_does_not_keep_the_app_from_starting(bench, monkeypatch, caplog):
+    run_id = bench.queue("wait")
+    bench.tick_until(lambda: "checkpoint" in bench.types(run_id))
+
+    def unreadable(path, offset):
+        raise PermissionError(13, "Permission denied")
+
+    restarted = bench.another_supervisor()
+    with monkeypatch.context() as patched:
+        patched.setattr("app.jobs.supervisor.read_lines", unreadable)
+        restarted.recover()
+    assert f"Run {run_id} cannot be followed" in caplog.text
+    assert bench.run(run_id).status is RunStatus.RUNNING
+    (bench.folder(run_id) / "cancel").touch()
+    assert bench.finish(run_id, restarted).status is RunStatus.CANCELLED
+
+
 def test_a_crash_between_copying_and_committing_loses_and_doubles_nothing(bench, monkeypatch):
     """Events and offset are one transaction: what was not committed is copied by the next supervisor."""
     run_id = bench.queue("wait")

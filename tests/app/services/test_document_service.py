@@ -37,6 +37,22 @@ def test_pages_are_narrowed_by_words(service, project_id):
     assert len(service.page(project_id, 9).rows) == 8
 
 
+def test_words_are_found_across_line_breaks(service, database, project_id, write_jsonl):
+    """In any order; part of a word will do."""
+    rows = [{"text": "The bins have not\nbeen   emptied", "labels": []}, {"text": "100% of the bins", "labels": []}]
+    ImportService(database).run(project_id, write_jsonl(*rows), ColumnMapping(text="text", labels="labels"), "ann")
+    for query, found in (("not been", 1), ("emptied  the bin", 1), ("bins", 2), ("100%", 1), ("%", 1), ("_", 0)):
+        assert len(service.page(project_id, 9, query=query).rows) == found, query
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"), [("ж" * 30_000, "has 30,000 characters"), ("a\ud83d", "cannot be stored")]
+)
+def test_what_cannot_be_searched_for_is_refused(service, project_id, query, reason):
+    with pytest.raises(AppError, match=f"What is searched for {reason}"):
+        service.page(project_id, 9, query=query)
+
+
 def test_one_document_by_id(service, project_id):
     """A document is found by its id; an unknown id says so."""
     row = service.page(project_id, 1).rows[0]

@@ -37,6 +37,24 @@ def test_a_merge_moves_documents_and_undo_moves_them_back(desk):
         desk.lifecycle.undo(step.id, "cleo")
 
 
+def test_a_merge_that_an_undone_review_has_followed_is_not_taken_back(desk):
+    """The review had put the merged label away; undone, it gives the label that stands for it, by no step's own."""
+    noise, bins, water = desk.ids.values()
+    desk.review(0, [water])
+    desk.lifecycle.merge([noise], bins, "About both.", "ben")
+    with desk.database.write() as session:
+        document = documents.get(session, document_id=desk.documents[0])
+        annotations.undo(session, annotation_id=document.annotation_id, author="ben")
+    assert desk.carried(0) == [{bins}]
+    state = desk.state()
+    with pytest.raises(StaleWrite, match="Of 1 documents a review was undone since"):
+        desk.lifecycle.undo(desk.last(), "cleo")
+    assert desk.state() == state
+    desk.review(0, [water])
+    desk.lifecycle.undo(desk.last(), "cleo")
+    assert desk.carried(0) == [{water}]
+
+
 def test_a_merge_leaves_imported_labels_unreviewed(desk):
     """Relabelling is no review: the documents wait for one as they did before."""
     noise, bins, _ = desk.ids.values()
