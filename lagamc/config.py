@@ -30,7 +30,9 @@ __all__ = [
 Family = Literal["embedded", "seq2seq", "causal"]
 Precision = Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 where the processor multiplies in it
 PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
-Metric = Literal["micro_macro_f1", "micro_f1", "macro_f1", "sample_f1"]  # the first is the mean of the next two
+Metric = Literal[  # the first is the mean of the next two
+    "micro_macro_f1", "micro_f1", "macro_f1", "weighted_f1", "sample_f1", "jaccard", "subset_accuracy"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

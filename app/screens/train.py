@@ -31,7 +31,15 @@ MISSING = {
     "train": "Labels without a train document: {}. A model can hardly learn these.",
     "dev": "Labels without a dev document: {}. The figures on dev say nothing of these.",
 }
-METRICS = [("micro and macro", "micro_macro_f1"), ("micro", "micro_f1"), ("macro", "macro_f1"), ("sample", "sample_f1")]
+METRICS = [
+    ("micro and macro F1", "micro_macro_f1"),
+    ("micro F1", "micro_f1"),
+    ("macro F1", "macro_f1"),
+    ("weighted F1", "weighted_f1"),
+    ("sample F1", "sample_f1"),
+    ("Jaccard", "jaccard"),
+    ("subset accuracy", "subset_accuracy"),
+]
 
 SETTINGS = ("backbone", "epochs", "learning_rate", "batch_size", "metric")
 OF_LARGE_MODELS = ("lora_rank", "lora_alpha", "lora_dropout", "accumulation_steps", "gradient_checkpointing")
@@ -117,7 +125,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
                 METRICS,
                 value=default.metric,
                 label="Choose by",
-                info="F1 on dev that picks the best epoch and the rule for labels.",
+                info="What picks, on dev, the best epoch and the rule for labels.",
                 min_width=130,
                 elem_id="metric",
             )

@@ -111,7 +111,7 @@ def label_counts(laboratory: Laboratory) -> Outcome:
             cells = {"actual": Cell(actual, count.actual), "predicted": Cell(predicted, count.predicted)}
             rows.append(Row(data.name, f"{count.labels} labels", cells))
     note = (
-        "The paper's columns seem to be exchanged. The test documents of Reuters-21578 with 1 to 5 labels number 2,583, "
+        "The paper's columns seem to be exchanged. Test documents of Reuters-21578 with 1 to 5 labels number 2,583, "
         "308, 63, 32 and 15, those of AAPD with 2 to 5 labels 690, 225, 62 and 21, those of CAVES with 1 to 3 labels "
         "1,564, 367 and 46: nearly all of these stand in the paper's table under predicted."
     )

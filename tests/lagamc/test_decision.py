@@ -88,7 +88,13 @@ def test_the_rule_is_the_one_that_suits_the_documents():
     assert decided(report(documents), found).metrics.micro_f1 == 1.0
 
 
-@pytest.mark.parametrize(("metric", "given"), [("micro_f1", False), ("macro_f1", True), ("micro_macro_f1", True)])
+@pytest.mark.parametrize(
+    ("metric", "given"),
+    [
+        ("micro_f1", False), ("macro_f1", True), ("micro_macro_f1", True), ("weighted_f1", False), ("jaccard", False),
+        ("subset_accuracy", False),
+    ],
+)  # fmt: skip
 def test_the_metric_decides_between_a_rare_label_and_mistakes_in_a_common_one(metric, given):
     unsure = [sentence("b", 0.35, written=False)]
     mistaken = [sentence("a", 0.35, written=False)]
