@@ -91,7 +91,7 @@ def test_the_rule_is_the_one_that_suits_the_documents():
 @pytest.mark.parametrize(
     ("metric", "given"),
     [
-        ("micro_f1", False), ("macro_f1", True), ("micro_macro_f1", True), ("weighted_f1", False), ("jaccard", False),
+        ("micro_f1", False), ("macro_f1", True), ("micro_macro_f1", True), ("weighted_f1", False), ("jaccard", True),
         ("subset_accuracy", False),
     ],
 )  # fmt: skip
