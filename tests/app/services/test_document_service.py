@@ -43,6 +43,7 @@ def test_words_are_found_across_line_breaks(service, database, project_id, write
     ImportService(database).run(project_id, write_jsonl(*rows), ColumnMapping(text="text", labels="labels"), "ann")
     for query, found in (("not been", 1), ("emptied  the bin", 1), ("bins", 2), ("100%", 1), ("%", 1), ("_", 0)):
         assert len(service.page(project_id, 9, query=query).rows) == found, query
+    assert service.page(project_id, 9, query="% " * 499 + "x").rows == []  # as many words as a query may have
 
 
 @pytest.mark.parametrize(
