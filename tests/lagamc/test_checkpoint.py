@@ -81,7 +81,7 @@ def test_a_folder_that_holds_something_is_not_written_over(tmp_path, label_set, 
 
 @pytest.mark.parametrize(
     ("field", "value", "found"),
-    [("format", 4, "has format 4; this version reads 5"), ("label_set_hash", "0", "was trained on another label set")],
+    [("format", 5, "has format 5; this version reads 6"), ("label_set_hash", "0", "was trained on another label set")],
 )
 def test_a_model_that_this_version_cannot_answer_for_is_refused(trained, tmp_path, field, value, found):
     folder = shutil.copytree(trained / "model", tmp_path / "model")
