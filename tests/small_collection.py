@@ -15,9 +15,9 @@ from app.services.models import ModelService
 from app.services.training import TrainingService
 from app.settings import Settings
 from lagamc.readers import ColumnMapping
-from storage import projects, runs
+from storage import annotations, documents, projects, runs
 from storage.engine import Database
-from storage.models import RunStatus
+from storage.models import Action, RunStatus
 
 PATIENCE_SECONDS = 200
 DESCRIPTIONS = {
@@ -111,3 +111,17 @@ class Collection:
             if child := self.launcher.find(self.settings.data_folder / run.folder):
                 child.kill()
         self.database.dispose()
+
+
+def review(collection, external_id, names):
+    """Annotate a document as a person would."""
+    with collection.database.write() as session:
+        document = documents.find(session, project_id=collection.project_id, external_id=external_id)
+        annotations.record(
+            session,
+            document_id=document.id,
+            labels=[collection.label_ids[name] for name in names],
+            author="ann",
+            action=Action.CORRECTED,
+            expected_id=document.annotation_id,
+        )

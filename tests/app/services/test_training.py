@@ -7,7 +7,7 @@ import os
 import signal
 
 import pytest
-from small_collection import DESCRIPTIONS, Collection
+from small_collection import DESCRIPTIONS, Collection, review
 from sqlalchemy import event
 from tiny_models import build_tiny_embedded
 
@@ -16,9 +16,9 @@ from app.services import training
 from lagamc.checkpoint import write_run_folder
 from lagamc.corpus import Corpus
 from lagamc.errors import ConfigError
-from storage import annotations, documents, projects, runs
+from storage import annotations, projects, runs
 from storage.errors import StaleWrite, StorageError
-from storage.models import Action, RunStatus, SplitName
+from storage.models import RunStatus
 
 
 @pytest.fixture
@@ -33,20 +33,6 @@ def collection(tmp_path):
 def backbone(tmp_path_factory):
     """A tiny pretrained model."""
     return str(build_tiny_embedded(tmp_path_factory.mktemp("tiny") / "encoder", DESCRIPTIONS.values()))
-
-
-def review(collection, external_id, names):
-    """Annotate a document as a person would."""
-    with collection.database.write() as session:
-        document = documents.find(session, project_id=collection.project_id, external_id=external_id)
-        annotations.record(
-            session,
-            document_id=document.id,
-            labels=[collection.label_ids[name] for name in names],
-            author="ann",
-            action=Action.CORRECTED,
-            expected_id=document.annotation_id,
-        )
 
 
 def test_without_documents_every_problem_is_named_and_nothing_starts(collection):
@@ -305,60 +291,3 @@ def last_event(collection, run_id, types):
     """The newest event of some types."""
     with collection.database.read() as session:
         return runs.last_event(session, run_id=run_id, types=types)
-
-
-def test_a_project_that_was_labelled_in_review_alone_can_be_trained(collection, backbone):
-    """Its documents came without labels and so without splits; the first start divides them, later ones do not."""
-    collection.add_documents(train=0, dev=0, test=0, unassigned=20)
-    names = list(collection.label_ids)
-    with collection.database.read() as session:
-        ids = [document.external_id for document in documents.following(
-            session, project_id=collection.project_id, after_id=0, limit=50)[0]]  # fmt: skip
-    for number, external_id in enumerate(ids[:5]):
-        review(collection, external_id, [names[number % 3]])
-    few = collection.training.preview(collection.project_id)
-    assert few.to_split == 0
-    assert any("label at least 6 documents without a split" in problem for problem in few.problems)
-    for number, external_id in enumerate(ids[5:]):
-        review(collection, external_id, [names[number % 3]])
-    assert (found := collection.training.preview(collection.project_id)).problems == []
-    assert (found.unassigned, found.to_split) == (20, 20)
-    assert found.documents_by_split == {"train": 20, "dev": 0, "test": 0}
-    run_id = collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
-    after = collection.training.preview(collection.project_id)
-    assert (after.unassigned, after.to_split) == (0, 0)
-    assert after.documents_by_split == {"train": 16, "dev": 2, "test": 2}
-    folder = collection.settings.runs_folder / str(run_id)
-    assert [len(Corpus.read_jsonl(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")] == [16, 2, 2]
-
-
-def test_documents_reviewed_as_carrying_no_label_start_no_run_that_must_fail(collection, backbone):
-    """A run needs a label on dev. Without one on test it has nothing to measure there."""
-    collection.add_documents(train=12, dev=0, test=0, unassigned=8)
-    ids = [f"unassigned-{number}" for number in range(8)]
-    with collection.database.write() as session:
-        parts = {ids[0]: SplitName.DEV, ids[1]: SplitName.TEST}
-        documents.assign(session, project_id=collection.project_id, splits=parts)
-    for external_id in ids[:7]:
-        review(collection, external_id, [])
-    found = collection.training.preview(collection.project_id)
-    assert found.documents_by_split == {"train": 17, "dev": 1, "test": 1}
-    assert found.to_split == 0
-    assert ["No document in the dev split" in problem for problem in found.problems] == [True]
-    with pytest.raises(AppError, match="No document in the dev split"):
-        collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
-    review(collection, ids[0], list(collection.label_ids)[:1])
-    run_id = collection.training.start(collection.project_id, {"backbone": backbone, "epochs": 1}, "ann")
-    folder = collection.settings.runs_folder / str(run_id)
-    assert not (folder / "test.jsonl").exists()
-    assert len(Corpus.read_jsonl(folder / "dev.jsonl")) == 1
-
-
-def test_every_part_of_a_run_folder_holds_the_documents_of_its_own_split(collection):
-    """Dev chooses the epoch and test is measured once: neither may hold a training document."""
-    collection.add_documents()
-    run_id = collection.training.start(collection.project_id, {}, "ann")
-    folder = collection.settings.runs_folder / str(run_id)
-    for part, size in (("train", 12), ("dev", 6), ("test", 3)):
-        ids = [example.id for example in Corpus.read_jsonl(folder / f"{part}.jsonl")]
-        assert ids == [f"{part}-{number}" for number in range(size)]
