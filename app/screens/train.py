@@ -32,7 +32,7 @@ MISSING = {
     "dev": "Labels without a dev document: {}. The figures on dev say nothing of these.",
 }
 METRICS = [
-    ("micro and macro F1", "micro_macro_f1"),
+    ("micro and macro", "micro_macro_f1"),
     ("micro F1", "micro_f1"),
     ("macro F1", "macro_f1"),
     ("weighted F1", "weighted_f1"),
@@ -125,7 +125,7 @@ def _settings(about: str) -> tuple[list[gr.Dropdown | gr.Number | gr.Checkbox], 
                 METRICS,
                 value=default.metric,
                 label="Choose by",
-                info="What picks, on dev, the best epoch and the rule for labels.",
+                info="F1, or another figure, on dev picks the best epoch and the rule for labels.",
                 min_width=130,
                 elem_id="metric",
             )
