@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from app.errors import AppError
 from app.services.labels import LabelService
+from app.services.loading import LOADING
 from app.settings import Settings
 from lagamc.errors import LagamcError
 from lagamc.labels import Label, LabelSet
@@ -216,9 +217,10 @@ class Answering:
     def _classifier(self, source: Source) -> LoadedClassifier:
         key = _key(source)
         if key not in self._warm:
-            self._make_room(_file_megabytes(source.content), keep=key)
-            self._warm[key] = self._loaded(source)
-            self._make_room(0.0, keep=key)
+            with LOADING:
+                self._make_room(_file_megabytes(source.content), keep=key)
+                self._warm[key] = self._loaded(source)
+                self._make_room(0.0, keep=key)
         self._warm.move_to_end(key)
         return self._warm[key]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.services.loading import LOADING
 from storage import model_versions
 from storage.engine import Database
 
@@ -102,9 +103,9 @@ class Measuring:
                 self._known.popitem(last=False)
 
     def _built_in(self) -> SentenceEncoder:
-        from lagamc.encoder import SentenceEncoder
-
-        with self._lock:
+        with LOADING:
             if self._encoder is None:
+                from lagamc.encoder import SentenceEncoder
+
                 self._encoder = SentenceEncoder.load()
             return self._encoder

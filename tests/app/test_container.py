@@ -60,6 +60,40 @@ def test_building_the_services_loads_no_heavy_library(tmp_path):
     assert done.stdout.strip() == "set()"
 
 
+MEASURE_AND_CLASSIFY = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from app.container import build
+from app.settings import Settings
+
+services = build(Settings(data_folder=Path(sys.argv[1])))
+project_id = services.projects.create("letters")
+for name in ("bills", "thanks"):
+    services.labels.add(project_id, name, f"Letters about {name}.", "ann")
+together = threading.Barrier(2)
+
+def measured():
+    together.wait()
+    return "'bills'" in services.studio.nearer(project_id, None, "Letters about bills.")
+
+def classified():
+    together.wait()
+    return services.classification.classify_text(project_id, "Thanks for the bills.").threshold
+
+with ThreadPoolExecutor() as pool:
+    print([work.result() for work in [pool.submit(measured), pool.submit(classified)]])
+services.close()
+"""
+
+
+def test_the_first_text_can_be_measured_and_classified_at_the_same_time(tmp_path):
+    """Two threads that import transformers at once fail on each other: "cannot import name ..."."""
+    command = [sys.executable, "-c", MEASURE_AND_CLASSIFY, str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[True, 0.25]", done.stderr
+
+
 def test_uploads_do_not_pile_up(tmp_path):
     """The page deletes temporary files that are older than a day."""
     from app.blocks import build_blocks
