@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, CursorResult, insert, literal, or_, update
-from sqlalchemy.orm import QueryableAttribute
+from sqlalchemy.orm import QueryableAttribute, aliased
 from sqlmodel import Session, col, func, select
 
 from storage import documents, label_events, labels
@@ -220,13 +220,26 @@ def take_back(session: Session, *, event_id: int, author: str, merged: Collectio
 
 
 def given_since(session: Session, *, label_ids: Collection[int], event: LabelEvent) -> int:
-    """Return how many documents carry one of some labels by an annotation later than an operation, not by its own."""
+    """Return how many documents carry one of some labels, did not before an operation, and do not by its own doing."""
+    carrying = select(AnnotationLabel.annotation_id).where(col(AnnotationLabel.label_id).in_(label_ids))
+    earlier = aliased(Annotation)
+    undone = select(Annotation.undoes_id).where(
+        col(Annotation.undoes_id).is_not(None), col(Annotation.created_at) <= event.created_at
+    )
+    before = (
+        select(func.max(earlier.id))
+        .where(earlier.document_id == Document.id, col(earlier.created_at) <= event.created_at)
+        .where(earlier.action != Action.UNDONE, col(earlier.id).not_in(undone))
+        .correlate(Document)
+        .scalar_subquery()
+    )
     query = (
-        select(func.count(func.distinct(col(Document.id))))
+        select(func.count())
+        .select_from(Document)
         .join(Annotation, col(Annotation.id) == Document.annotation_id)
-        .join(AnnotationLabel, col(AnnotationLabel.annotation_id) == Annotation.id)
-        .where(col(AnnotationLabel.label_id).in_(label_ids), col(Annotation.created_at) > event.created_at)
+        .where(col(Annotation.id).in_(carrying), col(Annotation.created_at) > event.created_at)
         .where(or_(col(Annotation.label_event_id).is_(None), col(Annotation.label_event_id) != event.id))
+        .where(func.coalesce(before, 0).not_in(carrying))
     )
     return session.exec(query).one()
 

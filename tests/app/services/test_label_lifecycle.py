@@ -146,6 +146,22 @@ def test_a_new_label_with_documents_is_not_retired_by_undo(desk):
     assert desk.carried(5) == [{dogs}]
 
 
+def test_a_restored_label_is_retired_again_unless_documents_got_it_meanwhile(desk):
+    """A document that carried it all along may be reviewed in between; one that did not keeps the label in use."""
+    bins = desk.ids["bins"]
+    desk.lifecycle.retire(bins, "ann")
+    desk.lifecycle.restore(bins, "ann")
+    desk.review(1, {bins})  # noise and bins before
+    desk.lifecycle.undo(desk.last(), "ann")
+    assert desk.carried(1) == [{bins}]
+    desk.lifecycle.restore(bins, "ann")
+    desk.review(1, set())
+    desk.review(1, {bins})  # taken off and given again
+    desk.review(5, {bins})
+    with pytest.raises(StaleWrite, match=r"1 documents were given 'bins' since"):
+        desk.lifecycle.undo(desk.last(), "ann")
+
+
 def test_impact_counts_what_names_a_label(desk):
     """Documents by split and every annotation that ever carried it, without models yet."""
     noise, bins, _ = desk.ids.values()
