@@ -56,6 +56,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=2, min_width=300), gr.Tabs():
             with gr.Tab("Text"):
                 text = gr.Textbox(
+                    label="Text of one document",
                     show_label=False,
                     placeholder="Paste the text of one document",
                     lines=8,
@@ -66,6 +67,7 @@ def build(services: Services, bar: ProjectBar) -> None:
             with gr.Tab("Document of the project") as documents_tab:
                 query = gr.Textbox(
                     "",
+                    label="Search the documents",
                     show_label=False,
                     placeholder="Words or an id to look for; Enter searches",
                     elem_id="document-query",

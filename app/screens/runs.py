@@ -74,7 +74,9 @@ def build(services: Services, bar: ProjectBar) -> RunsView:
     with gr.Column(visible="hidden", elem_id="curves") as curves, gr.Row():
         plots = [plot(curve) for curve in CURVES]
     with gr.Accordion("Log", open=False):
-        log = gr.Textbox(show_label=False, lines=10, max_lines=16, interactive=False, elem_classes="lg-log")
+        log = gr.Textbox(
+            label="Log", show_label=False, lines=10, max_lines=16, interactive=False, elem_classes="lg-log"
+        )
     with gr.Accordion("Runs", open=True):
         runs = markup.clickable("runs-table")
     with gr.Accordion("Model versions", open=True):
