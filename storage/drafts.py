@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from storage import labels
+from storage import labels, projects
 from storage.errors import NotFound, StaleWrite
 from storage.models import Decision, DescriptionDraft, Label, utc_now
 
@@ -31,8 +31,8 @@ def add(
     author: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> DescriptionDraft:
-    """Add an open draft; `provenance` is JSON that says what it was made from. Raises NotFound."""
-    labels.get(session, label_id=label_id)
+    """Add an open draft; `provenance` is JSON that says what it was made from. Raises NotFound, Retired."""
+    _lock_project(session, label_id)
     draft = DescriptionDraft(
         label_id=label_id, text=text, source=source, author=author, provenance=dict(provenance or {})
     )
@@ -77,8 +77,10 @@ def decide(
 
     Raises:
         StaleWrite: it was decided already.
+        Retired: its project was put away.
     """
     draft = get(session, draft_id=draft_id, lock=True)
+    _lock_project(session, draft.label_id)
     refuse_decided(draft)
     draft.decision, draft.decided_at, draft.accepted_version_id = decision, utc_now(), accepted_version_id
     session.flush()
@@ -86,8 +88,9 @@ def decide(
 
 
 def reopen(session: Session, *, draft_id: int) -> None:
-    """Open a discarded draft again. Raises StaleWrite for one that is not discarded."""
+    """Open a discarded draft again. Raises StaleWrite for one that is not discarded, Retired."""
     draft = get(session, draft_id=draft_id, lock=True)
+    _lock_project(session, draft.label_id)
     if draft.decision is not Decision.DISCARDED:
         raise StaleWrite("That draft is not discarded any more. Reload the label to see its drafts.")
     draft.decision = draft.decided_at = None
@@ -101,3 +104,7 @@ def refuse_decided(draft: DescriptionDraft) -> None:
             f"This draft was {draft.decision} at {draft.decided_at:%Y-%m-%d %H:%M:%S} UTC. Nothing of yours was "
             "written. Reload the label to see its drafts."
         )
+
+
+def _lock_project(session: Session, label_id: int) -> None:
+    projects.locked(session, project_id=labels.get(session, label_id=label_id).project_id)

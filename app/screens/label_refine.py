@@ -29,6 +29,7 @@ KEPT = (
     "You changed the prompt, so it stays as it is, without that example. 'Build the prompt' writes it anew with the "
     "examples chosen, and your changes go."
 )
+LEFT = "The prompt that you changed is kept until you open its label again."
 EXCERPT = 110
 
 
@@ -73,6 +74,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
     built = gr.State("")  # the prompt as it was written here; what differs from it a person changed
+    left = gr.State({})  # {label id: examples, the two chosen, prompt and `built`} of prompts that a person changed
     # The server may be ahead of the page, whose prompt is then that of the label before: it says itself of which.
     of = gr.Number(visible=False, precision=0)
     # every text has a value: another panel reads these before anybody opens this one, and would get None
@@ -125,15 +127,30 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         if not found:
             found = services.drafts.examples(label_id)
             one, two = (*(example.document_id for example in found[:2]), None, None)[:2]
-        choices = [(_excerpt(example.text), example.document_id) for example in found]
-        picked = gr.Dropdown(choices=choices, value=one), gr.Dropdown(choices=choices, value=two)
-        return found, *picked, label_id, *written_with(label_id, word, current, found, one, two)
+        return found, *_choices(found, one, two), label_id, *written_with(label_id, word, current, found, one, two)
 
     def written_with(label_id: int, word: str, current: str, found: list[Any], *chosen: int | None) -> tuple[Any, ...]:
         by_id = {example.document_id: example for example in found}
         examples = [by_id[key] for key in chosen if key in by_id]
         text = services.drafts.prompt(label_id, examples=examples, unit=word, description=current)
-        return gr.Textbox(value=text, visible=True), gr.Button(visible=True), "", text
+        return _shown(text, text)
+
+    def turn_to(
+        label_id: int | None, kept: dict[int, tuple[Any, ...]], of: int | None, found: list[Any], *values: Any
+    ) -> tuple[Any, ...]:
+        """Keep a changed prompt of the label that is left, and bring back that of the one that is opened, if any."""
+        one, two, text, before = values
+        if of is not None and label_id == of:
+            return tuple(gr.skip() for _ in (left, *panel))
+        if of is not None and text != before:
+            kept = {**kept, of: (found, one, two, text, before)}
+            gr.Info(LEFT)
+        if label_id not in kept:
+            empty = gr.Dropdown(choices=[], value=None)
+            return kept, [], empty, empty, None, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
+        found, one, two, text, before = kept[label_id]
+        rest = {key: value for key, value in kept.items() if key != label_id}
+        return rest, found, *_choices(found, one, two), label_id, *_shown(text, before)
 
     def rewrite(label_id: int | None, *values: Any) -> tuple[Any, ...]:
         """Put a chosen example in, unless a person changed the prompt."""
@@ -181,13 +198,18 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     typed = [prompt, *connection.fields]
     on([box.change for box in typed], estimated, typed, estimate, show_progress="hidden")
     for turn in ({}, INFERENCE):  # at once, and again behind a prompt that is on its way
-        on(editor.label_id.change, _reset, None, panel, show_progress="hidden", **turn)
+        on(editor.label_id.change, turn_to, [editor.label_id, left, of, offered, first, second, prompt, built],
+           [left, *panel], show_progress="hidden", **turn)  # fmt: skip
     return connection
 
 
-def _reset() -> tuple[Any, ...]:
-    empty = gr.Dropdown(choices=[], value=None)
-    return [], empty, empty, None, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
+def _choices(found: list[Any], *chosen: int | None) -> list[gr.Dropdown]:
+    choices = [(_excerpt(example.text), example.document_id) for example in found]
+    return [gr.Dropdown(choices=choices, value=key) for key in chosen]
+
+
+def _shown(text: str, built: str) -> tuple[Any, ...]:
+    return gr.Textbox(value=text, visible=True), gr.Button(visible=True), "", built
 
 
 def at_most(drafts: int, tokens: int, cost: float | None) -> str:

@@ -42,6 +42,8 @@ return [...cells].some(cell => (cell.value ?? cell.textContent).trim());
 def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.State) -> None:
     """Lay out the panel; a split raises the number in `changed`."""
     proposal = gr.State(None)
+    project = gr.State(0)  # whose parts are on show
+    left = gr.State({})  # {project id: parts} of projects that were left
     parts = gr.Dataframe(
         headers=PARTS,
         column_widths=["20%", "50%", "30%"],
@@ -102,10 +104,16 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     def cleared() -> tuple[Any, ...]:
         return None, "", gr.Dataframe(visible=False), gr.Button(visible=False)
 
+    def turn_to(
+        project_id: int, before: int, kept: dict[int, list[list[Any]]], table: list[list[Any]]
+    ) -> tuple[Any, ...]:
+        kept = {**kept, before: table}
+        return project_id, kept, kept.get(project_id, NO_PARTS)
+
     proposed = [proposal, impact, rows, split]
     on(propose.click, show, [editor.label_id, parts], proposed, **IN_TURN)
     on(split.click, do_split, [proposal, rows, bar.author, changed], [changed, parts, *proposed])
-    on(bar.project.change, lambda: NO_PARTS, None, parts, show_progress="hidden")
+    on(bar.project.change, turn_to, [bar.project, project, left, parts], [project, left, parts], show_progress="hidden")
     for turn in ({}, IN_TURN):  # at once, and again behind a proposal that is on its way
         on(editor.label_id.change, cleared, None, proposed, show_progress="hidden", **turn)
 

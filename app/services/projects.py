@@ -96,10 +96,11 @@ class ProjectService:
             AppError: the name is blank, or one of them is too long.
             NameTaken: another project has the name.
             StaleWrite: somebody else has changed the same one since.
+            Retired: the project was put away.
         """
         typed = checked_line(name, what=NAME), _checked_task(task)
         with self._database.write() as session:
-            project = projects.get(session, project_id=project_id, lock=True)
+            project = projects.locked(session, project_id=project_id)
             stored = project.name, project.task
             for what, before, mine, theirs in zip(("name", "sentence"), opened, typed, stored, strict=True):
                 if mine != before and theirs not in (before, mine):
@@ -134,8 +135,9 @@ class ProjectService:
             projects.set_retired(session, project_id=project_id, retired=False)
 
     def set_outside_allowed(self, project_id: int, *, allowed: bool) -> None:
-        """Allow, or forbid, that texts of a project are sent to a service outside."""
+        """Allow, or forbid, that texts of a project are sent to a service outside. Raises Retired."""
         with self._database.write() as session:
+            projects.locked(session, project_id=project_id)
             projects.set_outside_allowed(session, project_id=project_id, allowed=allowed)
 
     def label_counts(self, project_id: int) -> list[LabelCount]:

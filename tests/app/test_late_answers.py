@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from app.components.events import INFERENCE
-from app.screens import corrections
+from app.screens import corrections, label_refine
 from app.screens.label_refine import ChatConnection
 from app.services.corrections import ClusterView, LabelCorrections
 from lagamc.descriptions.chat import ChatSettings
@@ -86,6 +86,35 @@ def test_a_prompt_is_sent_for_the_label_that_it_was_built_for_and_no_other(servi
     visitor.click("prompt-send")
     assert asked == [(tab.bins, visitor["prompt-text"])]
     assert "Label: bins" in asked[0][1]
+
+
+def test_a_prompt_that_was_changed_waits_for_its_label(tab, toasts):
+    """One that was not is built anew when it is asked for."""
+    visitor = tab.visitor
+    visitor.click("prompt-build")
+    built = visitor["prompt-text"]
+    visitor.select("labels-table", tab.bins)
+    assert visitor["prompt-text"] == ""
+    visitor.select("labels-table", tab.noise)
+    assert visitor["prompt-text"] == ""
+    visitor.click("prompt-build")
+    visitor.put("prompt-text", f"{built} In one line.")
+    visitor.select("labels-table", tab.bins)
+    assert visitor["prompt-text"] == ""
+    assert toasts[-1] == ("Info", label_refine.LEFT)
+    visitor.click("prompt-build")
+    assert "Label: bins" in visitor["prompt-text"]
+    visitor.select("labels-table", tab.noise)
+    assert visitor["prompt-text"] == f"{built} In one line."
+
+
+def test_parts_of_a_split_wait_for_their_project(services, tab):
+    visitor = tab.visitor
+    visitor.put("split-parts", [["kerbs", "Kerbs are loose.", ""], ["", "", ""]])
+    visitor.put(tab.bar.project, services.projects.create("other"))
+    assert visitor["split-parts"] == [["", "", ""], ["", "", ""]]
+    visitor.put(tab.bar.project, tab.project)
+    assert visitor["split-parts"][0] == ["kerbs", "Kerbs are loose.", ""]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from app.services.labels import LabelService
 from app.services.projects import DEMO_FOLDER, LabelCount, ProjectService
 from lagamc.readers import ColumnMapping
 from storage import runs
-from storage.errors import NameTaken, NotFound, StaleWrite
+from storage.errors import NameTaken, NotFound, Retired, StaleWrite
 from storage.models import RunStatus
 
 MAPPING = ColumnMapping(text="text", labels="labels", split="split")
@@ -55,8 +55,14 @@ def test_retired_projects_are_out_of_sight_until_restored(service):
     assert [view.retired for view in service.list(include_retired=True)] == [True]
     with pytest.raises(NameTaken, match=r"retired project called 'Letters'.*Restore it"):
         service.create("letters")
+    for write in (
+        lambda: service.change(project_id, "Mail", "", opened=("Letters", "")),
+        lambda: service.set_outside_allowed(project_id, allowed=True),
+    ):
+        with pytest.raises(Retired, match="'Letters' was retired, so nothing more was written"):
+            write()
     service.restore(project_id)
-    assert [view.id for view in service.list()] == [project_id]
+    assert [view.name for view in service.list()] == ["Letters"]
 
 
 def test_names_are_unique_whatever_their_case(service):
