@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from lagamc.descriptions.wikipedia import WIKIPEDIA_URL
 
 __all__ = ["Settings"]
 
+DEVICES = re.compile(r"auto|cpu|(cuda|mps|xpu)(:\d+)?")  # torch itself is loaded with the first model
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -22,7 +25,8 @@ class Settings:
     model's name and the contact that Wikipedia asks for; people can type others for their session.
 
     Raises:
-        AppError: the port, the memory or the number of GPUs is out of range, or the data folder is a file.
+        AppError: the port, the memory or the number of GPUs is out of range, the device is none of torch's that run
+            models, or the data folder is a file.
     """
 
     data_folder: Path
@@ -41,6 +45,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.port < 65536:
             raise AppError(f"The port must lie between 1 and 65535, got {self.port}.")
+        if not DEVICES.fullmatch(self.device):
+            raise AppError(f"The device {self.device!r} is not known. Use auto, cpu or cuda.")
         if self.gpus < 1:
             raise AppError(f"Training needs at least 1 GPU or CPU process, got {self.gpus}. Leave --gpus out.")
         if self.model_megabytes <= 0:

@@ -164,6 +164,14 @@ class Backbone(nn.Module):
             return self.encoder
         return self.starting_encoder if name == "frozen" else self._frozen(name)
 
+    def load_matcher(self) -> None:
+        """Load the encoder that `config.matcher` names now, not when the first epoch is evaluated.
+
+        Raises:
+            BackboneError: nothing of that name can be loaded.
+        """
+        self.matching_encoder.eval()
+
     @cached_property
     def starting_encoder(self) -> SentenceEmbedder:
         """The sentence encoder as it was before training."""

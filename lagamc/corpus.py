@@ -167,6 +167,8 @@ def _examples(path: Path, mapping: ColumnMapping, known: Iterable[str]) -> list[
             raise DatasetError(f"{path.name}, line {row.line}: {row.reason}")
         identifier = row.id or str(row.line)
         if identifier in found:
-            raise DatasetError(f"{path.name}, line {row.line}: the id {identifier!r} occurs twice.")
+            raise DatasetError(
+                f"{path.name}, line {row.line}: the id {identifier!r} occurs twice. Give every document its own."
+            )
         found[identifier] = Example(identifier, row.text, row.labels), row.split
     return list(found.values())

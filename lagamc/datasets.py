@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lagamc.corpus import Corpus, described, read_corpus, with_labels
 from lagamc.errors import DatasetError, LabelError
-from lagamc.labels import Label, LabelSet, each_once
+from lagamc.labels import Label, LabelSet, each_once, in_file
 
 __all__ = [
     "SPLITS",
@@ -64,14 +64,16 @@ def read_descriptions(path: str | Path) -> dict[str, str]:
         LabelError: a name comes twice, or a label cannot be used.
     """
     path = Path(path)
-    where = f"{path.name} in {path.absolute().parent.name}"
+    where = _where(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=each_once)
+        with in_file(where):
+            content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=each_once)
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{where} cannot be read ({error}). Expected {{name: description}}.") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()) or not content:
         raise DatasetError(f"{where} must hold one JSON object of {{name: description}}.")
-    labels = {name: Label(name, text if text.strip() else name) for name, text in content.items()}
+    with in_file(where):
+        labels = {name: Label(name, text if text.strip() else name) for name, text in content.items()}
     found = {label.name: label.description if content[name].strip() else "" for name, label in labels.items()}
     if len(found) < len(labels):
         raise LabelError(f"{where} holds two labels whose names look the same. Keep one of them.")
@@ -87,7 +89,12 @@ def read_labels(path: str | Path) -> tuple[LabelSet, tuple[str, ...]]:
     """
     found = read_descriptions(path)
     undescribed = tuple(name for name, text in found.items() if not text)
-    return LabelSet.from_mapping({name: text or name for name, text in found.items()}), undescribed
+    with in_file(_where(Path(path))):
+        return LabelSet.from_mapping({name: text or name for name, text in found.items()}), undescribed
+
+
+def _where(path: Path) -> str:
+    return f"{path.name} in {path.absolute().parent.name}"
 
 
 def _existing(folder: str | Path) -> Path:
@@ -111,14 +118,16 @@ def read_data_set(folder: str | Path) -> DataSet:
             f"{folder.name} has no {' and no '.join(missing)} file. Expected {', '.join(SPLITS)} as .jsonl, .csv or "
             ".tsv, plain or .gz; docs/data.md says where each set comes from."
         )
-    corpora = {
-        name: described(
-            with_labels(read_corpus(path, known=label_set.names), path), label_set.names,
-            where=f"{path.name} in {folder.name}",
-        )
-        for name, path in parts.items()
-        if path is not None
-    }  # fmt: skip
+    try:
+        corpora = {
+            name: described(
+                with_labels(read_corpus(path, known=label_set.names), path), label_set.names, where=path.name
+            )
+            for name, path in parts.items()
+            if path is not None
+        }
+    except (DatasetError, LabelError) as error:
+        raise type(error)(f"{folder.name}: {error}") from error
     return DataSet(folder.name, Split(**corpora, label_set=label_set), undescribed)
 
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lagamc.errors import LabelError, few
 
-__all__ = ["Label", "LabelSet", "each_once", "half_character", "name_key", "one_line"]
+__all__ = ["Label", "LabelSet", "each_once", "half_character", "in_file", "name_key", "one_line"]
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))  # soft hyphen, spaces of no width: pages carry them
 
@@ -26,9 +27,18 @@ def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
-            raise LabelError(f"{key!r} comes twice in the file of labels. Rename or remove one of them.")
+            raise LabelError(f"{key!r} comes twice. Rename or remove one of them.")
         content[key] = value
     return content
+
+
+@contextmanager
+def in_file(name: str) -> Iterator[None]:
+    """Let errors of labels say in which file they stand."""
+    try:
+        yield
+    except LabelError as error:
+        raise LabelError(f"{name}: {error}") from error
 
 
 def one_line(text: str) -> str:
@@ -155,15 +165,14 @@ class LabelSet:
             LabelError: it is anything else, a name comes twice, or the labels cannot be used together.
         """
         path = Path(path)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=each_once)
-        except (OSError, ValueError, RecursionError) as error:
-            raise LabelError(
-                f"{path.name} cannot be read as JSON ({error}). Expected {{name: description}}."
-            ) from error
-        if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-            raise LabelError(f"{path.name} must hold one JSON object of {{name: description}}.")
-        return cls.from_mapping(content)
+        with in_file(path.name):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=each_once)
+            except (OSError, ValueError, RecursionError) as error:
+                raise LabelError(f"It cannot be read as JSON ({error}). Expected {{name: description}}.") from error
+            if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+                raise LabelError("It must hold one JSON object of {name: description}.")
+            return cls.from_mapping(content)
 
     def write(self, path: str | Path) -> None:
         """Write {name: description} as JSON."""

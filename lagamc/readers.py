@@ -30,6 +30,7 @@ __all__ = [
 
 MAX_TEXT_CHARACTERS = 50_000
 HEAD = 500  # records that a preview looks at
+_EXPECTED = " Expected a header and rows, or one JSON object a line."
 _NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?%?", re.IGNORECASE)
 _SPLITS: dict[str, str | None] = {
     "train": "train",
@@ -149,9 +150,7 @@ def preview_records(
         if len(records) == head:
             break
     if not records:
-        raise DatasetError(
-            f"{name} has no rows that can be read.{refused} Expected a header and rows, or one JSON object a line."
-        )
+        raise DatasetError(f"{name} has no rows that can be read.{refused or _EXPECTED}")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
     guess = {
         role: next((column for usual in names for column in columns if column.strip().lower() == usual), None)
@@ -288,7 +287,7 @@ def _row(
     names = tuple(dict.fromkeys(one_line(label) for label in labels if label.strip()))
     split = str(record.get(mapping.split) or "").strip().lower() if mapping.split else ""
     if split not in _SPLITS:
-        return Refusal(line, f"the split {split!r} is none of train, dev, test")
+        return Refusal(line, f"the split {split!r} is none of train, dev, test. Leave it empty for none")
     identifier = record.get(mapping.id) if mapping.id else None
     identifier = str(identifier).strip() if identifier is not None else ""
     if reason := _cut_character(text=text, labels=" ".join(names), id=identifier):

@@ -27,6 +27,7 @@ Record = tuple[int, dict[str, Any] | str]  # line number, and the record; a str 
 MAX_FILE_BYTES = 200 * 1024 * 1024  # unpacked
 _LOOKED_AT = 100  # lines that tell what parts the cells; the row below the header may have some
 _TOLD = re.compile(r"sep=(.)\r?\n?")
+_ONE_A_LINE = "Each line holds one whole object, without a comma or brackets around all of them."
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -58,7 +59,7 @@ def read_records(path: Path, *, max_bytes: float) -> Iterator[Record]:
     if not path.exists():
         raise DatasetError(f"{path} is not there. Check how it is written.")
     form = file_format(path)
-    with _failures(path.name):
+    with _failures(path.name, path):
         if path.stat().st_size == 0:
             raise DatasetError(f"{path.name} is empty. Export it again, with at least one document.")
         if path.stat().st_size > max_bytes:
@@ -66,24 +67,47 @@ def read_records(path: Path, *, max_bytes: float) -> Iterator[Record]:
                 f"{path.name} has {path.stat().st_size / 1024 / 1024:,.0f} MB; at most "
                 f"{max_bytes / 1024 / 1024:,.0f} MB are read at a time. Split it into smaller files."
             )
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as raw:
+        with _opened(path) as raw:
             limited = io.BufferedReader(_Limited(raw, path.name, max_bytes))
             file = io.TextIOWrapper(limited, encoding="utf-8-sig", newline="")
             yield from _csv_records(file, path) if form == "csv" else _json_records(file)
 
 
 @contextmanager
-def _failures(name: str) -> Iterator[None]:
-    """What reading a file raises, in the words of this package."""
+def _failures(name: str, path: Path | None = None) -> Iterator[None]:
+    """What reading a file raises, in the words of this package; the file at `path` is looked through for its line."""
     try:
         yield
     except UnicodeDecodeError as error:
+        line = "" if path is None else f" in line {_damaged_line(path)}"
         raise DatasetError(
-            f"{name} is not UTF-8 text (it holds the byte {error.object[error.start]:#04x}). Save it as 'CSV UTF-8' or "
-            "convert it."
+            f"{name} is not UTF-8 text (it holds the byte {error.object[error.start]:#04x}{line}). Convert it; "
+            "a spreadsheet saves it as 'CSV UTF-8'."
         ) from error
-    except (OSError, EOFError, zlib.error) as error:
+    except gzip.BadGzipFile as error:
+        raise DatasetError(
+            f"{name} is not packed by gzip, or damaged ({error}). Take '.gz' off its name if it is not, else fetch it "
+            "again."
+        ) from error
+    except (EOFError, zlib.error) as error:
+        raise DatasetError(f"{name} is damaged: {str(error).rstrip('.')}. Fetch or pack it again.") from error
+    except OSError as error:
         raise DatasetError(f"{name} cannot be read: {error}.") from error
+
+
+def _damaged_line(path: Path) -> int:
+    """The number of the first line that is not UTF-8; no character but the line break has its byte."""
+    with _opened(path) as raw:
+        for number, line in enumerate(raw, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    raise AssertionError("every line is UTF-8, the file was not")
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 class _Limited(io.RawIOBase):
@@ -136,30 +160,31 @@ def _csv_records(file: Iterable[str], path: Path) -> Iterator[Record]:
     else:
         delimiter = "\t" if ".tsv" in path.suffixes and "\t" in "".join(first[:1]) else cell_delimiter(first)
     above = 1 if told else 0
-    reader = csv.DictReader(itertools.chain(first, lines), delimiter=delimiter, strict=True)
+    reader = csv.reader(itertools.chain(first, lines), delimiter=delimiter, strict=True)
     try:
-        columns = reader.fieldnames or ()
+        columns = next(reader, [])
     except csv.Error as error:
         raise DatasetError(f"The first line of {path.name} is not readable as CSV ({error}).") from error
     if len(set(columns)) != len(columns) or not any(column.strip() for column in columns):
-        raise DatasetError(f"The first line of {path.name} must name each column once; it holds {list(columns)}.")
+        raise DatasetError(f"The first line of {path.name} must name each column once; it holds {columns}.")
     while True:
-        start = above + reader.reader.line_num + 1
+        start = above + reader.line_num + 1
         try:
-            record = next(reader)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:  # a mark that is never closed swallows all that follows, and says so once
-            last = above + reader.reader.line_num
+            last = above + reader.line_num
             read = f"to line {last} " if last > start else ""
             yield start, f"not readable as CSV from here {read}({error}). Check the quotation marks"
             continue
-        if None in record or None in record.values():
-            found = sum(value is not None for key, value in record.items() if key is not None)
-            found += len(record.get(None) or ())
-            yield start, f"{found} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}."
+        if not cells:  # a blank line
+            continue
+        if len(cells) != len(columns):
+            reason = f"{len(cells)} cells where the header has {len(columns)}. Quote texts that hold a {delimiter!r}."
+            yield start, reason
         else:
-            yield start, {column: unguarded(cell) for column, cell in record.items()}
+            yield start, dict(zip(columns, map(unguarded, cells), strict=True))
 
 
 def _json_records(file: Iterable[str]) -> Iterator[Record]:
@@ -168,7 +193,9 @@ def _json_records(file: Iterable[str]) -> Iterator[Record]:
             continue
         try:
             record = json.loads(line)
+        except json.JSONDecodeError as error:
+            yield number, f"not JSON ({error.msg}, character {error.pos + 1}). {_ONE_A_LINE}"
         except (ValueError, RecursionError) as error:
             yield number, f"not JSON ({error})"
-            continue
-        yield number, record if isinstance(record, dict) else "not a JSON object in braces"
+        else:
+            yield number, record if isinstance(record, dict) else f"not a JSON object in braces. {_ONE_A_LINE}"

@@ -84,6 +84,7 @@ def _trained(
     asked = _corpus(folder / "test.jsonl", labels) if (folder / "test.jsonl").exists() else None
     label_set = ordered_labels(labels, train)
     backbone = build_backbone(config, label_set)
+    backbone.load_matcher()
     trainer = Trainer(backbone, config, label_set, train, dev, folder=folder, callbacks=callbacks, cancelled=cancelled)
     state = trainer.fit()
 

@@ -20,7 +20,7 @@ def test_help_explains_each_argument_in_a_line_with_its_default(capsys):
     assert any(line.strip().startswith("--demo") for line in lines)
 
 
-@pytest.mark.parametrize("arguments", [["--port", "0"], ["--data-folder", __file__]])
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--data-folder", __file__], ["--device", "gpu"]])
 def test_a_wrong_setting_ends_with_a_message(arguments, capsys):
     """No traceback, and exit code 1."""
     assert launch.main(arguments) == 1

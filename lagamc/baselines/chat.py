@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from lagamc.baselines.peers import PeerResult, PeerSettings, Scores, result_from_scores
 from lagamc.corpus import Corpus
 from lagamc.datasets import Split
-from lagamc.descriptions.chat import NO_JSON, first_choice, text_of
+from lagamc.descriptions.chat import NO_JSON, first_choice, is_address, text_of
 from lagamc.errors import BackboneError, ConfigError
 from lagamc.labels import LabelSet
 from lagamc.prompts import Prompt
@@ -32,7 +33,7 @@ def prompted(split: Split, settings: PeerSettings) -> PeerResult:
     kept there as it comes, and what was asked of the same model and server before is not asked again.
 
     Raises:
-        ConfigError: no model is named, or the server is not given.
+        ConfigError: no model is named, the server is not given or no address, or the file holds something else.
         BackboneError: the server does not answer, or answers without text. The message says what is kept.
     """
     from lagamc.encoder import SentenceEncoder
@@ -67,6 +68,8 @@ def _client(base_url: str | None) -> Any:
         raise ConfigError(
             "Set OPENAI_API_KEY. A server that wants no key is asked by: lagamc baseline chat --base-url ADDRESS."
         )
+    if base_url and not is_address(base_url):
+        raise ConfigError(f"--base-url {base_url} is no address. It must be like https://api.openai.com/v1.")
     return openai.OpenAI(base_url=base_url, api_key=key or "none")
 
 
@@ -76,11 +79,24 @@ class _Answers:
     def __init__(self, client: Any, settings: PeerSettings) -> None:
         self._client, self._settings, self._file = client, settings, settings.answers
         self._known: dict[str, str] = {}
-        if self._file is not None and self._file.exists():
-            for line in self._file.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut short is asked again
-                    row = json.loads(line)
-                    self._known[row["asked"]] = row["answer"]
+        if self._file is not None:
+            self._read(self._file)
+
+    def _read(self, file: Path) -> None:
+        """Take in what was answered before, and see that answers can be added, before one is paid for."""
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a+", encoding="utf-8") as opened:
+                opened.seek(0)
+                lines = opened.read().splitlines()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"Answers cannot be kept in {file} ({error}). Name another file for them.") from error
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut short is asked again
+                row = json.loads(line)
+                self._known[row["asked"]] = row["answer"]
+        if any(lines) and not self._known:
+            raise ConfigError(f"{file} holds something else than answers of a chat model. Name another file for them.")
 
     def to(self, conversation: list[dict[str, str]]) -> list[str]:
         """The lines of an answer, without bullets."""
@@ -93,7 +109,6 @@ class _Answers:
 
     def _keep(self, line: str) -> None:
         if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8") as opened:
                 opened.write(f"\n{line}")  # whatever stands before, were it a line cut short
 
@@ -104,7 +119,10 @@ class _Answers:
         try:
             answer = self._client.chat.completions.create(model=model, messages=conversation, temperature=0)
         except openai.OpenAIError as error:
-            raise BackboneError(f"The chat model {model!r} did not answer: {error}. {self._so_far()}") from error
+            said = str(error).rstrip(".")
+            raise BackboneError(
+                f"The chat model {model!r} at {self._client.base_url} did not answer: {said}. {self._so_far()}"
+            ) from error
         except NO_JSON:
             answer = None
         if (choice := first_choice(answer)) is None:

@@ -67,7 +67,7 @@ def register(commands: Any) -> None:
     refine.add_argument("--only", nargs="+", metavar="LABEL", help="these labels (default: all)")
     refine.add_argument("--answer-tokens", type=int, default=200, metavar="N",
         help="longest answer, in tokens (default: %(default)s)")  # fmt: skip
-    refine.add_argument("--cap-tokens", type=int, metavar="N", help="stop before this many tokens")
+    refine.add_argument("--cap-tokens", type=at_least(1), metavar="N", help="stop before this many tokens")
     refine.add_argument("--dry-run", action="store_true", help="print the prompts and send nothing")
     refine.set_defaults(run=run_refine)
 
@@ -209,7 +209,15 @@ def _documents(options: argparse.Namespace, known: Iterable[str]) -> Corpus:
     parts.pop("test", None)
     if not parts:
         raise DatasetError(f"All documents of {path.name} are test documents. Give those that are trained on.")
-    return labelled(Corpus(example for part in parts.values() for example in part), path)
+    corpus = labelled(Corpus(example for part in parts.values() for example in part), path)
+    carried = corpus.label_counts()
+    if missing := [name for name in known if name not in carried]:
+        print(
+            f"lagamc: no document of {path.name} carries {few(missing)}; its documents carry {few(sorted(carried))}. "
+            "Names count letter by letter.",
+            file=sys.stderr,
+        )
+    return corpus
 
 
 def _add_labels(command: argparse.ArgumentParser) -> None:

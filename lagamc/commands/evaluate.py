@@ -61,12 +61,14 @@ def run(options: argparse.Namespace) -> None:
     known = label_names(options)
     mapping = columns(options, head=None, known=known)
     corpus = labelled(_asked(options.file, options.split, mapping, known), options.file)
-    counts = None
+    train: Corpus | None = None
     if options.train:
         mapping = columns(options, head=None, known=known, path=options.train)
-        counts = labelled(read_split(options.train, "train", mapping, known=known), options.train).label_counts()
+        train = labelled(read_split(options.train, "train", mapping, known=known), options.train)
     classifier = loaded_model(options)
-    described(corpus, classifier.label_set.names, where=options.file.name, by="the model, or --labels FILE,")
+    for path, documents in ((options.file, corpus), (options.train, train)):
+        if documents is not None:
+            described(documents, classifier.label_set.names, where=path.name, by="the model, or --labels FILE,")
     if options.teacher_forced:
         check_targets(classifier)
     unseen = classifier.zero_shot or None
@@ -77,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
     unseen_title = "labels without a training document" if unseen is None else "labels reported as unseen"
     with progress("evaluated") as advance:
         report = evaluate_classifier(classifier, corpus, threshold=options.threshold, progress=advance)
+    counts = None if train is None else train.label_counts()
     more = details(report, train_counts=counts, unseen=unseen, samples=options.resamples, seed=options.seed)
     intervals = label_intervals(report.actual, report.predicted, samples=options.resamples, seed=options.seed)
     rows = sweep(report) if options.sweep else ()

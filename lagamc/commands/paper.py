@@ -65,6 +65,12 @@ def run(options: argparse.Namespace) -> None:
         if (size := getattr(options, name)) is not None and size < 1:
             raise ConfigError(f"--{name} must be at least 1, got {size}.")
     config = _config(options)
+    folder: Path = options.out or options.runs
+    for results in (options.runs, folder):
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{results} is no folder that results can be written to ({error.strerror}).") from error
     laboratory = Laboratory(
         options.data, options.runs, config=config, peers=_names(options.peers), chosen=_names(options.sets),
         peer_settings=PeerSettings.like(config, model=options.peer_model),
@@ -72,8 +78,6 @@ def run(options: argparse.Namespace) -> None:
         say=lambda line: print(f"lagamc: {line}", file=sys.stderr),
     )  # fmt: skip
     outcome = _tables(options)[options.table](laboratory)
-    folder: Path = options.out or options.runs
-    folder.mkdir(parents=True, exist_ok=True)
     content = {
         **outcome.to_dict(),
         "command": _given(options),

@@ -94,7 +94,10 @@ def columns(
         if preview.labels_as_text:
             said += f", parted by {mapping.label_separator!r}"
     if preview.by_length:
-        said += " (no column is called text: the longest one is taken; --text-column names another)"
+        said += (
+            " (no column is called text: the longest one is taken; --text-column names another. The first line is "
+            "taken as the names of the columns: if it is a document, put such a line above it)"
+        )
     print(f"lagamc: {path.name}: {said}", file=sys.stderr)
     return mapping
 
@@ -117,7 +120,7 @@ def label_names(options: argparse.Namespace) -> list[str]:
 def loaded_model(options: argparse.Namespace, *, matching: Matching = "exact") -> Classifier:
     """The classifier that the options of `add_model` ask for. Raises LagamcError where it cannot be loaded."""
     from lagamc.classifier import Classifier
-    from lagamc.labels import LabelSet
+    from lagamc.labels import LabelSet, in_file
 
     described = LabelSet.read(options.labels) if options.labels else ()
     classifier = Classifier.load(
@@ -131,7 +134,10 @@ def loaded_model(options: argparse.Namespace, *, matching: Matching = "exact") -
             f"lagamc: these keep the descriptions that they were trained with: {few(kept)}. Train again to use others.",
             file=sys.stderr,
         )
-    return classifier.with_labels(added) if added else classifier
+    if not added:
+        return classifier
+    with in_file(f"{options.labels.name} and the model's own labels"):
+        return classifier.with_labels(added)
 
 
 def at_least(low: int) -> Callable[[str], int]:

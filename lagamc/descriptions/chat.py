@@ -14,7 +14,7 @@ from lagamc.errors import ConfigError, ProviderError
 
 __all__ = [
     "NO_JSON", "OPENAI_URL", "ChatError", "ChatModel", "ChatSettings", "Reply", "Usage", "first_choice",
-    "key_from_environment", "text_of",
+    "is_address", "key_from_environment", "text_of",
 ]  # fmt: skip
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -77,7 +77,7 @@ class ChatSettings:
     price_out: float | None = None
 
     def __post_init__(self) -> None:
-        if not _is_address(self.base_url):
+        if not is_address(self.base_url):
             raise ConfigError("The chat model's address must be like https://api.openai.com/v1, with http or https.")
         parts = urlsplit(self.base_url)
         if parts.username or parts.password or parts.query:
@@ -271,7 +271,8 @@ def text_of(choice: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a server, with http or https."""
     try:
         parts = urlsplit(text)
         return parts.scheme in {"http", "https"} and bool(parts.netloc) and parts.port != 0

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import wikipediaapi
 
+from lagamc.descriptions.chat import is_address
 from lagamc.descriptions.wikipedia import WIKIPEDIA_URL
 from lagamc.errors import ConfigError, ProviderError
 
@@ -40,7 +41,7 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
         sleep: waits between attempts; a test may give its own.
 
     Raises:
-        ConfigError: the contact or the language cannot be one.
+        ConfigError: the contact, the language or the address cannot be one.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class WikipediaClient(wikipediaapi.Wikipedia):  # type: ignore[misc]
             )
         if not _LANGUAGE.fullmatch(language):
             raise ConfigError(f"{language!r} is no language of Wikipedia. Give its code, like 'en', 'de' or 'pt'.")
+        if not is_address(url.replace("{language}", language)):
+            raise ConfigError(f"{url!r} is no address of Wikipedia. It must be like {WIKIPEDIA_URL}.")
         super().__init__(f"lagamc-workbench/0.1 ({contact})", language, timeout=timeout, max_retries=attempts - 1)
         self._url = url.replace("{language}", language)
         self._attempts = attempts

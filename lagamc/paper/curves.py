@@ -122,7 +122,7 @@ def unified(laboratory: Laboratory) -> Outcome:
         f"One model for at most {UNIFIED_TRAIN} train, {UNIFIED_DEV} dev and {UNIFIED_TEST} test documents of each set"
     )
     own_model = "a model of its own, on all documents"
-    sets = list(laboratory.data_sets())
+    sets = laboratory.data_sets()
     if not sets:
         return Outcome("unified", title, laboratory.protocol(), (), tuple(laboratory.notes))
     rows = [Row(data.name, own_model, _macro(laboratory.report(data.name, data.split))) for data in sets]

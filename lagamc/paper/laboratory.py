@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,12 @@ class Laboratory:
         self.peer_settings = peer_settings or PeerSettings(seed=config.seed, device=config.device)
         self._say = say
 
-    def data_sets(self) -> Iterator[DataSet]:
-        """The sets that can be trained on, cut to size; a note says why another cannot, or what stands in."""
+    def data_sets(self) -> list[DataSet]:
+        """The sets that can be trained on, cut to size; a note says why another cannot, or what stands in.
+
+        All are read before anything is trained. Raises what `read_data_set` does.
+        """
+        found = []
         for name in self.names:
             folder = self._data / name
             if missing := [part for part in SPLITS if split_file(folder, part) is None]:
@@ -85,7 +89,8 @@ class Laboratory:
                 ] = None
             sizes = self._sizes
             split = data.split.sampled(train=sizes.train, dev=sizes.dev, test=sizes.test, seed=self.config.seed)
-            yield dataclasses.replace(data, split=split)
+            found.append(dataclasses.replace(data, split=split))
+        return found
 
     def classifier(self, name: str, split: Split, **changes: Any) -> Classifier:
         """A model trained on the split with the changed settings; the same request finds the same run folder."""

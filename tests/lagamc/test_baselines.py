@@ -244,7 +244,7 @@ def test_a_chat_server_that_fails_is_named(httpserver, split, monkeypatch):
     with pytest.raises(ConfigError, match="the name of a model, as its server"):
         peer("chat").run(split)
     httpserver.expect_request("/v1/chat/completions").respond_with_json({"error": {"message": "no such model"}}, 404)
-    with pytest.raises(BackboneError, match=r"chat model 'm' did not answer: .*404.*none is kept"):
+    with pytest.raises(BackboneError, match=r"chat model 'm' at http\S+ did not answer: .*404.*none is kept"):
         peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1")))
 
 
@@ -298,3 +298,26 @@ def test_the_baseline_command(corpora, label_set, tmp_path, capsys):
     assert "chosen on dev: threshold" in capsys.readouterr().out
     assert main(["baseline", "tfidf-svm"]) == 1
     assert "--data DIR" in capsys.readouterr().err
+
+
+def test_answers_are_kept_nowhere_else_than_among_answers(httpserver, split, tmp_path):
+    """Found out before the first one is paid for."""
+    other, damaged = tmp_path / "mine.csv", tmp_path / "latin.jsonl"
+    other.write_text("text\nloud\n")
+    damaged.write_bytes(b"caf\xe9")
+    for file, message in (
+        (other, "holds something else than answers"),
+        (damaged, "Answers cannot be kept in"),
+        (tmp_path, "Answers cannot be kept in"),
+        (other / "a.jsonl", "Answers cannot be kept in"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            peer("chat").run(split, PeerSettings(model="m", base_url=httpserver.url_for("/v1"), answers=file))
+    assert other.read_text() == "text\nloud\n"
+    assert httpserver.log == []
+
+
+@pytest.mark.parametrize("address", ["foo", "http://localhost:abc/v1", "http://[::1"])
+def test_what_is_no_address_is_not_asked(split, address):
+    with pytest.raises(ConfigError, match=r"is no address\. It must be like https"):
+        peer("chat").run(split, PeerSettings(model="m", base_url=address))

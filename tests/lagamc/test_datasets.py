@@ -7,6 +7,7 @@ import pytest
 from lagamc.corpus import Corpus, Example
 from lagamc.datasets import few_documents, find_data_sets, read_data_set, read_descriptions
 from lagamc.errors import DatasetError, LabelError
+from lagamc.labels import LabelSet
 
 
 @pytest.fixture
@@ -65,10 +66,23 @@ def test_labels_that_cannot_be_used_are_refused(folder):
             read_descriptions(path)
 
 
+def test_an_error_of_labels_names_their_file(folder):
+    path = folder / "council" / "labels.json"
+    for content, message in (
+        ('{"a": "x.", "a": "y."}', "'a' comes twice"),
+        ('{"a": "x.", "b": "X."}', "'a' and 'b' have"),
+    ):
+        path.write_text(content)
+        with pytest.raises(LabelError, match=f"labels.json in council: {message}"):
+            read_data_set(folder / "council")
+        with pytest.raises(LabelError, match=f"labels.json: {message}"):
+            LabelSet.read(path)
+
+
 def test_an_unknown_label_is_refused(folder):
     """The file, the labels and a document that carries one are named."""
     (folder / "council" / "labels.json").write_text('{"road": "Holes."}')
-    wanted = r"train\.jsonl in council carries labels that labels\.json .*: bins, noise \(first in document '1-3'\)"
+    wanted = r"council: train\.jsonl carries labels that labels\.json .*: bins, noise \(first in document '1-3'\)"
     with pytest.raises(LabelError, match=wanted):
         read_data_set(folder / "council")
 

@@ -44,6 +44,15 @@ def test_scaffold_writes_a_draft_a_label(files, capsys):
     assert "Scaffold from the data: bins. Typical words are" in lines[1]
 
 
+def test_a_label_that_no_document_carries_is_named(files, capsys):
+    """Its prompt would go out without an example, for a capital letter."""
+    labels, documents, encoder = files
+    Path(labels).write_text(json.dumps({"Noise": LABELS["noise"], "bins": LABELS["bins"]}))
+    assert main(["describe", "scaffold", labels, documents, *encoder]) == 0
+    said = capsys.readouterr().err
+    assert "no document of documents.jsonl carries Noise; its documents carry bins, noise. Names count letter" in said
+
+
 def test_drafts_are_not_made_from_test_documents(files, capsys):
     labels, documents, encoder = files
     secret = [{"text": f"Sirens howl outside the depot {n}.", "labels": ["noise"], "split": "test"} for n in range(9)]

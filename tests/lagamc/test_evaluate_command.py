@@ -75,5 +75,12 @@ def test_a_label_that_the_model_does_not_know_is_found_before_anything_is_classi
     said = capsys.readouterr().err
     assert "rows.csv carries labels that the model, or --labels FILE, does not describe: fire" in said
     assert "first in document '8'" in said
+    good, train = tmp_path / "good.csv", tmp_path / "train.csv"
+    good.write_text("text,labels\na hole,road\n", encoding="utf-8")
+    train.write_text("text,labels\na hole,Road\n", encoding="utf-8")  # no label without a training document
+    assert main(["evaluate", str(trained / "model"), str(good), "--train", str(train)]) == 1
+    assert (
+        "train.csv carries labels that the model, or --labels FILE, does not describe: Road" in capsys.readouterr().err
+    )
     with pytest.raises(LabelError, match="that the model's label set does not describe: fire"):
         evaluate_classifier(Classifier.load(trained / "model"), Corpus([Example("8", "smoke", ("fire",))]))

@@ -1,6 +1,7 @@
 """Sentences are matched by the encoder that the configuration names; generation is the trained one's business."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -69,9 +70,15 @@ def test_any_sentence_transformer_matches(tiny, label_set, tmp_path):
             assert sentence.match.label == label_set.names[int(cosines.argmax())]
 
 
-def test_a_matcher_that_is_nowhere_is_named(tiny, label_set):
+def test_a_matcher_that_is_nowhere_is_named(tiny, label_set, make_run):
+    """In a run before its first step."""
     with pytest.raises(BackboneError, match="No sentence transformer can be loaded from /nowhere"):
         Classifier(build(tiny, label_set, "/nowhere"), label_set, max_new_tokens=9)
+    said: list[str] = []
+    teller = SimpleNamespace(on_event=lambda name, _: said.append(name))
+    with pytest.raises(BackboneError, match="No sentence transformer can be loaded from /nowhere"):
+        train_run(make_run(matcher="/nowhere", epochs=1), callbacks=[teller])
+    assert "step" not in said
 
 
 def test_a_model_keeps_its_matcher(make_run, tiny):

@@ -193,6 +193,11 @@ def test_the_paper_sets_batch_size_and_runs_folder_have_their_place(data, tiny, 
     assert content["configuration"]["batch_size"] == 8
     [(run, made)] = content["made"].items()
     assert (tmp_path / "paper-runs" / run / "model").is_dir()
+    (tmp_path / "table.csv").write_text("mine")
+    assert main([*command, "--out", "table.csv", "--seed", "14"]) == 1
+    said = capsys.readouterr().err
+    assert "table.csv is no folder that results can be written to" in said
+    assert "training" not in said
     assert set(made) == {"revision", "time"}
     assert content["command"].startswith("lagamc paper 6 --data DIR --sets caves ")
     assert str(data) not in content["command"]
@@ -345,3 +350,13 @@ def test_hostile_names_stay_text_in_the_chart():
     text = bar_chart(Outcome("t", "</svg><b>", "ours", [row]))
     assert "<script>" not in text
     assert len(ET.fromstring(text).findall("{*}rect")) == 1 + 2 + 3  # noqa: S314  # written here
+
+
+def test_all_sets_are_read_before_anything_is_trained(data, tmp_path, tiny):
+    """What is wrong with the last one is said first, and with its name."""
+    (data / "reuters" / "test.jsonl").write_text("")
+    said: list[str] = []
+    laboratory = make_laboratory(data, tmp_path, tiny, say=said.append)
+    with pytest.raises(DatasetError, match=r"reuters: test\.jsonl is empty"):
+        main_comparison(laboratory)
+    assert said == []

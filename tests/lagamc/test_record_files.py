@@ -47,3 +47,33 @@ def test_nothing_has_no_delimiter_and_no_record(tmp_path):
     path.write_bytes(gzip.compress(b"\xef\xbb\xbf"))
     with pytest.raises(DatasetError, match="must name each column once"):
         list(read_records(path, max_bytes=1e6))
+
+
+def test_blank_lines_are_counted(tmp_path):
+    """The number is that of an editor."""
+    read = records(tmp_path / "a.csv", 'text,label\n\n\nloud,noise\n\n"a\nb",noise,more\n\nfull,bins\n')
+    assert [line for line, _ in read] == [4, 6, 9]
+
+
+def test_a_line_that_is_not_json_says_what_each_must_be(tmp_path):
+    read = records(tmp_path / "a.jsonl", '[\n{"text": "a"},\n{"text": "b"\n')
+    assert [line for line, _ in read] == [1, 2, 3]
+    assert (
+        read[0][1] == "not JSON (Expecting value, character 3). Each line holds one whole object, without a comma "
+        "or brackets around all of them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "text\nloud\ncafé\n".encode("latin-1"), "holds the byte 0xe9 in line 3"),
+        ("a.csv.gz", b"text\nloud\n", "not packed by gzip, or damaged .* Take '.gz' off its name"),
+        ("a.csv.gz", gzip.compress(b"text\nloud\n")[:-9], "is damaged: .* Fetch or pack it again"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=message):
+        list(read_records(path, max_bytes=1e6))

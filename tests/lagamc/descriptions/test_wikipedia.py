@@ -231,3 +231,8 @@ def test_a_contact_and_a_language_are_needed(contact, language, message):
     """A language becomes part of a host name, so nothing else may be in it."""
     with pytest.raises(ConfigError, match=message):
         WikipediaClient(contact=contact, language=language)
+
+
+def test_an_address_that_is_none_is_not_asked():
+    with pytest.raises(ConfigError, match="'http://localhost:abc' is no address of Wikipedia"):
+        WikipediaClient(contact="a@b.org", url="http://localhost:abc")
