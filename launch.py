@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,11 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AppError, LagamcError, StorageError, OSError) as error:
         print(f"launch.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before the page was served
+        return 130
     return 0
 
 
 def serve(settings: Settings, *, demo: bool) -> None:
     """Build everything and serve; children that train survive the end of it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops services and containers, as Ctrl-C does
     services = build(settings)
     try:
         services.supervisor.recover()

@@ -31,7 +31,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # tiny models lose more th
 def served(data_folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Serve on a free port with further arguments and variables, yield the address, and stop.
 
-    An unexpected error in the log fails the test.
+    An unexpected error in the log fails the test, and so does an end that is not in order.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -59,6 +59,7 @@ def served(data_folder: Path, *arguments: str, environment: Mapping[str, str] | 
             _stop(server)
     log = LEFT.sub("", log_path.read_text())
     assert "Traceback" not in log, log
+    assert server.returncode == 0, log
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -69,7 +70,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     try:
-        server.wait(20)
+        server.wait(60)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()

@@ -15,9 +15,10 @@ from app.errors import AppError
 from lagamc.errors import LagamcError
 from storage.errors import StorageError
 
-__all__ = ["INFERENCE", "guarded", "on"]
+__all__ = ["INFERENCE", "MEASURING", "guarded", "on"]
 
 INFERENCE = {"concurrency_id": "inference", "concurrency_limit": 1}  # one model answers at a time
+MEASURING = {"concurrency_id": "measuring", "concurrency_limit": 1}  # many texts; who classifies or reviews goes first
 ERROR_SECONDS = 30  # long enough to come back to
 EXPECTED = (AppError, LagamcError, StorageError)
 

@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup, wording
-from app.components.events import INFERENCE, on
+from app.components.events import MEASURING, on
 from app.components.project_bar import author_name, follow, require_project
 from app.errors import AppError
 from app.screens.label_refine import at_most, spent
@@ -117,8 +117,8 @@ def build(services: Services, bar: ProjectBar, connection: ChatConnection, chose
 
     panel = [label, found, clusters, question, told]
     follow(bar, "labels", refresh, [bar.project], overview)
-    on(overview.select, show, bar.project, [*panel, *prompts], **INFERENCE)
-    for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
+    on(overview.select, show, bar.project, [*panel, *prompts], **MEASURING)
+    for turn in ({}, MEASURING):  # at once, and again behind an answer that is on its way
         on(bar.project.change, reset, None, panel, show_progress="hidden", **turn)
     asked = [found, *prompts, *connection.fields]
     on([box.change for box in asked], estimated, asked, estimate, show_progress="hidden", trigger_mode="multiple",

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.components import markup, wording
-from app.components.events import INFERENCE, on
+from app.components.events import MEASURING, on
 from app.components.project_bar import NO_PROJECT
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, chosen: gr.S
 
     paged = [first, heat, rivals, pages, nearer, farther]
     shown = [summary, compared, *paged]
-    on(refresh.click, show, bar.project, shown, show_progress_on=summary, **INFERENCE)
-    for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
+    on(refresh.click, show, bar.project, shown, show_progress_on=summary, **MEASURING)
+    for turn in ({}, MEASURING):  # at once, and again behind an answer that is on its way
         on(bar.project.change, lambda: ("", None, *mapped(None, 0)), None, shown, show_progress="hidden", **turn)
     on(nearer.click, lambda view, place: mapped(view, place - MAPPED), [compared, first], paged, show_progress_on=heat)
     on(farther.click, lambda view, place: mapped(view, place + MAPPED), [compared, first], paged, show_progress_on=heat)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup
-from app.components.events import INFERENCE, on
+from app.components.events import MEASURING, on
 from app.components.project_bar import author_name
 from app.errors import AppError
 from lagamc.descriptions.chat import ChatSettings, key_from_environment
@@ -191,13 +191,13 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     written = [prompt, send, told, built]
     chosen = [editor.label_id, unit, editor.description, offered, first, second]
     panel = [offered, first, second, of, *written]
-    on(write.click, begin, chosen, panel, show_progress_on=told, **INFERENCE)
+    on(write.click, begin, chosen, panel, show_progress_on=told, **MEASURING)
     on([first.input, second.input], rewrite, [*chosen, of, prompt, built], written, show_progress="hidden")
     on(send.click, ask, [editor.label_id, of, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
     typed = [prompt, *connection.fields]
     on([box.change for box in typed], estimated, typed, estimate, show_progress="hidden")
-    for turn in ({}, INFERENCE):  # at once, and again behind a prompt that is on its way
+    for turn in ({}, MEASURING):  # at once, and again behind a prompt that is on its way
         on(editor.label_id.change, turn_to, [editor.label_id, left, of, offered, first, second, prompt, built],
            [left, *panel], show_progress="hidden", **turn)  # fmt: skip
     return connection

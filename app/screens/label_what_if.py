@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup
-from app.components.events import INFERENCE, on
+from app.components.events import MEASURING, on
 from app.components.project_bar import NO_PROJECT, require_project
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor) -> None:
     def run(project_id: int, key: int | None, text: str) -> str:
         return _result(services.what_if.try_text(require_project(project_id), key, text), new=key is None)
 
-    on(prepare.click, start, bar.project, live, show_progress_on=status, **INFERENCE)
+    on(prepare.click, start, bar.project, live, show_progress_on=status, **MEASURING)
     on(timer.tick, poll, bar.project, live, queue=False, show_progress="hidden")
     on(cancel.click, stop, bar.project, live)
     on(attempt.click, run, [bar.project, editor.label_id, editor.description], result, show_progress_on=result,
-       **INFERENCE)  # fmt: skip
-    for turn in ({}, INFERENCE):  # at once, and again behind an answer that is on its way
+       **MEASURING)  # fmt: skip
+    for turn in ({}, MEASURING):  # at once, and again behind an answer that is on its way
         for event in (editor.label_id.change, bar.project.change):
             on(event, lambda: "", None, result, show_progress="hidden", **turn)
     on(bar.tab.change, entered, [bar.tab, bar.project], live, show_progress="hidden")

@@ -105,6 +105,23 @@ class Answering:
 
     def source(self, project_id: int) -> Source:
         """The active version, or the untrained encoder. Raises LabelError where that has no label set."""
+        if (trained := self.trained(project_id)) is not None:
+            return trained
+        current = self._labels.label_set(project_id)
+        label_set = current.label_set
+        return Source(
+            model_id=None,
+            model_name=UNTRAINED,
+            content=label_set,
+            label_set_hash=label_set.hash,
+            label_ids=current.label_ids,
+            names=label_set.names,
+            trained_names=label_set.names,
+            description_version_ids=current.description_version_ids,
+        )
+
+    def trained(self, project_id: int) -> Source | None:
+        """The active version, if there is one."""
         with self._database.read() as session:
             version = model_versions.active(session, project_id=project_id)
             if version is not None:
@@ -123,18 +140,7 @@ class Answering:
                     added=_added(session, version, taken=learnt),
                     retired=frozenset(label.name for label in now.values() if label.retired_at is not None),
                 )
-        current = self._labels.label_set(project_id)
-        label_set = current.label_set
-        return Source(
-            model_id=None,
-            model_name=UNTRAINED,
-            content=label_set,
-            label_set_hash=label_set.hash,
-            label_ids=current.label_ids,
-            names=label_set.names,
-            trained_names=label_set.names,
-            description_version_ids=current.description_version_ids,
-        )
+        return None
 
     def answer(self, source: Source, texts: Sequence[str]) -> Answer:
         """Classify texts, loading the classifier where it is not warm; a second caller waits for the first.

@@ -21,6 +21,7 @@ __all__ = ["BatchEstimate", "BatchRow", "BatchRunning", "BatchView", "DraftJobs"
 
 EXAMPLES_SHOWN = 2
 CLOSING_SECONDS = 5
+GONE = "It was retired or merged after the batch began."
 Kind = Literal["refine", "seed", "scaffold"]
 Work = Callable[[int, str, Budget], tuple[int, str | None]]
 """Id and name of a label, and what may be spent, in; the number of drafts, and what went wrong, out."""
@@ -202,7 +203,8 @@ class DraftJobs:
                 status = "cancelled"
                 break
             try:
-                found, error = work(label_id, name, budget)
+                now = self._labels.get(label_id)
+                found, error = (0, GONE) if now.retired else work(label_id, now.name, budget)
             except (AppError, LagamcError, StorageError) as failure:
                 found, error = 0, str(failure)
             except Exception:

@@ -106,7 +106,15 @@ def read_jobs(folder: Path) -> Iterator[FileJob]:
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("The classification job in %s cannot be read: %s", path.parent, error)
             continue
-        yield replace(job, status="interrupted") if job.status == "running" else job
+        yield replace(job, status="interrupted", done=_lines(job.jsonl_path)) if job.status == "running" else job
+
+
+def _lines(path: Path) -> int:
+    """How many results are there: the record of a job that was killed says how many there were when it began."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        return sum(line.endswith(b"\n") for line in file)
 
 
 def _read(path: Path) -> FileJob:

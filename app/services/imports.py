@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,8 @@ from storage.engine import Database
 from storage.models import Document, FileImport, SplitName, name_key
 
 __all__ = ["ImportReport", "ImportService", "ImportView", "WayBack"]
+
+BREATHER_SECONDS = 0.03  # between chunks, for others who write: SQLite lets whoever waits look only now and then
 
 
 @dataclass(slots=True)
@@ -142,6 +145,7 @@ class ImportService:
                     noted.added, noted.labelled = noted.added + len(rows) - labelled, noted.labelled + labelled
                     noted_id = noted.id
                     _write(session, noted, rows, splits)
+            time.sleep(BREATHER_SECONDS)
             done += len(chunk)
             report.taken, report.labelled = report.taken + len(rows) - labelled, report.labelled + labelled
             report.duplicates = sieve.duplicates

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.services.loading import LOADING
+from app.services.vectors import Vectors
 from storage import model_versions
 from storage.engine import Database
 
@@ -48,17 +50,18 @@ class Measuring:
         self._database = database
         self._answering = answering
         self._lock = threading.Lock()
+        self._using = threading.Lock()  # of the built-in encoder: its tokenizer pads, or not, as the last call had it
         self._encoder: SentenceEncoder | None = None
-        self._known: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bytes], np.ndarray] = OrderedDict()
         self._facts: dict[str, tuple[str, float]] = {}
 
     def of(self, project_id: int) -> Measure:
         """The measure of a project as it is now. Raises what loading a model does."""
-        with self._database.read() as session:
-            version = model_versions.active(session, project_id=project_id)
-        if version is None:
+        source = self._answering.trained(project_id)
+        if source is None or source.model_id is None:
             return Measure(UNTRAINED_KEY, "untrained encoder", None, UNTRAINED_SEPARATOR, UNTRAINED_THRESHOLD, None)
-        source = self._answering.source(project_id)
+        with self._database.read() as session:
+            version = model_versions.get(session, model_id=source.model_id)
         key = f"model-{version.id}-{version.created_at:%Y%m%dT%H%M%S%f}"  # another database has a model of this id too
         if key not in self._facts:
             self._facts[key] = self._answering.with_model(source, lambda model: (model.separator, model.threshold))
@@ -68,7 +71,8 @@ class Measuring:
     def embed(self, measure: Measure, texts: Sequence[str]) -> np.ndarray:
         """(N, D) unit vectors of N texts, in order; however many they are, they keep nobody from the model for long."""
         with self._lock:
-            known = {text: row for text in texts if (row := self._known.get((measure.key, text))) is not None}
+            found = ((text, self._known.get((measure.key, Vectors.digest(text)))) for text in texts)
+            known = {text: row for text, row in found if row is not None}
         missing = sorted((text for text in dict.fromkeys(texts) if text not in known), key=len)  # little padding
         for start in range(0, len(missing), CHUNK):
             if start:
@@ -86,26 +90,31 @@ class Measuring:
     def fresh(self, measure: Measure, texts: Sequence[str]) -> np.ndarray:
         """The same, made anew and not remembered."""
         if measure.source is None:
-            return self._built_in().encode(texts).numpy()
+            with self._built_in() as encoder:
+                return encoder.encode(texts).numpy()
         return self._answering.with_model(measure.source, lambda model: model.embed(texts))
 
     def count_tokens(self, measure: Measure, text: str) -> int:
         """Tokens of a text for the model."""
         if measure.source is None:
-            return self._built_in().count_tokens(text)
+            with self._built_in() as encoder:
+                return encoder.count_tokens(text)
         return self._answering.with_model(measure.source, lambda model: model.count_tokens(text))
 
     def _remember(self, key: str, texts: Sequence[str], rows: np.ndarray) -> None:
         with self._lock:
             for text, row in zip(texts, rows, strict=True):
-                self._known[key, text] = row
+                self._known[key, Vectors.digest(text)] = row
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
 
-    def _built_in(self) -> SentenceEncoder:
-        with LOADING:
+    @contextmanager
+    def _built_in(self) -> Iterator[SentenceEncoder]:
+        """The built-in encoder, for one thread at a time."""
+        with self._using:
             if self._encoder is None:
-                from lagamc.encoder import SentenceEncoder
+                with LOADING:
+                    from lagamc.encoder import SentenceEncoder
 
-                self._encoder = SentenceEncoder.load()
-            return self._encoder
+                    self._encoder = SentenceEncoder.load()
+            yield self._encoder

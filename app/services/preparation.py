@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["LOOKED_AT", "Preparation", "PreparationView", "Stored"]
 
 LOOKED_AT = (SplitName.TRAIN, SplitName.DEV, SplitName.UNASSIGNED)  # no wording is fitted to the test documents
+SAVED = 128 * CHUNK  # texts after which vectors go to disk, whatever comes of the rest
 KEPT_PROJECTS = 3  # in memory; 50,000 documents take 77 MB
 
 logger = logging.getLogger(__name__)
@@ -206,18 +207,21 @@ class Preparation:
         digests = [Vectors.digest(text) for text in texts]
         missing = [text for text, digest in zip(texts, digests, strict=True) if digest not in known]
         before = self._views[project_id].done
-        new: list[np.ndarray] = []
-        for start in range(0, len(missing), CHUNK):
-            if self._threads.cancelled(project_id):
-                break
-            new.append(self._measuring.fresh(measure, missing[start : start + CHUNK]))
-            if counted:
-                self._update(project_id, done=before + len(texts) - len(missing) + start + CHUNK)
-            time.sleep(BREATHER_SECONDS)
-        if new:
-            rows = np.concatenate(new)
-            self._vectors.add(measure.key, missing[: len(rows)], rows)
-            known |= {Vectors.digest(text): row for text, row in zip(missing, rows, strict=False)}
+        for start in range(0, len(missing), SAVED):
+            new: dict[str, np.ndarray] = {}
+            try:
+                for place in range(start, min(start + SAVED, len(missing)), CHUNK):
+                    if self._threads.cancelled(project_id):
+                        break
+                    chunk = missing[place : place + CHUNK]
+                    new.update(zip(chunk, self._measuring.fresh(measure, chunk), strict=True))
+                    if counted:
+                        self._update(project_id, done=before + len(texts) - len(missing) + place + len(chunk))
+                    time.sleep(BREATHER_SECONDS)
+            finally:
+                if new:
+                    self._vectors.add(measure.key, list(new), np.stack(list(new.values())))
+            known |= {Vectors.digest(text): row for text, row in new.items()}
         if any(digest not in known for digest in digests):
             self._update(project_id, status="cancelled")
             return None

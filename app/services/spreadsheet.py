@@ -16,10 +16,11 @@ COLUMNS = ("line", "id", "text", "labels", "evidence")
 
 
 def write_csv(source: Path, target: Path) -> None:
-    """Write the lines of a job's JSON file as rows, one at a time."""
+    """Write the lines of a job's JSON file as rows, one at a time; an earlier file stays whole for who downloads it."""
+    draft = target.with_name(f"{target.name}.part")
     with (
         source.open(encoding="utf-8") as lines,
-        target.open("w", encoding="utf-8-sig", newline="") as file,  # spreadsheets need the mark
+        draft.open("w", encoding="utf-8-sig", newline="") as file,  # spreadsheets need the mark
     ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -27,6 +28,7 @@ def write_csv(source: Path, target: Path) -> None:
             row = json.loads(line)
             cells = (str(row["line"]), row["id"] or "", row["text"], "; ".join(row["labels"]))
             writer.writerow([guarded(cell) for cell in (*cells, _evidence(row["sentences"]))])
+    draft.replace(target)
 
 
 def _evidence(sentences: Sequence[dict[str, Any]]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LabelDocuments", "LabelTerms", "Terms", "label_documents"]
 
 COUNTED_DOCUMENTS = 5_000
+KEPT_PROJECTS = 4  # a table of 1,000 labels takes 40 MB
 Stamp = tuple[int, tuple[int, ...]]  # changes of annotations so far, ids of the labels in use
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class LabelTerms:
 
 
 class Terms:
-    """Terms of the projects last looked at; while they are counted anew, the old ones answer."""
+    """Terms of the projects last counted; while they are counted anew, the old ones answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -110,4 +111,7 @@ class Terms:
             logger.exception("The terms of project %s were not counted.", project_id)
             return
         with self._lock:
+            self._known.pop(project_id, None)
             self._known[project_id] = stamp, LabelTerms(stamp[1], table)
+            while len(self._known) > KEPT_PROJECTS:
+                self._known.pop(next(iter(self._known)))

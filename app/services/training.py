@@ -155,6 +155,7 @@ class TrainingService:
                 test=corpora["test"] if corpora["test"].label_counts() else None,  # nothing to measure without a label
             )
             with self._database.write() as session:
+                projects.locked(session, project_id=project_id)  # it may have been retired meanwhile
                 run = runs.add(
                     session,
                     project_id=project_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 __all__ = ["Vectors"]
 
 DIGEST = 16  # bytes of sha256 that name a text
-KEPT_FILES = 8  # each may hold 50,000 documents, 77 MB
+KEPT_FILES = 8
+KEPT_ROWS = 100_000  # the last ones of a file, 160 MB: all untrained projects share one
 
 
 class Vectors:
@@ -36,6 +38,7 @@ class Vectors:
             known |= dict(zip(map(self.digest, texts), rows, strict=True))
             if not known:
                 return
+            known = dict(itertools.islice(known.items(), max(0, len(known) - KEPT_ROWS), None))
             self._folder.mkdir(parents=True, exist_ok=True)
             digests = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, DIGEST)
             unfinished = path.with_suffix(".part")

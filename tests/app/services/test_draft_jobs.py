@@ -128,9 +128,11 @@ def test_all_labels_are_seeded_but_what_means_several_things(untrained, httpserv
 
 def test_of_two_batches_started_at_once_one_is_refused():
     """However close together two people ask."""
-    noise, go_on, drafted, refused = SimpleNamespace(id=1, name="noise"), threading.Event(), [], []
+    noise, go_on = SimpleNamespace(id=1, name="noise", retired=False), threading.Event()
+    drafted, refused = [], []
     drafts = SimpleNamespace(scaffold=lambda label_id, _author: (go_on.wait(10), drafted.append(label_id)))
-    jobs = DraftJobs(drafts, SimpleNamespace(list=lambda _: (time.sleep(0.2), [noise])[1]))
+    labels = SimpleNamespace(list=lambda _: (time.sleep(0.2), [noise])[1], get=lambda _: noise)
+    jobs = DraftJobs(drafts, labels)
 
     def start():
         try:
@@ -147,3 +149,19 @@ def test_of_two_batches_started_at_once_one_is_refused():
     until(lambda: jobs.view(1).status == "completed")
     assert refused == ["A batch is running for this project. Wait for its end, or cancel it."]
     assert drafted == [1]
+
+
+def test_a_batch_leaves_out_what_was_retired_after_it_began(untrained, httpserver, chat):
+    """Nothing of that label is sent, and no draft is made that nobody would see."""
+    jobs, project, ids = untrained.services.draft_jobs, untrained.project_id, untrained.label_ids
+
+    def answer(_request):
+        untrained.services.lifecycle.retire(ids["bins"], "ben")
+        return Response(json.dumps(completion("A draft for it.")), content_type="application/json")
+
+    httpserver.expect_request("/v1/chat/completions").respond_with_handler(answer)
+    jobs.refine(project, "ann", settings=chat, drafts_wanted=1, unit="Text", budget=Budget(),
+                only=[ids["noise"], ids["bins"]])  # fmt: skip
+    view = until(lambda: (v := jobs.view(project)).status != "running" and v)
+    assert [(row.label, row.drafts, bool(row.error)) for row in view.rows] == [("noise", 1, False), ("bins", 0, True)]
+    assert len(httpserver.log) == 1

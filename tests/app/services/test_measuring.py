@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from app.services.loading import LOADING
 from app.services.measuring import Measure, Measuring
 
 
@@ -38,3 +39,35 @@ def test_many_texts_give_way_to_a_person_who_waits_for_the_model(database):
     assert rows[:, 0].tolist() == [*map(float, texts), 1.0]
     assert sorted(turns) == sorted([*texts, "answer"])
     assert turns[-1] != "answer"
+
+
+def test_the_built_in_encoder_is_used_by_one_thread_at_a_time(database):
+    """Its tokenizer pads, or does not, as the last call had it: another call between would break a batch."""
+    inside, most = [], []
+
+    class Encoder:
+        def use(self, *_):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+        def encode(self, texts):
+            self.use()
+            return SimpleNamespace(numpy=lambda: np.zeros((len(texts), 2), dtype=np.float32))
+
+        def count_tokens(self, _text):
+            self.use()
+            return 1
+
+    measuring = Measuring(database, SimpleNamespace())
+    measuring._encoder = Encoder()
+    measure = Measure("minilm", "untrained encoder", None, "[unused0]", 0.4, None)
+    work = [lambda: measuring.fresh(measure, ["a", "b"]), lambda: measuring.count_tokens(measure, "a")] * 4
+    threads = [threading.Thread(target=one) for one in work]
+    for thread in threads:
+        thread.start()
+    with LOADING:  # another project's model is being loaded: who has its encoder need not wait for that
+        for thread in threads:
+            thread.join(5)
+    assert most == [1] * 8

@@ -72,3 +72,21 @@ def test_a_model_that_cannot_be_loaded_leaves_no_preparation_running(preparation
     measuring.go_on.set()
     assert preparation.start(project_id).status == "running"
     until(lambda: preparation.view(project_id).status == "ready")
+
+
+def test_what_was_embedded_before_an_error_is_kept(preparation, measuring, project_id, monkeypatch, tmp_path):
+    """The next start goes on from there."""
+    monkeypatch.setattr("app.services.preparation.CHUNK", 1)
+    whole = measuring.fresh
+
+    def fresh(measure, texts):
+        if measuring.embedded:
+            raise AppError("torn")
+        return whole(measure, texts)
+
+    monkeypatch.setattr(measuring, "fresh", fresh)
+    measuring.go_on.set()
+    preparation.start(project_id)
+    until(lambda: preparation.running(project_id) is None)
+    assert preparation.view(project_id).error == "torn"
+    assert len(Vectors(tmp_path / "vectors").load("minilm")) == 1

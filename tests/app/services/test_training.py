@@ -262,7 +262,7 @@ def test_a_real_run_cancels(collection, backbone):
 def test_a_real_run_killed_goes_on_to_a_model(collection, backbone):
     """After kill -9 it fails, is resumed from its checkpoint, and makes version 1, which is active."""
     collection.add_documents()
-    config = {"backbone": backbone, "epochs": 4, "batch_size": 4, "checkpoint_seconds": 0.0}
+    config = {"backbone": backbone, "epochs": 20, "batch_size": 4, "checkpoint_seconds": 0.0}
     run_id = collection.training.start(collection.project_id, config, "ann")
     collection.wait_for(run_id, lambda: last_event(collection, run_id, {"checkpoint"}))
     with collection.database.read() as session:

@@ -51,7 +51,8 @@ def test_the_oldest_files_make_room(tmp_path):
 def test_models_of_two_databases_share_no_key(tmp_path):
     """Both are number 1 of project 1, and the databases may stand in one data folder."""
     answering = SimpleNamespace(
-        source=lambda _: SimpleNamespace(model_name="v1"), with_model=lambda _source, _work: ("[unused0]", 0.4)
+        trained=lambda _: SimpleNamespace(model_id=1, model_name="v1"),
+        with_model=lambda _source, _work: ("[unused0]", 0.4),
     )
     keys = []
     for name in ("first", "second"):
@@ -77,3 +78,12 @@ def test_models_of_two_databases_share_no_key(tmp_path):
             assert measure.model_id == 1
             keys.append(measure.key)
     assert keys[0] != keys[1]
+
+
+def test_a_file_keeps_the_last_rows(tmp_path, monkeypatch):
+    """All projects without a model share one, which would grow for ever."""
+    monkeypatch.setattr("app.services.vectors.KEPT_ROWS", 2)
+    vectors = Vectors(tmp_path)
+    for text in "abc":
+        vectors.add("minilm", [text], np.array([[1.0]]))
+    assert set(vectors.load("minilm")) == {Vectors.digest("b"), Vectors.digest("c")}
