@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app import endpoints
-from app.components.events import on
+from app.components.events import focus, on
 from app.components.project_bar import ProjectBar, active_model, picker_update, project_bar
 from app.screens import classify, labels, projects, review, train
 
@@ -48,6 +48,7 @@ IN_TURN = {"concurrency_id": "tab", "concurrency_limit": 1}
 REMEMBERING = {"concurrency_id": "memory", "concurrency_limit": 1}  # each writes all of it, and the last one counts
 # The tab that was clicked last is the one in front, whichever click the network brings last.
 CLICKED_AT = """() => {{
+  document.title = '{1} · lagamc workbench';
   if (window.tabHasAddress && location.hash !== '#{0}') history.pushState(null, '', '#{0}');
   return [performance.now(), 0];
 }}"""
@@ -67,7 +68,7 @@ def build_blocks(services: Services) -> gr.Blocks:
             for key, (title, build) in SCREENS.items():
                 with gr.Tab(title, id=key) as tab:
                     build(services, bar)
-                on(tab.select, _naming(key), [clicked, latest], [bar.tab, latest], js=CLICKED_AT.format(key),
+                on(tab.select, _naming(key), [clicked, latest], [bar.tab, latest], js=CLICKED_AT.format(key, title),
                    show_progress="hidden", **IN_TURN)  # fmt: skip
         _wire(page, services, bar, tabs)
         endpoints.register(services)
@@ -106,7 +107,9 @@ def _wire(page: gr.Blocks, services: Services, bar: ProjectBar, tabs: gr.Tabs) -
     bar.picker.change(None, bar.picker, None, js=KEEP_PROJECT, api_visibility="private")
     page.load(None, [bar.author, bar.memory], bar.author, js=REMEMBERED_AUTHOR, api_visibility="private")
     page.load(None, bar.memory, tabs, js=REMEMBERED_TAB, api_visibility="private")  # its `select` then tells `bar.tab`
-    on(bar.asked.change, lambda: gr.Tabs(selected="review"), None, tabs, show_progress="hidden")
+    on(bar.asked.change, lambda: gr.Tabs(selected="review"), None, tabs, show_progress="hidden").then(
+        None, None, None, js=focus("#review-labels input"), api_visibility="private"
+    )
     on(bar.picker.input, opened, bar.picker, bar.project, show_progress="hidden")
     on(bar.tab.change, listed, None, bar.picker, show_progress="hidden")
     for event in (bar.project.change, bar.tab.change):

@@ -70,7 +70,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     try:
-        server.wait(60)
+        server.wait(120)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()

@@ -15,7 +15,7 @@ from app.errors import AppError
 from lagamc.errors import LagamcError
 from storage.errors import StorageError
 
-__all__ = ["INFERENCE", "MEASURING", "guarded", "on"]
+__all__ = ["INFERENCE", "MEASURING", "focus", "guarded", "on"]
 
 INFERENCE = {"concurrency_id": "inference", "concurrency_limit": 1}  # one model answers at a time
 MEASURING = {"concurrency_id": "measuring", "concurrency_limit": 1}  # many texts; who classifies or reviews goes first
@@ -47,10 +47,17 @@ def guarded(handler: Callable[P, R], *, escape: bool = True) -> Callable[P, R]:
         except Exception as error:
             log.exception("%s failed", handler.__qualname__)
             raise gr.Error(
-                "Unexpected error; nothing more was changed. See the log for details.", print_exception=False
+                "Unexpected error; nothing more was changed. See the log for details.",
+                duration=ERROR_SECONDS,
+                print_exception=False,
             ) from error
 
     return call
+
+
+def focus(selector: str) -> str:
+    """The `js` of an event behind one that hides what had the focus: where a keyboard goes on."""
+    return f"() => [...document.querySelectorAll('{selector}')].find((found) => found.checkVisibility())?.focus()"
 
 
 def on(

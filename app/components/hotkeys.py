@@ -16,17 +16,17 @@ const buttons = __BUTTONS__;
 const toggles = '__TOGGLES__';
 const typing = (target) => target.isContentEditable
   || (target.matches('input, textarea, select') && !['checkbox', 'radio', 'button'].includes(target.type));
-// A button that was reached by Tab keeps its Enter; one that still has the focus of a mouse click does not.
+// A button or fold that was reached by Tab keeps its Enter; one that still has the focus of a mouse click does not.
 let clicked = null;
 const gone = new AbortController();
 const listen = (name, handler) => document.addEventListener(name, handler, {signal: gone.signal, capture: true});
-listen('pointerdown', (event) => { clicked = event.target.closest('button'); });
+listen('pointerdown', (event) => { clicked = event.target.closest('button, summary'); });
 listen('focusin', (event) => { if (event.target !== clicked) clicked = null; });
 const press = (event) => {
   if (!element.isConnected) { gone.abort(); return; }
   if (element.getClientRects().length === 0) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
-  const button = event.target.closest('button:not([aria-selected=true]), a, [data-key]');
+  const button = event.target.closest('button, summary, a, [data-key]');
   if (event.key === 'Enter' && button && button !== clicked) return;
   const digits = document.querySelector('[data-digits]')?.dataset.digits.split(',') ?? [];
   const target = '1234567890'.includes(event.key)

@@ -14,6 +14,8 @@ import gradio as gr
 from markupsafe import Markup
 
 __all__ = [
+    "ANNOUNCED",
+    "CHOSEN",
     "NOTHING",
     "Row",
     "chips",
@@ -30,6 +32,9 @@ __all__ = [
 ]
 
 NOTHING = "—"  # where there is no value
+CHOSEN = "lg-chosen"  # the class of the row that is on show
+ANNOUNCED = "element.setAttribute('aria-live', 'polite');"
+"""`js_on_load` of an element whose changes a screen reader says."""
 _HEADER = Markup("<th{}>{}</th>")
 _CELL = Markup("<td{}>{}</td>")
 _RIGHT = Markup(' class="lg-number"')
@@ -39,7 +44,20 @@ const choose = (event) => {
   if (row) trigger('select', {key: row.dataset.key});
 };
 element.addEventListener('click', choose);
-element.addEventListener('keydown', (event) => { if (event.key === 'Enter') choose(event); });
+element.addEventListener('keydown', (event) => {
+  const row = event.target.closest('tr[data-key]');
+  if (!row) return;
+  const way = {ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling'}[event.key];
+  if (!way && event.key !== 'Enter' && event.key !== ' ') return;
+  event.preventDefault();
+  if (!way) return choose(event);
+  let next = row[way];
+  while (next && !next.dataset.key) next = next[way];
+  if (!next) return;
+  row.tabIndex = -1;  // one stop of the Tab key a table
+  next.tabIndex = 0;
+  next.focus();
+});
 """
 
 
@@ -59,8 +77,10 @@ def clickable(elem_id: str) -> gr.HTML:
 
 def table(headers: Sequence[str], rows: Iterable[Row], *, empty: str, numeric: Iterable[int] = ()) -> str:
     """Lay out rows under headers; `numeric` columns are right-aligned. Without rows, show `empty` instead."""
-    right = set(numeric)
-    body = Markup("").join(_row(row, right) for row in rows)
+    right, rows = set(numeric), list(rows)
+    keyed = [row for row in rows if row.key is not None]
+    stop = next((row for row in keyed if CHOSEN in row.kind), keyed[0] if keyed else None)  # of the Tab key
+    body = Markup("").join(_row(row, right, stops=row is stop) for row in rows)
     if not body:
         return str(Markup('<p class="lg-empty">{}</p>').format(empty))
     head = _cells(_HEADER, headers, right)
@@ -71,9 +91,10 @@ def table(headers: Sequence[str], rows: Iterable[Row], *, empty: str, numeric: I
     )
 
 
-def _row(row: Row, right: set[int]) -> Markup:
-    key = Markup("") if row.key is None else Markup(' data-key="{}" tabindex="0"').format(row.key)
-    return Markup('<tr class="{}"{}>{}</tr>').format(row.kind, key, _cells(_CELL, row.cells, right))
+def _row(row: Row, right: set[int], *, stops: bool) -> Markup:
+    key = Markup("") if row.key is None else Markup(' data-key="{}" tabindex="{}"').format(row.key, 0 if stops else -1)
+    current = Markup(' aria-current="true"') if CHOSEN in row.kind else Markup("")
+    return Markup('<tr class="{}"{}{}>{}</tr>').format(row.kind, key, current, _cells(_CELL, row.cells, right))
 
 
 def _cells(template: Markup, contents: Iterable[object], right: set[int]) -> Markup:
@@ -105,7 +126,7 @@ def under(parent: str) -> Markup:
 def facts(values: Mapping[str, object]) -> str:
     """Figures with their names underneath."""
     items = Markup("").join(
-        Markup("<div><dd>{}</dd><dt>{}</dt></div>").format(value, name) for name, value in values.items()
+        Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, value) for name, value in values.items()
     )
     return str(Markup('<dl class="lg-facts">{}</dl>').format(items))
 
@@ -122,7 +143,10 @@ def passage(text: str) -> str:
 
 def progress_bar(share: float, caption: str) -> str:
     """Return a bar filled to `share` in [0, 1]."""
-    bar = Markup('<div class="lg-progress" role="progressbar" aria-valuenow="{0}"><i style="width:{0}%"></i></div>')
+    bar = Markup(
+        '<div class="lg-progress" role="progressbar" aria-label="Progress" aria-valuenow="{0}">'
+        '<i style="width:{0}%"></i></div>'
+    )
     return str(bar.format(round(100 * share)) + Markup('<p class="lg-muted">{}</p>').format(caption))
 
 

@@ -54,7 +54,7 @@ class ProjectBar:
 def project_bar() -> ProjectBar:
     """Lay out the bar; `app.blocks` wires it."""
     with gr.Row(elem_id="project-bar", equal_height=True):
-        gr.HTML("<strong>lagamc</strong><span>workbench</span>", elem_id="brand", min_width=120, scale=0)
+        gr.HTML("<h1><strong>lagamc</strong><span>workbench</span></h1>", elem_id="brand", min_width=120, scale=0)
         picker = gr.Dropdown([], label="Project", elem_id="project-picker", scale=2, min_width=200)
         author = gr.Textbox(
             label="Your name",

@@ -81,7 +81,7 @@ def build(services: Services, bar: ProjectBar) -> None:
         with gr.Column(scale=3, min_width=320):
             passage = gr.HTML(elem_id="classify-passage")
             answered = gr.HTML(elem_id="classify-origin")
-            decided = gr.HTML(markup.note(NOTHING_YET), elem_id="classify-labels")
+            decided = gr.HTML(markup.note(NOTHING_YET), js_on_load=markup.ANNOUNCED, elem_id="classify-labels")
             correct = gr.Button("Correct its labels in Review", size="sm", visible=False, scale=0, min_width=220,
                                 elem_id="classify-correct")  # fmt: skip
             threshold = gr.Slider(

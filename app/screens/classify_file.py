@@ -156,7 +156,7 @@ def _jobs(jobs: Sequence[FileJob], shown: str) -> str:
     rows = (
         markup.Row(
             [job.name, job.status, f"{job.done:,}", job.model_name, markup.moment(job.started_at)],
-            kind="lg-chosen" if job.id == shown else "",
+            kind=markup.CHOSEN if job.id == shown else "",
             key=job.id,
         )
         for job in jobs

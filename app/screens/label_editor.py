@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelEditor", "blank", "judged", "label_editor", "proposed", "shown", "warned", "wire"]
 
-NEW = '<h3 data-name="" data-text="">New label</h3>'
+NEW = '<h2 data-name="" data-text="">New label</h2>'
 NOT_AS_STORED = """
 const typed = (id) => document.querySelector(`#${id} :is(textarea, input)`)?.value.trim() ?? '';
-const {name, text} = element.querySelector('h3').dataset;
+const {name, text} = element.querySelector('h2').dataset;
 return typed('label-name') !== name || typed('label-description') !== text;
 """
 # Marks the row of the open label without laying out the table again, which would scroll it back to its top.
@@ -203,7 +203,7 @@ def shown(label: LabelView, writing: Writing, *, known: int | None = None, saved
     name_kept = (saved and writing.name.strip() == label.name) or (kept and writing.loaded == label.name)
     past = writing.past.put(writing.text, label.description) if same else Past(label.id, label.description)
     retired = " (retired)" if label.retired else ""
-    name = Markup('<h3 data-name="{}" data-text="{}">{}{}{}{}</h3>').format(
+    name = Markup('<h2 data-name="{}" data-text="{}">{}{}{}{}</h2>').format(
         label.name, label.description, markup.dot(label.colour), label.name, retired, markup.under(label.parent)
     )
     heading = OPEN.format(label.id) + name

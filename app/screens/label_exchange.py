@@ -33,12 +33,12 @@ def build(services: Services, bar: ProjectBar, changed: gr.State) -> None:
     compared = gr.State(None)  # the differences on show
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
-            gr.HTML("<h3>Export</h3>", elem_classes="lg-heading")
+            gr.HTML("<h2>Export</h2>", elem_classes="lg-heading")
             form = gr.Radio([(title, key) for key, title in FORMS.items()], value="csv", label="Form")
             export = gr.Button("Make the file", size="sm", elem_id="labels-export")
             file_out = gr.File(label="Label set", visible=False, elem_id="labels-exported")
         with gr.Column(scale=2, min_width=300):
-            gr.HTML("<h3>Import</h3>", elem_classes="lg-heading")
+            gr.HTML("<h2>Import</h2>", elem_classes="lg-heading")
             file_in = gr.File(label="CSV or JSON", file_types=[".csv", ".json"], elem_id="labels-file", height=120)
             other = gr.Dropdown([], label="or the labels of another project", elem_id="labels-project")
     comparison = gr.HTML(elem_id="labels-comparison")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.components import markup
-from app.components.events import on
+from app.components.events import focus, on
 from app.components.project_bar import author_name
 from app.errors import AppError
 from app.screens.lifecycle import impact_html
@@ -74,11 +74,15 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
         return gr.skip() if about in (None, key) else gr.Column(visible=False)
 
     asked = [asked_about, seen, question, impact, retire, restore]
-    on(editor.retire.click, ask_to_retire, editor.label_id, asked, show_progress="hidden", **IN_TURN)
-    on(editor.restore.click, ask_to_restore, editor.label_id, asked, show_progress="hidden", **IN_TURN)
+    for button, asking in ((editor.retire, ask_to_retire), (editor.restore, ask_to_restore)):
+        on(button.click, asking, editor.label_id, asked, show_progress="hidden", **IN_TURN).success(
+            None, None, None, js=focus("#label-leave"), api_visibility="private"
+        )
     on(retire.click, do_retire, [editor.label_id, seen, bar.author, changed], [changed, question])
     on(restore.click, do_restore, [editor.label_id, seen, bar.author, changed], [changed, question])
-    on(leave.click, hidden, None, question, show_progress="hidden")
+    on(leave.click, hidden, None, question, show_progress="hidden").success(
+        None, None, None, js=focus("#label-retire, #label-restore"), api_visibility="private"
+    )
     # The label may have been opened a moment before it was asked about: its question stays.
     on(editor.label_id.change, of_another, [editor.label_id, asked_about], question, show_progress="hidden",
        **IN_TURN)  # fmt: skip

@@ -38,7 +38,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
     """Lay out the panel; every step raises the number in `changed`."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            gr.HTML("<h3>Merge</h3>", elem_classes="lg-heading")
+            gr.HTML("<h2>Merge</h2>", elem_classes="lg-heading")
             merging = gr.Dropdown([], label="Labels that become one", multiselect=True, elem_id="merge-labels")
             survivor = gr.Dropdown([], label="The one that survives", elem_id="merge-into")
             wording = gr.Textbox(
@@ -49,12 +49,12 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, changed: gr.
             )
             impact = gr.HTML(elem_id="merge-impact", js_on_load=ask_before_leaving(WORDED_ANEW))
             merge = gr.Button("Merge", variant="primary", size="sm", interactive=False, elem_id="merge-do")
-            gr.HTML("<h3>Order</h3>", elem_classes="lg-heading")
+            gr.HTML("<h2>Order</h2>", elem_classes="lg-heading")
             with gr.Row():
                 up = gr.Button("Move the open label up", size="sm", min_width=150, elem_id="label-up")
                 down = gr.Button("Move it down", size="sm", min_width=120, elem_id="label-down")
         with gr.Column(scale=3, min_width=320):
-            gr.HTML("<h3>History</h3>", elem_classes="lg-heading")
+            gr.HTML("<h2>History</h2>", elem_classes="lg-heading")
             history = gr.HTML(elem_id="label-history")
             with gr.Row(elem_classes="lg-bottom"):
                 step = gr.Dropdown([], label="Step to take back", elem_id="undo-step", min_width=200)

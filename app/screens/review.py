@@ -54,7 +54,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             passage = gr.HTML(elem_id="review-text")
-            last = gr.HTML(elem_id="review-last")
+            last = gr.HTML(elem_id="review-last", js_on_load=markup.ANNOUNCED)
             answered = gr.HTML(elem_id="review-origin")
             table = gr.HTML(elem_id="review-evidence")
         with gr.Column(scale=2, min_width=300), gr.Column(visible=False, elem_classes="lg-panel") as decision:

@@ -239,7 +239,7 @@ def _runs_table(listed: Sequence[RunView], on_show: RunView | None) -> str:
                     markup.moment(run.created_at),
                     f"v{run.model_number}" if run.model_number else markup.NOTHING,
                 ],
-                kind="lg-chosen" if on_show and run.id == on_show.id else "",
+                kind=markup.CHOSEN if on_show and run.id == on_show.id else "",
                 key=run.id,
             )
             for run in listed
@@ -262,7 +262,7 @@ def _models_table(versions: Sequence[ModelView]) -> str:
                     model.corrections,
                     ", ".join(model.stale) or markup.NOTHING,
                 ],
-                kind="lg-chosen" if model.active else "",
+                kind=markup.CHOSEN if model.active else "",
                 key=model.id,
             )
             for model in versions

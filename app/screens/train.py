@@ -50,7 +50,7 @@ def build(services: Services, bar: ProjectBar) -> None:
     recommended = gr.State(None)  # epochs; whoever has typed others keeps them
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            gr.HTML("<h3>Next run</h3>", elem_classes="lg-heading")
+            gr.HTML("<h2>Next run</h2>", elem_classes="lg-heading")
             material = gr.HTML(markup.note(NO_PROJECT), elem_id="training-material")
             settings, backbone_help, lora = _settings(_about(services, TrainingConfig().backbone, None))
             start = gr.Button("Start training", variant="primary", elem_id="train-start")

@@ -123,7 +123,7 @@ def test_parent_and_colour_stand_beside_the_name_and_the_open_row_is_marked(page
     parks = page.locator("#labels-table tr[data-key]", has_text="parks").first
     plain = "rgba(0, 0, 0, 0) 3px 0px 0px 0px inset"
     noise.click()
-    expect(page.locator("#label-editor h3")).to_have_text("noise")
+    expect(page.locator("#label-editor h2")).to_have_text("noise")
     expect(noise).not_to_have_css("box-shadow", plain)
     expect(parks).to_have_css("box-shadow", plain)
     inner(page, "For reviewers")
@@ -132,8 +132,8 @@ def test_parent_and_colour_stand_beside_the_name_and_the_open_row_is_marked(page
     page.locator("#label-colour").locator("input, textarea").fill("#1d6b57")
     page.locator("#label-reviewers-save").click()
     expect(noise.locator("td").first).to_have_text("noise under parks")
-    expect(page.locator("#label-editor h3")).to_have_text("noise under parks")
-    for place in (noise, page.locator("#label-editor h3")):
+    expect(page.locator("#label-editor h2")).to_have_text("noise under parks")
+    for place in (noise, page.locator("#label-editor h2")):
         expect(place.locator(".lg-dot")).to_have_css("background-color", "rgb(29, 107, 87)")
     expect(noise).not_to_have_css("box-shadow", plain)
     page.get_by_role("tab", name="Classify", exact=True).click()

@@ -235,9 +235,9 @@ def look_at_collisions(page: Page, folder: Path) -> None:
     expect(page.locator("#collisions-map .lg-heat td").first).to_be_visible()
     shot(page, folder, "collisions")
     rivals.filter(has_text="parks").first.click()
-    expect(page.locator("#label-editor h3")).not_to_have_text("noise")
+    expect(page.locator("#label-editor h2")).not_to_have_text("noise")
     page.locator("#labels-table tr[data-key]", has_text="noise").first.click()
-    expect(page.locator("#label-editor h3")).to_have_text("noise")
+    expect(page.locator("#label-editor h2")).to_have_text("noise")
 
 
 def test_a_project_that_sends_nothing_says_so(page: Page, httpserver: HTTPServer) -> None:
@@ -283,9 +283,9 @@ def test_a_chat_model_words_what_was_corrected(page: Page, tmp_path: Path, https
     corrected = missed.first.locator("td").first.inner_text()
     others = page.locator("#labels-table tr[data-key]").filter(has_not_text=corrected)
     others.last.click()
-    expect(page.locator("#label-editor h3")).not_to_have_text("New label")
+    expect(page.locator("#label-editor h2")).not_to_have_text("New label")
     groups.first.click()
-    expect(page.locator("#label-editor h3")).to_have_text(corrected)
+    expect(page.locator("#label-editor h2")).to_have_text(corrected)
     expect(page.locator("#label-name input, #label-name textarea")).to_have_value(corrected)
     inner(page, "Drafts")
     expect(page.locator("#drafts-table")).to_contain_text("corrections")
