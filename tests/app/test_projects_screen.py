@@ -63,7 +63,7 @@ def test_an_import_of_the_wrong_column_is_taken_back(services, tab):
     assert "by ada, " in visitor["imports-table"]
     assert "data-key" not in visitor["imports-table"]
     assert visitor["import-report"] == ""
-    assert "<dd>1</dd><dt>documents</dt>" in visitor["project-overview"]
+    assert "<dt>documents</dt><dd>1</dd>" in visitor["project-overview"]
     import_letters(tab, "text")
     assert texts(services, tab.project) == [document.text, "full bins", "a leak"]
     assert visitor["import-way-back"] == ""
