@@ -43,6 +43,10 @@ class Backbone(nn.Module):
     Output slot v stands for token `output_ids[v]` of the tokenizer; `bridge[v]` is its soft-token
     embedding for the encoder. A document goes through `read`, `recall` and then `write` (training) or
     `decoder` (generation); what the first two return belongs to the family, in hidden size H.
+
+    Raises:
+        BackboneError: the separator is not one token, or the tokenizer cannot write the descriptions.
+        LabelError: a description holds the separator, or two become the same tokens.
     """
 
     family: ClassVar[Family]

@@ -50,6 +50,9 @@ def bootstrap_intervals(
         samples: how many times documents are drawn.
         seed: of the draws.
         confidence: share of resamples inside the interval.
+
+    Raises:
+        ValueError: nothing to resample, arrays of different shapes, or a confidence outside (0, 1).
     """
     return _intervals(_resampled(actual, predicted, samples, seed), confidence)
 
@@ -61,6 +64,9 @@ def paired_differences(
     """Intervals of (figure of `first` - figure of `second`) over the same resamples.
 
     An interval that does not contain zero says that the difference is more than the choice of documents.
+
+    Raises:
+        ValueError: nothing to resample, arrays of different shapes, or a confidence outside (0, 1).
     """
     one, other = (_resampled(actual, predicted, samples, seed) for predicted in (first, second))
     return _intervals({name: one[name] - other[name] for name in SUMMARY}, confidence)
@@ -73,6 +79,9 @@ def label_intervals(
 
     Draws in which a figure is 0 / 0 are left out of its interval. Where none is left, the interval is [0, 1]; where
     it is 0 / 0 in the whole set too, the figure counts as 0, and the interval is [0, 0].
+
+    Raises:
+        ValueError: nothing to resample, arrays of different shapes, or a confidence outside (0, 1).
     """
     _check(actual, predicted, samples)
     given, carried = predicted.astype(np.float64), actual.astype(np.float64)

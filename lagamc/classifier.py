@@ -49,6 +49,10 @@ class Classifier(LoadedClassifier):
         neighbours: what the nearest training documents say, where that was kept.
         embeddings: what `Backbone.embed_descriptions` gave for this label set; by default they are embedded here. Of
             "trained", those of the labels that the model was trained on suffice.
+
+    Raises:
+        ConfigError: the threshold is no cosine, or `matching` cannot be used.
+        LabelError: there are added labels, and no contrasts.
     """
 
     REMEMBERED = 10_000  # sentences whose match is kept; a model writes the same ones again and again

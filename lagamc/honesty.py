@@ -14,7 +14,7 @@ from lagamc.corpus import Corpus, Example
 from lagamc.decision import WRITTEN_ONLY
 from lagamc.duplicates import find_duplicates
 from lagamc.errors import DatasetError, LagamcError
-from lagamc.evaluation import Report, decided, evaluate_classifier
+from lagamc.evaluation import Report, evaluate_classifier
 from lagamc.metrics import Indicator, indicator, multilabel_metrics
 from lagamc.streaming import Progress
 from lagamc.teacher_forcing import teacher_forced
@@ -136,7 +136,7 @@ def honesty_report(
         documents=len(test),
         free_running=report.metrics.summary(),
         intervals=bootstrap_intervals(report.actual, report.predicted, samples=samples, seed=seed),
-        sentences_alone=decided(report, WRITTEN_ONLY).metrics.summary(),
+        sentences_alone=_every_sentence(report),
         teacher_forced=teacher_forced(classifier, test, progress=progress).summary(),
         shuffled=blind.metrics.summary(),
         teacher_forced_shuffled=teacher_forced(classifier, shuffled, progress=progress).summary(),
@@ -144,6 +144,13 @@ def honesty_report(
         duplicates=_duplicates(report, train, test, limit),
         peers=tuple(_peer(name, peer, report, samples=samples, seed=seed) for name, peer in (peers or {}).items()),
     )  # fmt: skip
+
+
+def _every_sentence(report: Report) -> Figures:
+    """Figures of the labels whose descriptions were written, however near, as `teacher_forced` counts them."""
+    given = [result.decide(-1.0, WRITTEN_ONLY).labels for result in report.results]
+    names = report.label_set.names
+    return multilabel_metrics(report.actual, indicator(given, report.label_set), names).summary()
 
 
 def _shuffled(corpus: Corpus, seed: int) -> Corpus:

@@ -52,7 +52,7 @@ class HybridLoss(nn.Module):
         return self.low + (self.high - self.low) * torch.sigmoid(self.theta)
 
     def forward(
-        self, logits: Tensor, targets: Tensor, generated: Tensor, described: Tensor
+        self, logits: Tensor, targets: Tensor, generated: Tensor, described: Tensor, *, cosine_share: float = 1.0
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, cross-entropy and cosine term, each ().
 
@@ -64,11 +64,12 @@ class HybridLoss(nn.Module):
             targets: (B, T), `IGNORED` where padded.
             generated: (S, D) embeddings of the generated sentences.
             described: (S, D) embeddings of the descriptions they should be.
+            cosine_share: what the cosine term is multiplied by.
         """
         cross_entropy = F.cross_entropy(
             logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
         ) / len(targets)
-        cosine = cosine_loss(generated.float(), described.float())
+        cosine = cosine_loss(generated.float(), described.float()) * cosine_share
         return self.weight * cross_entropy + (1 - self.weight) * cosine, cross_entropy, cosine
 
 

@@ -70,6 +70,7 @@ class Matcher:
 
     Raises:
         ConfigError: there is no such `matching`, or the package behind it is missing.
+        ValueError: there is no label, or not one embedding a label.
     """
 
     def __init__(

@@ -1,4 +1,7 @@
-"""How far a run is, and the checkpoint from which it goes on as if nothing had happened."""
+"""How far a run is, and the checkpoint from which it goes on as if nothing had happened.
+
+Of several processes the first alone finds its random state again: the others draw other dropout.
+"""
 
 from __future__ import annotations
 

@@ -45,6 +45,10 @@ class Trainer:
         folder: where checkpoint/ lies; training goes on from there when it exists.
         callbacks: told of every event.
         cancelled: asked before every step.
+
+    Raises:
+        TrainingError: a split is empty, or there is one label.
+        ConfigError: the device or the precision cannot be used here.
     """
 
     def __init__(
@@ -147,8 +151,9 @@ class Trainer:
         figures: Counter[str] = Counter()
         for part in self.workers.share(list(batch.parts(self._parts))):
             share = len(part.texts) / len(batch.texts)
+            written = len(part.sentence_labels) / max(1, len(batch.sentence_labels))
             with self._autocast(), self._enough_memory():
-                loss, terms = self.loss(part)
+                loss, terms = self.loss(part, cosine_share=written / share)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss is {loss.item()} at step {self.state.step + 1}. Lower the learning rate "
@@ -179,8 +184,11 @@ class Trainer:
                 f"(gradient_checkpointing), or lower max_document_tokens (now {config.max_document_tokens})."
             ) from error
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss that is minimised, (), and its parts by name."""
+    def loss(self, batch: Batch, *, cosine_share: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss that is minimised, (), and its parts by name.
+
+        The cosine term of a part of a batch counts by its sentences, `cosine_share` of what it would by its documents.
+        """
         backbone = self.backbone
         columns, positions = compared_labels(batch.carried, self.config.descriptions_per_step)
         descriptions = backbone.encoder(self._description_features(columns))  # (C, D)
@@ -196,7 +204,9 @@ class Trainer:
         generated = backbone.encoder.embed_soft(slots, in_use) if len(chosen) else descriptions[:0]  # (S, D)
         described = descriptions[positions[batch.sentence_labels[chosen]]]  # (S, D)
 
-        hybrid, cross_entropy, cosine = self.hybrid(logits, batch.targets, generated, described)
+        hybrid, cross_entropy, cosine = self.hybrid(
+            logits, batch.targets, generated, described, cosine_share=cosine_share
+        )
         epoch = self.state.step // len(self.batches)
         wanted = self.distilled.targets(batch.carried[:, columns], batch.places, columns, epoch=epoch)
         matching = description_loss(log_odds, wanted)

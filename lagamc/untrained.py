@@ -57,7 +57,7 @@ class UntrainedClassifier(LoadedClassifier):
 
     def _cut_at(self, text: str) -> int | None:
         most: int = self.encoder.model.max_seq_length  # where `encode` cuts
-        if len(text) < most:  # a token is a character at least
+        if 3 * len(text) + 2 <= most:  # a character becomes three tokens at most: a Korean one is parted
             return None
         return most if self.encoder.count_tokens(text) + 2 > most else None  # [CLS] and [SEP] beside
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from lagamc.backbone import Backbone
 from lagamc.contrast import Contrast, Contrasts, Matrix
-from lagamc.corpus import Corpus
+from lagamc.corpus import Corpus, Example
 from lagamc.encoder import SentenceEmbedder
 from lagamc.errors import Cancelled
 from lagamc.generation import document_embeddings, label_log_odds
@@ -57,7 +56,8 @@ def fitted(cosines: Matrix, probabilities: Matrix, carried: Indicator) -> tuple[
 
     Returns:
         The score, and the probability above which labels are given with the best macro-F1, the middle one of equally
-        good ones. The defaults for fewer than 10 documents.
+        good ones. The defaults where dev tells nothing: fewer than 10 documents, labels that all of them or none
+        carry, or nearer descriptions that are the less probable ones.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -85,29 +85,27 @@ def calibrated(
 ) -> tuple[ZeroShotScore, float, Contrasts]:  # fmt: skip
     """`fitted` on dev, which the model was not trained on, and the contrasts of the training documents.
 
-    Each label in turn is compared by the contrast of the documents without it and of the other descriptions, as if it
-    had been added, in the space of the encoder before training alone: after it each of them was learnt. The backbone
-    is to be in evaluation mode.
+    Each label in turn is compared by the contrast of the documents without it, as if it had been added, in the space of
+    the encoder before training alone: after it each of them was learnt. (Without its own description the mean of all
+    would give the same cosines: a description less the mean of the others is a multiple of it less the mean of all.)
+    The backbone is to be in evaluation mode.
 
     Raises:
         Cancelled: on request.
     """
     encoder, descriptions = backbone.starting_encoder, backbone.starting_descriptions.numpy()
-    examples = list(dev)[: max(LEAST, PAIRS // len(label_set))]
+    examples = _sample(dev, max(LEAST, PAIRS // len(label_set)), backbone.config.seed)
     texts = [example.text for example in examples]
-    known = list(train)
-    if len(known) > KNOWN:
-        known = random.Random(backbone.config.seed).sample(known, KNOWN)
+    known = _sample(train, KNOWN, backbone.config.seed)
     read = _embedded(encoder, [example.text for example in known], cancelled)
     documents = _embedded(encoder, texts, cancelled)
     lying = indicator([example.labels for example in known], label_set)
     whole = Contrast.of(read, descriptions.mean(axis=0))
-    of_others = (descriptions.sum(axis=0) - descriptions) / (len(descriptions) - 1)  # (L, D), without its own
     cosines = np.empty((len(texts), len(label_set)))
-    for column, (share, common) in enumerate(zip(lying.mean(axis=0), of_others, strict=True)):
-        contrast = dataclasses.replace(whole, descriptions=common)
+    for column, share in enumerate(lying.mean(axis=0)):
+        contrast = whole
         if RARE <= share < 1.0:
-            contrast = Contrast.of(read[~lying[:, column]], common)
+            contrast = Contrast.of(read[~lying[:, column]], whole.descriptions)
         cosines[:, [column]] = contrast.cosines(documents, descriptions[[column]])
     learnt = backbone.encoder.encode(label_set.descriptions)
     log_odds = label_log_odds(backbone, texts, learnt, cancelled=cancelled)
@@ -115,6 +113,11 @@ def calibrated(
     trained = document_embeddings(backbone, [example.text for example in known], cancelled=cancelled).numpy()
     contrasts = Contrasts(whole, Contrast.of(trained, learnt.numpy().mean(axis=0)))
     return *fitted(cosines, sigmoid(log_odds), carried), contrasts
+
+
+def _sample(corpus: Corpus, size: int, seed: int) -> list[Example]:
+    """At most so many documents: files may be sorted."""
+    return list(corpus) if len(corpus) <= size else random.Random(seed).sample(list(corpus), size)
 
 
 def _embedded(encoder: SentenceEmbedder, texts: Sequence[str], cancelled: Callable[[], bool]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from lagamc.baselines.peers import PeerSettings, Scores, best_threshold
 from lagamc.labels import LabelSet
+from lagamc.learning_rates import schedule
 from lagamc.metrics import Indicator
 from lagamc.precision import chosen_device
 from lagamc.token_rows import padded, shuffled_batches
@@ -47,10 +48,7 @@ def fit_network(
     network.to(device)
     optimizer = torch.optim.AdamW([{**group} for group in groups], weight_decay=0.01)
     total = epochs * -(-len(train) // settings.batch_size)
-    warmup = max(1, round(WARMUP * total))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warmup, max(0.0, (total - step) / max(1, total - warmup)))
-    )
+    rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, total, WARMUP))
     lengths = [(len(row),) for row in tokens[0]]
     nothing = np.empty((0, 0))
     best: tuple[float, Scores, Scores, int] = (-1.0, nothing, nothing, 0)
@@ -65,7 +63,7 @@ def fit_network(
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
-            schedule.step()
+            rates.step()
         scores = _logits(network, tokens[1], settings.batch_size, pad, device)
         figure = best_threshold(dev, scores, label_set.names)[1].micro_macro_f1
         if figure > best[0]:

@@ -59,6 +59,7 @@ def _similarity(text: str) -> float:
 
 def run(options: argparse.Namespace) -> None:
     from lagamc.baselines import PeerSettings, peer
+    from lagamc.checkpoint import read_manifest
     from lagamc.classifier import Classifier
     from lagamc.datasets import Split
     from lagamc.honesty import honesty_report
@@ -76,9 +77,19 @@ def run(options: argparse.Namespace) -> None:
     if not test_file.is_file():
         raise DatasetError(f"{test_file} is not there. Give documents that the model was not trained on: --test FILE.")
     train, dev = (Corpus.read_jsonl(folder / f"{name}.jsonl") for name in ("train", "dev"))
-    classifier = Classifier.load(options.model or folder / "model", device=options.device)
+    model: Path = options.model or folder / "model"
+    classifier = Classifier.load(model, device=options.device)
+    if read_manifest(model).training_data_hash != train.hash:
+        raise DatasetError(
+            f"{model} was trained on other documents than lie in train.jsonl of {folder.name}, so that copies of test "
+            "documents among them could not be found. Give the run folder that it was trained in."
+        )
     names = classifier.label_set.names
     test = with_labels(read_split(test_file, "test", known=names), test_file)
+    if test.hash == dev.hash:
+        raise DatasetError(
+            f"{test_file.name} holds the dev documents, by which epoch and rule were chosen. Give others: --test FILE."
+        )
     described(test, names, where=test_file.name, by="the model's label set")
     split = Split(train, dev, test, classifier.label_set)
     settings = dataclasses.replace(PeerSettings.like(classifier.backbone.config), seed=options.seed)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -44,11 +45,13 @@ def test_teacher_forcing_survives_shuffled_texts(report):
 
 
 def test_sentences_alone_are_what_teacher_forcing_compares_with(trained, corpora):
-    """The figures of a model whose sentences each decide their label."""
+    """The figures of a model whose sentences each decide their label, however far it is: no threshold drops one."""
     classifier = Classifier.load(trained / "model")
+    classifier.threshold = 0.999_999
     found = honesty_report(classifier, train=corpora["train"], test=corpora["test"], samples=20)
-    classifier.rule = WRITTEN_ONLY
+    classifier.rule, classifier.threshold = WRITTEN_ONLY, -1.0
     assert found.sentences_alone == evaluate_classifier(classifier, corpora["test"]).metrics.summary()
+    assert found.sentences_alone["micro_f1"] > 0
 
 
 def test_duplicates_are_counted_and_left_out(report):
@@ -99,6 +102,18 @@ def test_the_command_reads_a_run_folder(trained, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["peers"] == []
     assert main(["honesty", str(tmp_path)]) == 1
     assert "--test FILE" in capsys.readouterr().err
+
+
+def test_a_model_of_other_documents_is_not_certified(trained, corpora, capsys, tmp_path):
+    """Copies of test documents in what it was really trained on would go unseen; dev documents had a say in it."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    Corpus(list(corpora["train"])[1:]).write_jsonl(folder / "train.jsonl")
+    for place in (["--model", str(trained / "model")], []):
+        assert main(["honesty", str(folder), "--peers", "", *place]) == 1
+        assert "was trained on other documents than lie in train.jsonl of run" in capsys.readouterr().err
+    assert main(["honesty", str(trained), "--test", str(trained / "dev.jsonl"), "--peers", ""]) == 1
+    assert "dev.jsonl holds the dev documents, by which epoch and rule were chosen" in capsys.readouterr().err
 
 
 def test_more_than_chance_on_other_texts_is_told(report):

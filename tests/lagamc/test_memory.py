@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from lagamc.backbones import build_backbone
 from lagamc.batches import Batches
 from lagamc.config import TrainingConfig
+from lagamc.corpus import Corpus
 from lagamc.errors import TrainingError
 from lagamc.losses import IGNORED
 from lagamc.trainer import Trainer
@@ -34,10 +36,13 @@ def step(tiny, family, label_set, corpora, folder, *, training, **options):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_batch_in_parts_makes_the_same_step(tiny, label_set, corpora, tmp_path, family):
-    """Cross-entropy, description term and every gradient; 7 documents in 3 parts."""
-    whole, gradients = step(tiny, family, label_set, corpora, tmp_path, training=False)
-    parts, same = step(tiny, family, label_set, corpora, tmp_path, training=False, accumulation_steps=3)
-    for name in ("loss", "cross_entropy", "description", "lambda"):
+    """Every term and every gradient; 7 documents in 3 parts, of which half carry no label."""
+    half = [replace(example, labels=example.labels[: row % 2]) for row, example in enumerate(corpora["train"])]
+    corpora = {**corpora, "train": Corpus(half)}
+    options = {"training": False, "lambda_mode": "learned", "cosine_sentences": 4096}
+    whole, gradients = step(tiny, family, label_set, corpora, tmp_path, **options)
+    parts, same = step(tiny, family, label_set, corpora, tmp_path, **options, accumulation_steps=3)
+    for name in ("loss", "cross_entropy", "cosine", "description", "lambda"):
         assert parts[name] == pytest.approx(whole[name], rel=1e-4)
     torch.testing.assert_close(same, gradients, rtol=1e-3, atol=1e-5)
 
@@ -91,7 +96,7 @@ def test_checkpointed_layers_compute_twice(tiny, label_set, corpora, tmp_path, m
 
 
 def test_running_out_of_memory_says_what_to_do(tiny, label_set, corpora, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Trainer, "loss", full)

@@ -56,6 +56,8 @@ def test_the_untrained_encoder_names_sensible_labels():
     room = 254  # beside [CLS] and [SEP]
     lengths = classifier.classify(["bin " * (room + 1), "bin " * room, "bin"])
     assert [result.cut_at for result in lengths] == [256, None, None]
+    [korean] = classifier.classify(["거리의 소음이 너무 심해요 " * 15])  # fewer characters than tokens are read
+    assert korean.cut_at == 256
     ends = classifier.classify(["bin " * room + "lamp " * 99, "bin " * room])
     cut, whole = (result.sentences[0].match.cosine for result in ends)
     assert cut == pytest.approx(whole, abs=1e-5)  # what follows the end is not read

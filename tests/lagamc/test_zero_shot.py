@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from lagamc import zero_shot
 from lagamc.classifier import Classifier
 from lagamc.cli import main
 from lagamc.contrast import Contrast, Contrasts
@@ -257,3 +258,18 @@ def test_an_added_label_needs_no_more_than_its_own_threshold(trained):
     for added, given in ((0.4, True), (0.6, False)):
         widened.rule = DecisionRule(0.0, 1.0, added=added)
         assert ("shop" in widened.classify(TEXTS[:1])[0].labels) == given
+
+
+def test_a_score_is_fitted_to_dev_documents_from_all_over_the_file(classifier, corpora, monkeypatch):
+    """Of many labels few documents are read, and files are often sorted."""
+    read, asked = [], zero_shot.label_log_odds
+    monkeypatch.setattr("lagamc.zero_shot.PAIRS", 60)
+    monkeypatch.setattr(
+        "lagamc.zero_shot.label_log_odds",
+        lambda backbone, texts, *rest, **options: read.append(texts) or asked(backbone, texts, *rest, **options),
+    )
+    calibrated(classifier.backbone, classifier.label_set, corpora["train"], corpora["dev"])
+    texts = [example.text for example in corpora["dev"]]
+    places = sorted(texts.index(text) for text in read[0])
+    assert len(places) == 20
+    assert places[-1] > 20
