@@ -67,7 +67,7 @@ class Visitor:
         for key in changed:
             self._fire(key, "change")
         for after in list(self.page.fns.values()):
-            if after.trigger_after == fn._id:
+            if after.trigger_after == fn._id and after.fn is not None:
                 self._run(after, None)
 
 

@@ -164,6 +164,10 @@ def build(services: Services, bar: ProjectBar) -> None:
     def first(project_id: int, words: str) -> tuple[Any, ...]:
         return listed(project_id, words)
 
+    def again(project_id: int, pages: Pages) -> tuple[Any, ...]:
+        """What is on show, as it is now: a search that was faster than this event stays."""
+        return listed(project_id, pages.words, pages.begins)
+
     def forward(project_id: int, words: str, pages: Pages) -> tuple[Any, ...]:
         if words.strip() != pages.words:  # typed since, without Enter
             return listed(project_id, words)
@@ -193,7 +197,7 @@ def build(services: Services, bar: ProjectBar) -> None:
 
     def entered_list(project_id: int, tab: str, pages: Pages) -> Any:
         """Documents may have been imported in the meantime."""
-        return listed(project_id, pages.words, pages.begins) if tab == "classify" else gr.skip()
+        return again(project_id, pages) if tab == "classify" else gr.skip()
 
     def reset(project_id: int) -> tuple[Any, ...]:
         hint = NOTHING_YET if project_id else NO_PROJECT
@@ -234,8 +238,8 @@ def build(services: Services, bar: ProjectBar) -> None:
        show_progress="hidden")  # fmt: skip
     on(bar.model.change, lambda: None, None, own_threshold, show_progress="hidden")  # it was set for another version
     paged = [documents, pages, previous, following]
-    for event in (documents_tab.select, bar.project.change):
-        on(event, first, [bar.project, query], paged, show_progress="hidden", **LISTING)
+    on(documents_tab.select, again, [bar.project, pages], paged, show_progress="hidden", **LISTING)
+    on(bar.project.change, first, [bar.project, query], paged, show_progress="hidden", **LISTING)
     on(query.submit, first, [bar.project, query], paged, show_progress="hidden", trigger_mode="always_last", **LISTING)
     on(following.click, forward, [bar.project, query, pages], paged, show_progress="hidden", **LISTING)
     on(previous.click, back, [bar.project, query, pages], paged, show_progress="hidden", **LISTING)

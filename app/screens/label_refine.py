@@ -74,6 +74,7 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     """Lay out the source; new drafts raise the number in `made`."""
     offered = gr.State([])
     built = gr.State("")  # the prompt as it was written here; what differs from it a person changed
+    picked = gr.State((None, None))  # the two chosen: what the page says of them may be of the label before
     left = gr.State({})  # {label id: examples, the two chosen, prompt and `built`} of prompts that a person changed
     # The server may be ahead of the page, whose prompt is then that of the label before: it says itself of which.
     of = gr.Number(visible=False, precision=0)
@@ -119,15 +120,15 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
     )
 
     def begin(
-        label_id: int | None, word: str, current: str, found: list[Any], one: int | None, two: int | None
+        label_id: int | None, word: str, current: str, found: list[Any], pair: tuple[int | None, int | None]
     ) -> tuple[Any, ...]:
         """Offer examples, the two best ones chosen, or keep those that a person chose, and write the prompt."""
         if label_id is None:
             raise AppError(NO_LABEL)
         if not found:
             found = services.drafts.examples(label_id)
-            one, two = (*(example.document_id for example in found[:2]), None, None)[:2]
-        return found, *_choices(found, one, two), label_id, *written_with(label_id, word, current, found, one, two)
+            pair = (*(example.document_id for example in found[:2]), None, None)[:2]
+        return found, *_choices(found, *pair), label_id, pair, *written_with(label_id, word, current, found, *pair)
 
     def written_with(label_id: int, word: str, current: str, found: list[Any], *chosen: int | None) -> tuple[Any, ...]:
         by_id = {example.document_id: example for example in found}
@@ -136,29 +137,31 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         return _shown(text, text)
 
     def turn_to(
-        label_id: int | None, kept: dict[int, tuple[Any, ...]], of: int | None, found: list[Any], *values: Any
-    ) -> tuple[Any, ...]:
+        label_id: int | None, kept: dict[int, tuple[Any, ...]], of: int | None, found: list[Any],
+        pair: tuple[int | None, int | None], text: str, before: str,
+    ) -> tuple[Any, ...]:  # fmt: skip
         """Keep a changed prompt of the label that is left, and bring back that of the one that is opened, if any."""
-        one, two, text, before = values
         if of is not None and label_id == of:
             return tuple(gr.skip() for _ in (left, *panel))
         if of is not None and text != before:
-            kept = {**kept, of: (found, one, two, text, before)}
+            kept = {**kept, of: (found, pair, text, before)}
             gr.Info(LEFT)
         if label_id not in kept:
             empty = gr.Dropdown(choices=[], value=None)
-            return kept, [], empty, empty, None, gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
-        found, one, two, text, before = kept[label_id]
+            nothing = gr.Textbox(value="", visible=False), gr.Button(visible=False), "", ""
+            return kept, [], empty, empty, None, (None, None), *nothing
+        found, pair, text, before = kept[label_id]
         rest = {key: value for key, value in kept.items() if key != label_id}
-        return rest, found, *_choices(found, one, two), label_id, *_shown(text, before)
+        return rest, found, *_choices(found, *pair), label_id, pair, *_shown(text, before)
 
     def rewrite(label_id: int | None, *values: Any) -> tuple[Any, ...]:
         """Put a chosen example in, unless a person changed the prompt."""
         *values, of, text, before = values
         refuse_another(label_id, of)
+        pair = tuple(values[-2:])
         if text != before:
-            return gr.skip(), gr.skip(), markup.note(KEPT, "warning"), gr.skip()
-        return written_with(label_id, *values)
+            return pair, gr.skip(), gr.skip(), markup.note(KEPT, "warning"), gr.skip()
+        return pair, *written_with(label_id, *values)
 
     def estimated(text: str, *fields: Any) -> str:
         if not text.strip():
@@ -189,16 +192,17 @@ def build(services: Services, bar: ProjectBar, editor: LabelEditor, made: gr.Sta
         return remark + markup.note(outcome.error or "", "error"), count + bool(outcome.drafts)
 
     written = [prompt, send, told, built]
-    chosen = [editor.label_id, unit, editor.description, offered, first, second]
-    panel = [offered, first, second, of, *written]
-    on(write.click, begin, chosen, panel, show_progress_on=told, **MEASURING)
-    on([first.input, second.input], rewrite, [*chosen, of, prompt, built], written, show_progress="hidden")
+    asked = [editor.label_id, unit, editor.description, offered]
+    panel = [offered, first, second, of, picked, *written]
+    on(write.click, begin, [*asked, picked], panel, show_progress_on=told, **MEASURING)
+    on([first.input, second.input], rewrite, [*asked, first, second, of, prompt, built], [picked, *written],
+       show_progress="hidden")  # fmt: skip
     on(send.click, ask, [editor.label_id, of, prompt, bar.author, made, *connection.fields], [told, made],
        show_progress_on=told)  # fmt: skip
     typed = [prompt, *connection.fields]
     on([box.change for box in typed], estimated, typed, estimate, show_progress="hidden")
     for turn in ({}, MEASURING):  # at once, and again behind a prompt that is on its way
-        on(editor.label_id.change, turn_to, [editor.label_id, left, of, offered, first, second, prompt, built],
+        on(editor.label_id.change, turn_to, [editor.label_id, left, of, offered, picked, prompt, built],
            [left, *panel], show_progress="hidden", **turn)  # fmt: skip
     return connection
 
