@@ -133,14 +133,14 @@ def refining():
 def test_an_example_chosen_later_overwrites_no_changes(refining):
     """The prompt stays, which is said; building it anew takes the example that was chosen."""
     _, handlers = refining
-    found, first, second, of, prompt, *_, built = handlers["begin"](1, "Text", "", [], None, None)
-    assert (first.value, second.value, prompt.value) == (1, 2, "text 1 text 2")
-    chosen = (1, "Text", "", found, 3, 2)
-    assert handlers["rewrite"](*chosen, of, built, built)[0].value == "text 3 text 2"
-    kept, _, told, _ = handlers["rewrite"](*chosen, of, "mine", built)
-    assert kept == gr.skip()
+    found, first, second, of, pair, prompt, *_, built = handlers["begin"](1, "Text", "", [], (None, None))
+    assert (first.value, second.value, pair, prompt.value) == (1, 2, (1, 2), "text 1 text 2")
+    chosen = (1, "Text", "", found)
+    assert handlers["rewrite"](*chosen, 3, 2, of, built, built)[1].value == "text 3 text 2"
+    pair, kept, _, told, _ = handlers["rewrite"](*chosen, 3, 2, of, "mine", built)
+    assert (pair, kept) == ((3, 2), gr.skip())
     assert "You changed the prompt, so it stays as it is" in told
-    assert handlers["begin"](*chosen)[4].value == "text 3 text 2"
+    assert handlers["begin"](*chosen, pair)[5].value == "text 3 text 2"
 
 
 def test_the_prompts_of_corrections_are_sent_as_they_were_changed(monkeypatch):
