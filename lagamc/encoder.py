@@ -184,9 +184,8 @@ class DescriptionScorer(nn.Module):
         self.offset = nn.Parameter(torch.tensor(offset))
 
     def forward(self, documents: Tensor, descriptions: Tensor) -> Tensor:
-        """Unit vectors (B, D) and (L, D) -> log-odds (B, L), float32 whatever the precision around them."""
-        with torch.autocast(documents.device.type, enabled=False):
-            return self.log_scale.exp() * (documents.float() @ descriptions.float().T) + self.offset
+        """Unit vectors (B, D) and (L, D) -> log-odds (B, L): float32, but where training multiplies in bfloat16."""
+        return self.log_scale.exp() * (documents.float() @ descriptions.float().T) + self.offset
 
     @torch.no_grad()
     def cosines(self, log_odds: Tensor) -> Tensor:
