@@ -228,3 +228,20 @@ def test_a_project_can_forbid_that_its_texts_go_outside(service):
     assert service.get(project_id).outside_allowed
     service.set_outside_allowed(project_id, allowed=False)
     assert not service.get(project_id).outside_allowed
+
+
+def test_drafts_of_a_retired_project_stay_as_they_are(untrained):
+    """A tab that has it open still reads them."""
+    services, noise = untrained.services, untrained.label_ids["noise"]
+    drafts = services.drafts
+    kept, discarded = (drafts.add(noise, text, source="person", author="ann") for text in ("Loud.", "Very loud."))
+    drafts.discard(discarded)
+    services.projects.retire(untrained.project_id)
+    for write in (
+        lambda: drafts.add(noise, "A din.", source="person", author="ann"),
+        lambda: drafts.discard(kept),
+        lambda: drafts.bring_back(discarded),
+    ):
+        with pytest.raises(Retired, match="was retired, so nothing more was written"):
+            write()
+    assert [draft.id for draft in drafts.list(noise)] == [kept]

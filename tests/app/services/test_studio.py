@@ -18,7 +18,7 @@ from app.services.terms import Terms, label_documents
 from lagamc.descriptions.refine import Budget
 from storage import drafts as drafts_table
 from storage import evidence, predictions
-from storage.errors import Retired, StaleWrite
+from storage.errors import StaleWrite
 from storage.models import PredictedSentence
 
 
@@ -82,23 +82,6 @@ def test_a_draft_counts_only_once_it_is_accepted(untrained):
         drafts.accept(first, "cleo")
     drafts.discard(second)
     assert drafts.list(noise) == []
-
-
-def test_drafts_of_a_retired_project_stay_as_they_are(untrained):
-    """A tab that has it open still reads them."""
-    services, noise = untrained.services, untrained.label_ids["noise"]
-    drafts = services.drafts
-    kept, discarded = (drafts.add(noise, text, source="person", author="ann") for text in ("Loud.", "Very loud."))
-    drafts.discard(discarded)
-    services.projects.retire(untrained.project_id)
-    for write in (
-        lambda: drafts.add(noise, "A din.", source="person", author="ann"),
-        lambda: drafts.discard(kept),
-        lambda: drafts.bring_back(discarded),
-    ):
-        with pytest.raises(Retired, match="was retired, so nothing more was written"):
-            write()
-    assert [draft.id for draft in drafts.list(noise)] == [kept]
 
 
 def test_a_draft_that_reads_as_the_description_is_accepted_without_a_new_version(untrained):
