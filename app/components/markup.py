@@ -54,7 +54,7 @@ element.addEventListener('keydown', (event) => {
   let next = row[way];
   while (next && !next.dataset.key) next = next[way];
   if (!next) return;
-  row.tabIndex = -1;  // one stop of the Tab key a table
+  element.querySelectorAll('tr[tabindex="0"]').forEach((stop) => { stop.tabIndex = -1; });  // one a table
   next.tabIndex = 0;
   next.focus();
 });

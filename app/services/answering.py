@@ -124,23 +124,23 @@ class Answering:
         """The active version, if there is one."""
         with self._database.read() as session:
             version = model_versions.active(session, project_id=project_id)
-            if version is not None:
-                ids = tuple(entry["label_id"] for entry in version.labels)
-                now = labels.standing(session, label_ids=ids)
-                learnt = tuple(entry["name"] for entry in version.labels)
-                return Source(
-                    model_id=version.id,
-                    model_name=version.title,
-                    content=self._settings.data_folder / version.folder,
-                    label_set_hash=version.label_set_hash,
-                    label_ids=ids,
-                    names=tuple(now[label_id].name for label_id in ids),
-                    trained_names=learnt,
-                    description_version_ids=tuple(entry["description_version_id"] for entry in version.labels),
-                    added=_added(session, version, taken=learnt),
-                    retired=frozenset(label.name for label in now.values() if label.retired_at is not None),
-                )
-        return None
+            if version is None:
+                return None
+            ids = tuple(entry["label_id"] for entry in version.labels)
+            now = labels.standing(session, label_ids=ids)
+            learnt = tuple(entry["name"] for entry in version.labels)
+            return Source(
+                model_id=version.id,
+                model_name=version.title,
+                content=self._settings.data_folder / version.folder,
+                label_set_hash=version.label_set_hash,
+                label_ids=ids,
+                names=tuple(now[label_id].name for label_id in ids),
+                trained_names=learnt,
+                description_version_ids=tuple(entry["description_version_id"] for entry in version.labels),
+                added=_added(session, version, taken=learnt),
+                retired=frozenset(label.name for label in now.values() if label.retired_at is not None),
+            )
 
     def answer(self, source: Source, texts: Sequence[str]) -> Answer:
         """Classify texts, loading the classifier where it is not warm; a second caller waits for the first.
